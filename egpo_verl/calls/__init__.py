@@ -1,0 +1,1 @@
+"""The language of function calls: types, forms, parsing, rendering, matching."""

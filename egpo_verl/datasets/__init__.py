@@ -1,0 +1,1 @@
+"""Datasets of the field as one `Sample` type, and from there to verl parquet."""

@@ -1,0 +1,45 @@
+"""Packaging of egpo_verl. Tool settings live in pyproject.toml, tested versions in requirements/."""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = (HERE / "egpo_verl" / "VERSION").read_text().strip()
+
+# What verl 0.9.1's v1 trainer imports but lists only in its extras.
+VERL = [
+    "verl==0.9.1",
+    "TransferQueue>=0.1.10",
+    "cachetools",
+    "uvicorn",
+    "fastapi",
+    "matplotlib>=3.8",
+]
+
+setup(
+    name="egpo-verl",
+    version=VERSION,
+    description="EGPO (arXiv:2508.05118) for verl: reinforcement learning of function calling "
+    "with a chain-of-thought entropy bonus and a strict syntax-tree reward",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.13",
+    package_dir={"": "."},
+    packages=find_namespace_packages(include=["egpo_verl", "egpo_verl.*", "hydra_plugins.*"]),
+    package_data={"egpo_verl": ["VERSION", "py.typed", "**/*.yaml", "toolworld/model/*"]},
+    install_requires=[
+        "jsonschema-rs>=0.29",
+        "pyarrow>=16",
+        "rich>=13",
+        "wrapt>=1.16",
+    ],
+    extras_require={
+        "cpu": [*VERL, "torch>=2.8", "transformers>=5.10.4,<5.11", "tensordict==0.10.0"],
+        "gpu": ["verl[vllm]==0.9.1", *VERL[1:], "flash-attn==2.8.3"],
+        "data": ["transformers>=5.5.3"],
+        "dev": ["pytest>=8", "hypothesis>=6.100", "ruff==0.17.5", "mypy==2.4.1"],
+    },
+    entry_points={"verl.plugins": ["egpo = egpo_verl.plugin"]},
+)
