@@ -1,0 +1,31 @@
+"""The one type between a dataset's file and verl's parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from egpo_verl.calls.call import Call
+
+Message = Mapping[str, str]
+Tool = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A dialogue that ends with the user's or a tool's turn, and the calls that answer it.
+
+    Attributes:
+        source: name of the dataset, verl's `data_source`.
+        messages: `{"role", "content"}` in order, without the system prompt that we add.
+        tools: the functions offered, each in the dialect of its dataset.
+        calls: the reference; empty where no call is wanted.
+        extra: facts about the row that travel in `extra_info` (difficulty, original id, ...).
+    """
+
+    source: str
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...]
+    calls: tuple[Call, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
