@@ -1,0 +1,86 @@
+"""Every form in which models write calls: its name, its reader, its writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from egpo_verl.calls.bounds import MAX_CHARS, MAX_COMMAS
+from egpo_verl.calls.call import Call
+from egpo_verl.calls.problem import Problem, Unreadable
+from egpo_verl.calls.python_form import read_python, write_python
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a text says: its calls (perhaps none), or the first reason why it is no list of calls.
+
+    Attributes:
+        calls: the calls in the order written, None where the text cannot be read.
+        reason: None where it could be read.
+    """
+
+    calls: tuple[Call, ...] | None
+    reason: Problem | None
+
+
+@dataclass(frozen=True)
+class _Form:
+    read: Callable[[str], tuple[Call, ...]]
+    write: Callable[[Sequence[Call]], str]
+
+
+_FORMS = {
+    "python": _Form(read_python, write_python),
+}
+FORMS = tuple(_FORMS)
+"""Names of the forms."""
+
+
+def parse(text: str, form: str = "python") -> Parsed:
+    """The calls that `text` (an answer without its thought) holds, and nothing beside them.
+
+    Total for every `str`, linear in time, bounded as `egpo_verl.calls.bounds` says; it evaluates
+    nothing. An empty list is a list of no calls: `Parsed((), None)`.
+
+    >>> parse("[weather(city='Paris', days=3)]").calls
+    (Call(name='weather', arguments={'city': 'Paris', 'days': 3}),)
+    >>> parse("[weather('Paris')]").reason.value
+    'an argument is given by position or by unpacking'
+
+    Raises:
+        ValueError: `form` is none of `FORMS`.
+    """
+    reader = _form(form).read
+    if len(text) > MAX_CHARS:
+        return Parsed(None, Problem.TOO_LONG)
+    if text.count(",") > MAX_COMMAS:
+        return Parsed(None, Problem.TOO_MANY)
+    try:
+        return Parsed(reader(text), None)
+    except Unreadable as unreadable:
+        return Parsed(None, unreadable.problem)
+
+
+def render(calls: Sequence[Call], form: str = "python") -> str:
+    """`calls` written in `form`; `parse` reads the same calls back.
+
+    >>> render([Call("weather", {"city": "Paris"}), Call("now")])
+    "[weather(city='Paris'), now()]"
+
+    Raises:
+        ValueError: `form` is none of `FORMS`, or cannot carry these calls (a name that Python
+            cannot spell, a value that JSON cannot say, more than the bounds allow).
+    """
+    text = _form(form).write(calls)
+    back = parse(text, form)
+    if back.calls != tuple(calls):
+        why = back.reason or "its values change on the way"
+        raise ValueError(f"the form {form!r} cannot carry {text[:200]!r}: {why}")
+    return text
+
+
+def _form(name: str) -> _Form:
+    if name not in _FORMS:
+        raise ValueError(f"unknown form of calls {name!r}, use one of {', '.join(FORMS)}")
+    return _FORMS[name]

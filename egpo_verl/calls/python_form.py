@@ -1,0 +1,167 @@
+"""The paper's form: a Python list of calls by keyword with literal values, `[f(a=1, b='x')]`.
+
+The grammar is the literal subset of Python's own expressions:
+
+    list   = "[" [call {"," call} [","]] "]"
+    call   = name {"." name} "(" [name "=" value {"," name "=" value} [","]] ")"
+    value  = string | number | "True" | "False" | "None"
+           | "[" values "]" | "(" values ")" | "{" {string ":" value} "}"
+
+What it accepts, `ast.parse` reads as the same values (tests/test_calls_python_form.py holds the two
+against each other). It is read here token by token because `ast.parse` takes 20 ms for 32 kB of
+list, needs a deep C stack, and from Python 3.12 prints a warning for every `'\\d'` in an answer.
+Space between tokens is blank, tab or line end; comments, bytes and f-strings are no part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from keyword import iskeyword
+from typing import Any
+
+from egpo_verl.calls.bounds import MAX_CALLS, MAX_DEPTH
+from egpo_verl.calls.call import Call
+from egpo_verl.calls.problem import Problem, Unreadable
+from egpo_verl.calls.python_literals import number, string
+
+_SPACE = r"[ \t\r\n]*"
+_NAME = r"[^\W\d]\w*"
+
+_BLANK = re.compile(_SPACE)
+_CALLEE = re.compile(rf"({_NAME}(?:\.{_NAME})*){_SPACE}\({_SPACE}")
+_PARAMETER = re.compile(rf"({_NAME}){_SPACE}=(?!=){_SPACE}")
+# Nearly every value is one of these, followed by what ends it; the rest takes the longer way.
+_PLAIN = re.compile(
+    r"(?:'([^'\\\r\n\0]*)'"
+    r'|"([^"\\\r\n\0]*)"'
+    r"|(-?(?:0|[1-9][0-9]{0,17}))"
+    r"|(True|False|None)"
+    rf"){_SPACE}(?=[,)\]}}:])"
+)
+_WORDS = {"True": True, "False": False, "None": None}
+_CLOSERS = {"[": "]", "(": ")", "{": "}"}
+
+
+def read_python(text: str) -> tuple[Call, ...]:
+    """The calls of `text`, which holds nothing else. Raises `Unreadable`."""
+    at = _skip(text, 0)
+    if not text.startswith("[", at):
+        raise Unreadable(Problem.NO_CALL_LIST)
+    at = _skip(text, at + 1)
+    calls: list[Call] = []
+    while not text.startswith("]", at):
+        if len(calls) == MAX_CALLS:
+            raise Unreadable(Problem.TOO_MANY)
+        call, at = _call(text, at)
+        calls.append(call)
+        at = _separator(text, _skip(text, at), "]")
+    if _skip(text, at + 1) != len(text):
+        raise Unreadable(Problem.TEXT_BESIDE_CALLS)
+    return tuple(calls)
+
+
+def write_python(calls: Sequence[Call]) -> str:
+    """`[f(a=1, b='x'), g()]`."""
+    written = (
+        f"{call.name}({', '.join(f'{name}={value!r}' for name, value in call.arguments.items())})"
+        for call in calls
+    )
+    return f"[{', '.join(written)}]"
+
+
+def is_python_name(name: str, *, dotted: bool = False) -> bool:
+    """Whether Python can spell `name` as a keyword argument, or (`dotted`) as a function."""
+    parts = name.split(".") if dotted else [name]
+    return all(part.isidentifier() and not iskeyword(part) for part in parts)
+
+
+def _skip(text: str, at: int) -> int:
+    blank = _BLANK.match(text, at)
+    return blank.end() if blank else at
+
+
+def _separator(text: str, at: int, closer: str) -> int:
+    """The start of the next element after a comma, or the place of the closer itself."""
+    if text.startswith(",", at):
+        return _skip(text, at + 1)
+    if text.startswith(closer, at):
+        return at
+    raise Unreadable(Problem.SYNTAX)
+
+
+def _call(text: str, at: int) -> tuple[Call, int]:
+    callee = _CALLEE.match(text, at)
+    if callee is None:
+        raise Unreadable(Problem.NO_CALL_LIST)
+    name, at = callee[1], callee.end()
+    if not is_python_name(name, dotted=True):
+        raise Unreadable(Problem.BAD_NAME)
+    arguments: dict[str, Any] = {}
+    while not text.startswith(")", at):
+        parameter = _PARAMETER.match(text, at)
+        if parameter is None:
+            raise Unreadable(Problem.POSITIONAL if at < len(text) else Problem.SYNTAX)
+        key = parameter[1]
+        if key in arguments:
+            raise Unreadable(Problem.DUPLICATE)
+        if not is_python_name(key):
+            raise Unreadable(Problem.BAD_NAME)
+        arguments[key], at = _value(text, parameter.end(), 0)
+        at = _separator(text, at, ")")
+    return Call(name, arguments), at + 1
+
+
+def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
+    """A value and the place after it and the space that follows it."""
+    plain = _PLAIN.match(text, at)
+    if plain is not None:
+        kind = plain.lastindex
+        if kind == 3:
+            return int(plain[3]), plain.end()
+        return (_WORDS[plain[4]] if kind == 4 else plain[kind or 0]), plain.end()
+    first = text[at : at + 1]
+    value: Any
+    if first == "":
+        raise Unreadable(Problem.SYNTAX)
+    if first in _CLOSERS:
+        if depth == MAX_DEPTH:
+            raise Unreadable(Problem.TOO_DEEP)
+        read = _dict if first == "{" else _list if first == "[" else _tuple
+        value, at = read(text, _skip(text, at + 1), depth + 1)
+    elif first in "'\"rRuU":
+        value, at = string(text, at)
+    else:
+        value, at = number(text, at)
+    return value, _skip(text, at)
+
+
+def _list(text: str, at: int, depth: int, closer: str = "]") -> tuple[list[Any], int]:
+    values: list[Any] = []
+    while not text.startswith(closer, at):
+        value, at = _value(text, at, depth)
+        values.append(value)
+        at = _separator(text, at, closer)
+    return values, at + 1
+
+
+def _tuple(text: str, at: int, depth: int) -> tuple[Any, int]:
+    """A tuple as a list; one value without a comma is that value, as in Python."""
+    values, end = _list(text, at, depth, ")")
+    before = text[at : end - 1].rstrip(" \t\r\n")
+    return (values[0] if len(values) == 1 and not before.endswith(",") else values), end
+
+
+def _dict(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
+    values: dict[str, Any] = {}
+    while not text.startswith("}", at):
+        key, at = _value(text, at, depth)
+        if not isinstance(key, str):
+            raise Unreadable(Problem.NOT_LITERAL)
+        if key in values:
+            raise Unreadable(Problem.DUPLICATE)
+        if not text.startswith(":", at):
+            raise Unreadable(Problem.NOT_LITERAL)
+        values[key], at = _value(text, _skip(text, at + 1), depth)
+        at = _separator(text, at, "}")
+    return values, at + 1
