@@ -1,0 +1,296 @@
+"""The EGPO advantage as pure tensor functions (arXiv:2508.05118v4, Eq. 1, 4 and 5).
+
+GRPO asks how good a response is beside its group. EGPO adds a clipped bonus for the entropy of
+the chain of thought, so that exploration inside the thought is rewarded while the answer stays
+judged by the reward alone:
+
+    E_i  = mean over the thought tokens of the old policy's full-vocabulary entropy    (Eq. 4)
+    A_i' = A_i + min(lam * E_i, |A_i| / alpha)                                          (Eq. 5)
+
+The bonus is never negative and, with alpha > 1, never turns the sign of A_i: |A_i'| lies within
+[(1 - 1/alpha) |A_i|, (1 + 1/alpha) |A_i|].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from verl.utils.groupwise import as_torch_index, group_mean_std
+
+from egpo_verl.options import EgpoOptions
+
+# Elements of one block of rows: its float32 copy stays within a core's second-level cache.
+BLOCK_ELEMENTS = 1 << 18
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Which rows belong to one rollout, when an agent loop returns several outputs per rollout.
+
+    Attributes:
+        of_row: (bs,) int64, the session of each row, in [0, number of sessions).
+        final_row: (sessions,) int64, the row that holds the session's last output. It carries
+            the score, as in verl's own GRPO (verl/trainer/ppo/v1/utils.py).
+    """
+
+    of_row: torch.Tensor
+    final_row: torch.Tensor
+
+
+@dataclass(frozen=True)
+class EgpoAdvantage:
+    """The advantage and what it is made of.
+
+    Attributes:
+        advantages: (bs, len) float32, A' on the tokens of `response_mask`, 0 elsewhere.
+        base: (bs,) float32, A of Eq. 1.
+        entropy: (bs,) float32, E of Eq. 4 in nats.
+        bonus: (bs,) float32, the bonus of Eq. 5 (its mean over the scope when per token).
+        clipped: (bs,) float32 in [0, 1], the share of bonuses that |A|/alpha cut.
+        cot_tokens: (bs,) int64, W, the number of tokens whose entropy counts.
+        metrics: the `egpo/...` figures over the rows that hold a response.
+    """
+
+    advantages: torch.Tensor
+    base: torch.Tensor
+    entropy: torch.Tensor
+    bonus: torch.Tensor
+    clipped: torch.Tensor
+    cot_tokens: torch.Tensor
+    metrics: dict[str, float]
+
+
+def egpo(
+    token_level_rewards: torch.Tensor,
+    response_mask: torch.Tensor,
+    index: np.ndarray,
+    entropy: torch.Tensor,
+    cot_mask: torch.Tensor,
+    config: Mapping[str, Any] | None = None,
+    epsilon: float = 1e-6,
+    **_: Any,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The estimator with verl's keyword arguments (verl/trainer/ppo/core_algos.py) and two more.
+
+    Args:
+        token_level_rewards: (bs, len) float, summed over tokens to the reward of a response.
+        response_mask: (bs, len), 1 on the tokens that the policy generated.
+        index: (bs,) labels; rows with the same label form a group.
+        entropy: (bs, len) float, full-vocabulary entropy of the old policy per token, in nats.
+        cot_mask: (bs, len) bool, True on thought tokens (`egpo_verl.cot.cot_mask`).
+        config: verl's `algorithm` node: `egpo` and `norm_adv_by_std_in_grpo` are read.
+        epsilon: added to the standard deviation, as verl does.
+
+    Returns:
+        advantages and returns, both (bs, len) float32; the same tensor, as in verl's GRPO.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> rewards = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+        >>> ones = torch.ones(2, 2)
+        >>> thought = torch.tensor([[True, False], [True, False]])
+        >>> advantages, _ = egpo(rewards, ones, np.array(["a", "a"]), ones, thought)
+        >>> advantages[:, 0]  # A = +-0.7071 and the bonus is min(0.4 * 1, 0.3536)
+        tensor([ 1.0607, -0.3536])
+    """
+    settings = config or {}
+    result = egpo_advantage(
+        token_level_rewards,
+        response_mask,
+        index,
+        entropy,
+        cot_mask,
+        options=EgpoOptions.from_mapping(settings.get("egpo")),
+        norm_by_std=settings.get("norm_adv_by_std_in_grpo", True),
+        epsilon=epsilon,
+    )
+    return result.advantages, result.advantages
+
+
+@torch.no_grad()
+def egpo_advantage(
+    token_level_rewards: torch.Tensor,
+    response_mask: torch.Tensor,
+    index: np.ndarray,
+    entropy: torch.Tensor,
+    cot_mask: torch.Tensor,
+    options: EgpoOptions,
+    norm_by_std: bool = True,
+    epsilon: float = 1e-6,
+    sessions: Sessions | None = None,
+) -> EgpoAdvantage:
+    """As `egpo`, with everything that the result is made of; see there for the arguments.
+
+    Raises:
+        ValueError: shapes that differ, or an entropy that is not finite on a counted token.
+    """
+    _check_shapes(token_level_rewards, response_mask, entropy, cot_mask)
+    scope = response_mask if options.cot_scope == "response" else cot_mask
+    totals, counts = masked_sums(entropy, scope, response_mask)
+    mean_entropy = _mean_entropy(totals, counts, sessions)
+    scores = token_level_rewards.sum(dim=-1)
+    groups = group_numbers(index, scores.device)
+    base = _base_advantage(scores, groups, norm_by_std, epsilon, sessions)
+
+    if options.granularity == "token":
+        counted = scope.bool() & response_mask.bool()
+        per_token = torch.where(counted, entropy.float(), 0.0).clamp_min(0.0)
+        token_bonus, token_clipped = entropy_bonus(base.unsqueeze(-1), per_token, options)
+        advantages = (base.unsqueeze(-1) + token_bonus) * response_mask
+        bonus = _row_mean(token_bonus, counts)
+        clipped = _row_mean((token_clipped & counted).float(), counts)
+    else:
+        bonus, was_clipped = entropy_bonus(base, mean_entropy, options)
+        advantages = (base + bonus).unsqueeze(-1) * response_mask
+        clipped = was_clipped.float()
+
+    metrics = _metrics(
+        base, mean_entropy, bonus, clipped, counts, scores, groups, response_mask.any(dim=-1)
+    )
+    return EgpoAdvantage(advantages, base, mean_entropy, bonus, clipped, counts, metrics)
+
+
+def group_numbers(index: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Labels of groups, (bs,) of any kind, as (bs,) int64 numbers 0, 1, 2, ... without gaps.
+
+    verl keeps integer labels as they are, and its statistics then need memory for the largest.
+    """
+    labels = as_torch_index(index, device="cpu").numpy()
+    _, numbers = np.unique(labels, return_inverse=True)
+    return torch.from_numpy(numbers.astype(np.int64)).to(device)
+
+
+def grpo_scalars(
+    scores: torch.Tensor, groups: torch.Tensor, norm_by_std: bool = True, epsilon: float = 1e-6
+) -> torch.Tensor:
+    """Eq. 1: (r - mean) / (std + epsilon) within each group; a group of one keeps its reward.
+
+    `scores` (bs,) float and `groups` (bs,) int64 give (bs,) float32. The statistics are verl's
+    own (verl/utils/groupwise.py), so that lambda = 0 is verl's `grpo_vectorized` to the bit.
+    """
+    mean: torch.Tensor
+    std: torch.Tensor
+    mean, std, _ = group_mean_std(scores, groups, eps=0.0, device=scores.device)
+    centred = scores - mean[groups]
+    if norm_by_std:
+        centred = centred / (std[groups] + epsilon)
+    return centred
+
+
+def masked_sums(
+    values: torch.Tensor, mask: torch.Tensor, response_mask: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sum of `values` and number of tokens where both masks hold: (bs,) float32, (bs,) int64.
+
+    Works in blocks of rows that fit a cache and never makes a temporary as large as its input.
+    """
+    rows, length = values.shape
+    step = max(1, BLOCK_ELEMENTS // max(1, length))
+    totals = torch.empty(rows, dtype=torch.float32, device=values.device)
+    counts = torch.empty(rows, dtype=torch.int64, device=values.device)
+    for start in range(0, rows, step):
+        block = slice(start, start + step)
+        counted = mask[block].bool() & response_mask[block].bool()
+        totals[block] = torch.where(counted, values[block], 0.0).sum(dim=-1, dtype=torch.float32)
+        counts[block] = counted.sum(dim=-1)
+    return totals, counts
+
+
+def entropy_bonus(
+    base: torch.Tensor, entropy: torch.Tensor, options: EgpoOptions
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Eq. 5's min(lam * E, |A| / alpha) and where the second term was the smaller one.
+
+    `base` and `entropy` broadcast against each other; the result has their common shape.
+    """
+    wanted = options.lam * entropy
+    cap = base.abs() / options.alpha
+    if options.positive_only:
+        cap = torch.where(base > 0, cap, 0.0)
+    return torch.minimum(wanted, cap), (wanted > cap) & (cap > 0)
+
+
+def _check_shapes(rewards: torch.Tensor, *others: torch.Tensor) -> None:
+    for other in others:
+        if other.shape != rewards.shape:
+            raise ValueError(
+                f"EGPO needs tensors of one shape (rows, tokens), but got {tuple(rewards.shape)} "
+                f"and {tuple(other.shape)}."
+            )
+
+
+def _mean_entropy(
+    totals: torch.Tensor, counts: torch.Tensor, sessions: Sessions | None
+) -> torch.Tensor:
+    """Eq. 4; a response without a thought (W = 0) has E = 0."""
+    if not torch.isfinite(totals).all():
+        raise ValueError(
+            "The entropy of the old policy is not finite on thought tokens: the model's logits "
+            "overflowed or hold NaN. Lower the learning rate or compute logits in float32."
+        )
+    if sessions is not None:
+        size = len(sessions.final_row)
+        totals = totals.new_zeros(size).index_add_(0, sessions.of_row, totals)[sessions.of_row]
+        counts = counts.new_zeros(size).index_add_(0, sessions.of_row, counts)[sessions.of_row]
+    return (totals / counts.clamp_min(1)).clamp_min(0.0)
+
+
+def _base_advantage(
+    scores: torch.Tensor,
+    groups: torch.Tensor,
+    norm_by_std: bool,
+    epsilon: float,
+    sessions: Sessions | None,
+) -> torch.Tensor:
+    if sessions is None:
+        return grpo_scalars(scores, groups, norm_by_std, epsilon)
+    final = sessions.final_row
+    return grpo_scalars(scores[final], groups[final], norm_by_std, epsilon)[sessions.of_row]
+
+
+def _row_mean(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    return values.sum(dim=-1) / counts.clamp_min(1)
+
+
+def _metrics(
+    base: torch.Tensor,
+    entropy: torch.Tensor,
+    bonus: torch.Tensor,
+    clipped: torch.Tensor,
+    counts: torch.Tensor,
+    scores: torch.Tensor,
+    groups: torch.Tensor,
+    real: torch.Tensor,
+) -> dict[str, float]:
+    """The figures of a batch; rows without a single response token (verl's padding) stay out."""
+    if not real.any():
+        return {}
+    thinks = real & (counts > 0)
+    judged = real & (base != 0)
+    size = base[real].abs().sum()
+    return {
+        "egpo/cot_entropy": _mean_or_zero(entropy[thinks]),
+        "egpo/cot_tokens": counts[real].float().mean().item(),
+        "egpo/bonus": bonus[real].mean().item(),
+        "egpo/bonus_over_abs_adv": (bonus[real].sum() / size).item() if size > 0 else 0.0,
+        "egpo/clip_frac": _mean_or_zero(clipped[judged]),
+        "egpo/no_cot_frac": 1.0 - thinks.sum().item() / real.sum().item(),
+        "egpo/silent_group_frac": _silent_share(scores[real], groups[real]),
+    }
+
+
+def _mean_or_zero(values: torch.Tensor) -> float:
+    return values.mean().item() if values.numel() else 0.0
+
+
+def _silent_share(scores: torch.Tensor, groups: torch.Tensor) -> float:
+    """Share of the groups of two or more whose rewards are all equal: they teach nothing."""
+    sizes = torch.bincount(groups)
+    highest = scores.new_full(sizes.shape, -torch.inf).scatter_reduce_(0, groups, scores, "amax")
+    lowest = scores.new_full(sizes.shape, torch.inf).scatter_reduce_(0, groups, scores, "amin")
+    comparable = sizes > 1
+    return _mean_or_zero((highest == lowest)[comparable].float())
