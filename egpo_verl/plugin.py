@@ -1,1 +1,64 @@
-"""What verl loads."""
+"""What verl loads in every process: registration only, cheap, and loud where it fails.
+
+verl imports this module through the entry point group `verl.plugins`, or through
+`VERL_USE_EXTERNAL_MODULES=egpo_verl` (verl/__init__.py:49-77). Nothing of verl's trainer is
+imported here; each part attaches when verl itself imports the module that it belongs to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import wrapt
+
+
+def _register_estimator(core_algos: ModuleType) -> None:
+    def lazily(*args: Any, **kwargs: Any) -> Any:
+        from egpo_verl.trainer import estimator
+
+        return estimator(*args, **kwargs)
+
+    if "egpo" not in core_algos.ADV_ESTIMATOR_REGISTRY:
+        core_algos.register_adv_est("egpo")(lazily)
+
+
+def _hook_trainer(trainer_base: ModuleType) -> None:
+    from egpo_verl.trainer import hook
+
+    hook(trainer_base)
+
+
+def _check_in_driver(config_module: ModuleType) -> None:
+    if not isinstance(config_module.validate_config, wrapt.FunctionWrapper):
+        wrapt.wrap_function_wrapper(config_module, "validate_config", _validate)
+
+
+def _validate(wrapped: Callable[..., None], instance: Any, args: Any, kwargs: Any) -> None:
+    config = kwargs["config"] if "config" in kwargs else args[0]
+    if config.algorithm.adv_estimator == "egpo":
+        from egpo_verl import preflight
+
+        try:
+            preflight.check_config(config)
+            preflight.check_workers(config)
+        except preflight.ConfigError as error:
+            preflight.refuse(error)
+        preflight.load_in_workers(config)
+    wrapped(*args, **kwargs)
+
+
+def register() -> None:
+    """Attach to verl; calling it again changes nothing."""
+    wrapt.register_post_import_hook(_register_estimator, "verl.trainer.ppo.core_algos")
+    wrapt.register_post_import_hook(_hook_trainer, "verl.trainer.ppo.v1.trainer_base")
+    wrapt.register_post_import_hook(_check_in_driver, "verl.utils.config")
+    if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
+        from egpo_verl import cpu
+
+        cpu.register()
+
+
+register()

@@ -1,0 +1,52 @@
+"""verl's registries filled in for a machine without an accelerator.
+
+`VERL_PLATFORM=cpu`, verl's own variable, which the Hydra group `egpo/machine: cpu` hands to Ray's
+workers, is what loads this package; nothing else does, so a machine with a GPU never sees it.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+
+import wrapt
+
+ROLLOUT = "transformers"
+
+
+def register() -> None:
+    """Fill verl's registries; calling it again changes nothing."""
+    from egpo_verl.cpu import platform  # noqa: F401  registers itself
+
+    wrapt.register_post_import_hook(_one_backend, "verl.utils.distributed")
+    wrapt.register_post_import_hook(_register_engine, "verl.workers.engine.fsdp.transformer_impl")
+    wrapt.register_post_import_hook(_register_replica, "verl.workers.rollout.replica")
+    wrapt.register_post_import_hook(_register_adapter, "verl.workers.rollout.base")
+
+
+def _one_backend(distributed: ModuleType) -> None:
+    """verl asks for "cpu:gloo,<device>:<backend>" (verl/utils/distributed.py:89), which torch
+    refuses when the device is the CPU itself; the name of one backend is enough."""
+    stock = distributed.initialize_global_process_group_ray
+    if not isinstance(stock, functools.partial):
+        distributed.initialize_global_process_group_ray = functools.partial(  # type: ignore[attr-defined]
+            stock, backend="cpu:gloo"
+        )
+
+
+def _register_engine(transformer_impl: ModuleType) -> None:
+    from egpo_verl.cpu import engine  # noqa: F401  registers itself
+
+
+def _register_replica(replica: ModuleType) -> None:
+    def load() -> type:
+        from egpo_verl.cpu.rollout import TransformersReplica
+
+        return TransformersReplica
+
+    replica.RolloutReplicaRegistry.register(ROLLOUT, load)
+
+
+def _register_adapter(base: ModuleType) -> None:
+    # verl has a public registry for replicas but only this table for their training-side half.
+    base._ROLLOUT_REGISTRY[(ROLLOUT, "async")] = "egpo_verl.cpu.rollout.ServerAdapter"

@@ -1,0 +1,147 @@
+"""Batched sampling by transformers' own `generate`, with the log probabilities that RL needs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample; prompts with equal settings can share a batch.
+
+    `temperature` 0 is greedy; `top_k` <= 0 and `top_p` 1 switch these filters off.
+    """
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = -1
+    repetition_penalty: float = 1.0
+    ignore_eos: bool = False
+
+
+@dataclass
+class Generated:
+    """The tokens of one response, its end-of-sequence token included, and their log
+    probabilities under the model at the sampling temperature, before any filter."""
+
+    token_ids: list[int]
+    log_probs: list[float]
+    aborted: bool = False
+
+
+@dataclass
+class LogProbRecorder(LogitsProcessor):
+    """Records the log probability of each sampled token, holding one step's logits at a time.
+
+    `generate` calls processors of the caller before its own temperature and filters, so the
+    logits seen here are the model's; the token that came of them is the last one of the next
+    call's `input_ids`.
+    """
+
+    temperature: float
+    prompt_length: int
+    columns: list[torch.Tensor] = field(default_factory=list)
+    previous: torch.Tensor | None = None
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        if input_ids.shape[1] > self.prompt_length:
+            self.settle(input_ids)
+        self.previous = torch.log_softmax(scores.float() / self.temperature, dim=-1)
+        return scores
+
+    def settle(self, input_ids: torch.Tensor) -> None:
+        """Read off the log probability of the newest token."""
+        if self.previous is not None:
+            self.columns.append(self.previous.gather(1, input_ids[:, -1:]))
+            self.previous = None
+
+
+@dataclass
+class Abort(StoppingCriteria):
+    """Ends all sequences once `event` is set."""
+
+    event: threading.Event
+
+    def __call__(
+        self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: Any
+    ) -> torch.BoolTensor:
+        stop: Any = torch.full((input_ids.shape[0],), self.event.is_set(), dtype=torch.bool)
+        return stop  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def generate(
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    eos_token_ids: Sequence[int],
+    pad_token_id: int,
+    abort: threading.Event | None = None,
+) -> list[Generated]:
+    """Sample one response to each prompt (token ids), all in one batch, padded on the left."""
+    width = max(len(prompt) for prompt in prompts)
+    ids = torch.tensor([[pad_token_id] * (width - len(p)) + list(p) for p in prompts])
+    attention = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    recorder = LogProbRecorder(temperature=sampling.temperature or 1.0, prompt_length=width)
+    event = abort or threading.Event()
+    sequences: Any = model.generate(
+        input_ids=ids,
+        attention_mask=attention,
+        generation_config=_generation_config(sampling, eos_token_ids, pad_token_id),
+        logits_processor=LogitsProcessorList([recorder]),
+        stopping_criteria=StoppingCriteriaList([Abort(event)]),
+    )
+    recorder.settle(sequences)
+    log_probs = torch.cat(recorder.columns, dim=1)
+    ends = () if sampling.ignore_eos else tuple(eos_token_ids)
+    return [
+        _cut(tokens, logs, ends, sampling.max_tokens)
+        for tokens, logs in zip(sequences[:, width:].tolist(), log_probs.tolist(), strict=True)
+    ]
+
+
+def _generation_config(
+    sampling: Sampling, eos_token_ids: Sequence[int], pad_token_id: int
+) -> GenerationConfig:
+    greedy = sampling.temperature == 0
+    filters = (
+        {}
+        if greedy
+        else {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": max(0, sampling.top_k),
+        }
+    )
+    return GenerationConfig(
+        do_sample=not greedy,
+        max_new_tokens=sampling.max_tokens,
+        eos_token_id=None if sampling.ignore_eos else list(eos_token_ids),
+        pad_token_id=pad_token_id,
+        repetition_penalty=sampling.repetition_penalty,
+        **filters,
+    )
+
+
+def _cut(
+    tokens: list[int], log_probs: list[float], ends: Sequence[int], max_tokens: int
+) -> Generated:
+    """Drop the padding behind the end of one response."""
+    stop = next((place for place, token in enumerate(tokens) if token in ends), None)
+    length = len(tokens) if stop is None else stop + 1
+    aborted = stop is None and length < max_tokens
+    return Generated(tokens[:length], log_probs[:length], aborted)

@@ -1,0 +1,213 @@
+"""A rollout server in a Ray actor: gathers requests into batches for the sampler."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, GenerationConfig
+from verl.utils.config import omega_conf_to_dataclass
+from verl.workers.rollout.replica import TokenOutput
+
+from egpo_verl.cpu.sampler import Generated, Sampling, generate
+
+# Requests of one training batch arrive one by one; a batch closes when none came for this long.
+GATHER_SECONDS = 0.05
+
+
+@dataclass
+class Request:
+    prompt_ids: list[int]
+    sampling: Sampling
+    answer: asyncio.Future[Generated]
+
+
+class TransformersServer:
+    """Serves token-in-token-out requests of verl's agent loop from a transformers model.
+
+    Args:
+        config: verl's RolloutConfig.
+        model_config: verl's HFModelConfig, or the configuration node of one.
+        replica_rank: number of this replica; part of the sampling seed.
+    """
+
+    def __init__(self, config: Any, model_config: Any, replica_rank: int) -> None:
+        torch.set_num_threads(os.cpu_count() or 1)
+        self.config = config
+        self.replica_rank = replica_rank
+        model_config = omega_conf_to_dataclass(model_config)
+        self.model = AutoModelForCausalLM.from_pretrained(
+            model_config.local_path,
+            dtype=getattr(torch, config.dtype),
+            attn_implementation="sdpa",
+            trust_remote_code=model_config.trust_remote_code,
+        ).eval()
+        self.eos_token_ids, self.pad_token_id = _end_tokens(self.model, model_config.tokenizer)
+        # Only what a request says may shape sampling, never defaults that ship with a model.
+        self.model.generation_config = GenerationConfig()
+        self.waiting: list[Request] = []
+        self.serving: asyncio.Task[None] | None = None
+        self.abort = threading.Event()
+        self.resumed = asyncio.Event()
+        self.resumed.set()
+        self.busy = asyncio.Lock()
+        self.global_steps: int | None = None
+        self.batches_of_step = 0
+
+    async def generate(
+        self,
+        prompt_ids: list[int],
+        sampling_params: dict[str, Any],
+        request_id: str,
+        image_data: Any = None,
+        video_data: Any = None,
+        **_: Any,
+    ) -> TokenOutput:
+        """Answer one prompt; requests that come together are sampled together."""
+        if image_data is not None or video_data is not None:
+            raise ValueError("The transformers rollout samples from text prompts only.")
+        await self.resumed.wait()
+        sampling = self._sampling(sampling_params, len(prompt_ids))
+        answer: asyncio.Future[Generated] = asyncio.get_running_loop().create_future()
+        self.waiting.append(Request(list(prompt_ids), sampling, answer))
+        if self.serving is None or self.serving.done():
+            self.serving = asyncio.create_task(self._serve())
+        done = await answer
+        return TokenOutput(
+            token_ids=done.token_ids,
+            log_probs=done.log_probs,
+            stop_reason="aborted" if done.aborted else "completed",
+            extra_fields={"global_steps": self.global_steps},
+        )
+
+    async def update_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Copy `weights` (names and shapes of the Hugging Face model) into the sampler.
+
+        Raises:
+            KeyError: a name that the model does not have.
+        """
+        async with self.busy:
+            own = self.model.state_dict()
+            for name, value in weights.items():
+                if name not in own:
+                    raise KeyError(f"The sampler's model has no parameter named {name}.")
+                own[name].copy_(value)
+
+    async def set_global_steps(self, global_steps: int) -> None:
+        self.global_steps = global_steps
+        self.batches_of_step = 0
+
+    async def abort_all_requests(self, reject_request: bool = False) -> None:
+        """End running requests with what they have; new ones wait for `resume_generation`."""
+        self.resumed.clear()
+        self.abort.set()
+        waiting, self.waiting = self.waiting, []
+        for request in waiting:
+            request.answer.set_result(Generated([], [], aborted=True))
+        async with self.busy:
+            self.abort.clear()
+
+    async def resume_generation(self) -> None:
+        self.resumed.set()
+
+    async def wake_up(self, tags: list[str] | None = None) -> None:
+        """Weights stay where they are: there is no device memory to give back."""
+
+    async def sleep(self) -> None:
+        """See `wake_up`."""
+
+    async def clear_kv_cache(self) -> None:
+        """Each batch has a cache of its own."""
+
+    release_kv_cache = clear_kv_cache
+    resume_kv_cache = clear_kv_cache
+    start_profile = wake_up
+    stop_profile = sleep
+
+    async def _serve(self) -> None:
+        while self.waiting:
+            await self._gathered()
+            async with self.busy:
+                batch = self._next_batch()
+                if not batch:
+                    continue
+                try:
+                    done = await asyncio.to_thread(self._sample, batch)
+                except Exception as error:
+                    for request in batch:
+                        request.answer.set_exception(error)
+                    continue
+            for request, generated in zip(batch, done, strict=True):
+                request.answer.set_result(generated)
+
+    async def _gathered(self) -> None:
+        seen = -1
+        while len(self.waiting) != seen:
+            seen = len(self.waiting)
+            await asyncio.sleep(GATHER_SECONDS)
+
+    def _next_batch(self) -> list[Request]:
+        """Requests with the settings of the first, in an order that does not depend on arrival."""
+        if not self.waiting:
+            return []
+        sampling = self.waiting[0].sampling
+        same = [request for request in self.waiting if request.sampling == sampling]
+        batch = sorted(same, key=lambda request: request.prompt_ids)[: self.config.max_num_seqs]
+        chosen = {id(request) for request in batch}
+        self.waiting = [request for request in self.waiting if id(request) not in chosen]
+        return batch
+
+    def _sample(self, batch: list[Request]) -> list[Generated]:
+        torch.manual_seed(self._seed())
+        self.batches_of_step += 1
+        return generate(
+            self.model,
+            [request.prompt_ids for request in batch],
+            batch[0].sampling,
+            self.eos_token_ids,
+            self.pad_token_id,
+            self.abort,
+        )
+
+    def _seed(self) -> int:
+        """A seed of its own for each batch of each step, so that a resumed run repeats itself."""
+        parts = (self.config.seed, self.replica_rank, self.global_steps, self.batches_of_step)
+        return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big")
+
+    def _sampling(self, params: Mapping[str, Any], prompt_length: int) -> Sampling:
+        room = self.config.prompt_length + self.config.response_length - prompt_length
+        limit = self.config.max_model_len
+        wanted = params.get("max_tokens") or params.get("max_new_tokens")
+        tokens = min(wanted or self.config.response_length, room)
+        if limit is not None:
+            tokens = min(tokens, limit - prompt_length)
+        if tokens < 1:
+            raise ValueError(
+                f"A prompt of {prompt_length} tokens leaves no room for a response: raise "
+                "data.max_prompt_length or actor_rollout_ref.rollout.max_model_len."
+            )
+        return Sampling(
+            max_tokens=tokens,
+            temperature=float(params.get("temperature", 1.0)),
+            top_p=float(params.get("top_p", 1.0)),
+            top_k=int(params.get("top_k", -1)),
+            repetition_penalty=float(params.get("repetition_penalty", 1.0)),
+            ignore_eos=bool(params.get("ignore_eos", self.config.ignore_eos)),
+        )
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> tuple[list[int], int]:
+    """The ids that end a response (the model's and the tokenizer's) and the id for padding."""
+    given = model.generation_config.eos_token_id
+    ends = list(given) if isinstance(given, list) else [given]
+    found = sorted({token for token in [*ends, tokenizer.eos_token_id] if token is not None})
+    if not found:
+        raise ValueError("The model names no end-of-sequence token: set one in its tokenizer.")
+    pad = tokenizer.pad_token_id
+    return found, pad if pad is not None else found[0]
