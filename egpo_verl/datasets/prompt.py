@@ -1,4 +1,4 @@
-"""The system prompt: what the paper says it must say, in our words; the same for training and evaluation."""
+"""The system prompt: says what the paper says it must, in our words, in training and evaluation."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from egpo_verl.datasets.sample import Tool
 ANSWER_SHAPE = {
     "python": "[name(param=value, other=value), ...]",
     "answer_tag": "<answer>[name(param=value, other=value), ...]</answer>",
-    "hermes": '<tool_call>\n{"name": "name", "arguments": {"param": value}}\n</tool_call>, one block per call',
+    "hermes": (
+        '<tool_call>\n{"name": "name", "arguments": {"param": value}}\n</tool_call>, '
+        "one block per call"
+    ),
     "llama": '{"name": "name", "parameters": {"param": value}}, several separated by ;',
     "json": '[{"name": "name", "arguments": {"param": value}}, ...]',
 }
 
 TEMPLATE = """\
 You answer questions by composing function calls. You are given a question and a list of functions.
-If no function fits the question, or a required parameter is missing from it, say so in one sentence and call nothing.
+If no function fits the question, or a required parameter is missing from it, say so \
+in one sentence and call nothing.
 
 Functions as a JSON list:
 {tools}
 
-First reason inside <think></think>. Then, in the same reply, write the calls as {shape} and nothing else.
+First reason inside <think></think>. Then, in the same reply, write the calls as {shape} \
+and nothing else.
 Every value must have the type that its function declares."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
 Tool = Mapping[str, Any]
 
 
@@ -18,7 +18,9 @@ class Sample:
 
     Attributes:
         source: name of the dataset, verl's `data_source`.
-        messages: `{"role", "content"}` in order, without the system prompt that we add.
+        messages: `{"role", "content"}` in order, without the system prompt that we add; an
+            earlier turn of the assistant that called functions has them as `"calls"`, a tuple
+            of `Call`, so that they are written in the form that the row asks for.
         tools: the functions offered, each in the dialect of its dataset.
         calls: the reference; empty where no call is wanted.
         extra: facts about the row that travel in `extra_info` (difficulty, original id, ...).

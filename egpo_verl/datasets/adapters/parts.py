@@ -1,0 +1,67 @@
+"""What several datasets write alike: tools and calls as JSON text or as values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from egpo_verl.calls.call import Call
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.sample import Tool
+from egpo_verl.datasets.tools import inner
+
+ARGUMENT_KEYS = ("arguments", "parameters")
+
+
+def tools_from(value: Any) -> tuple[Tool, ...]:
+    """Functions from a JSON text or a list; raises `Unusable`."""
+    tools = _loaded(value, "bad_tools")
+    if not isinstance(tools, list):
+        raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
+    for tool in tools:
+        if not isinstance(tool, dict) or not isinstance(inner(tool).get("name"), str):
+            raise Unusable("bad_tools", f"no name in {str(tool)[:60]}")
+    return tuple(tools)
+
+
+def calls_from(value: Any) -> tuple[Call, ...]:
+    """Calls from a JSON text, a list or one call object; raises `Unusable`."""
+    calls = _loaded(value, "bad_calls")
+    if isinstance(calls, dict):
+        calls = [calls]
+    if not isinstance(calls, list):
+        raise Unusable("bad_calls", f"not a list: {str(calls)[:60]}")
+    return tuple(map(call_from, calls))
+
+
+def call_from(item: Any) -> Call:
+    """A call from `{"name", "arguments"}` (or "parameters"; as JSON text too)."""
+    if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
+        raise Unusable("bad_calls", f"no name in {str(item)[:60]}")
+    given: Any = next((item[key] for key in ARGUMENT_KEYS if item.get(key) is not None), {})
+    arguments = _loaded(given, "bad_calls")
+    if not isinstance(arguments, Mapping):
+        raise Unusable("bad_calls", f"arguments are not an object: {str(arguments)[:60]}")
+    return Call(item["name"], dict(arguments))
+
+
+def user(text: Any) -> dict[str, str]:
+    """A user's message; raises `Unusable` where there is no text."""
+    if not isinstance(text, str) or not text.strip():
+        raise Unusable("no_question", repr(text)[:60])
+    return {"role": "user", "content": text}
+
+
+def known(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Those of `keys` that the row has, for `Sample.extra`."""
+    return {key: row[key] for key in keys if row.get(key) is not None}
+
+
+def _loaded(value: Any, reason: str) -> Any:
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise Unusable(reason, f"{error} in {value[:60]!r}") from error
+    return list(value) if isinstance(value, Sequence) else value

@@ -1,0 +1,41 @@
+"""The two ways in which input can be wrong: the whole job, or one row of it."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """The job cannot go on; the message is one sentence that says why and how to mend it."""
+
+
+class Unusable(Exception):
+    """One row cannot become a training row.
+
+    Attributes:
+        reason: a key of `REASONS`, what is counted.
+        detail: what was seen, for the person who asks why.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{REASONS[reason]}{': ' + detail if detail else ''}")
+        self.reason = reason
+        self.detail = detail
+
+
+REASONS = {
+    "not_an_object": "the row is not a JSON object",
+    "missing_column": "a column of the schema is missing",
+    "bad_text": "a text is not valid Unicode",
+    "no_question": "there is nothing to answer",
+    "bad_dialogue": "the dialogue does not follow the schema",
+    "no_tools": "no function is offered",
+    "bad_tools": "the functions cannot be read",
+    "duplicate_tool": "two different functions have one name",
+    "bad_calls": "the reference calls cannot be read",
+    "unknown_tool": "a call names a function that is not offered",
+    "missing_argument": "a required argument is missing from a call",
+    "unknown_argument": "a call has an argument that the function does not declare",
+    "wrong_value": "a value does not fit its declared type",
+    "unspellable": "the call form cannot carry the reference",
+    "too_long": "the prompt is longer than the limit",
+}
+"""Why a row is dropped: the code that is counted, and what it means."""

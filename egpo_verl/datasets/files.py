@@ -1,0 +1,153 @@
+"""Rows of a local file, one at a time: json, jsonl or parquet, plain or compressed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from egpo_verl.datasets.errors import Unusable, UserError
+
+KINDS = ("json", "jsonl", "ndjson", "parquet")
+PACKED = ("gz", "zst")
+CHUNK = 1 << 20
+LONGEST_ROW = 1 << 26
+"""Characters. A list of rows in which none ends for so long is broken, not big."""
+
+
+@dataclass
+class Rows:
+    """The rows of one file, read lazily; iterate it once.
+
+    A row is whatever JSON value stands there, or an `Unusable` for a line that is not JSON.
+
+    Attributes:
+        path: the file.
+        fraction: how much of the file has been read, 0 to 1, for a progress bar.
+    """
+
+    path: Path
+    fraction: float = field(default=0.0, init=False)
+
+    def __iter__(self) -> Iterator[Any]:
+        kind, packing = _kind(self.path)
+        try:
+            with self.path.open("rb") as raw:
+                size = max(1, self.path.stat().st_size)
+                if kind == "parquet":
+                    yield from self._parquet(raw)
+                    return
+                for row in _json_rows(_unpacked(raw, packing), self.path):
+                    self.fraction = min(1.0, raw.tell() / size)
+                    yield row
+        except FileNotFoundError:
+            raise UserError(f"{self.path} does not exist; check --local_dataset_path.") from None
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{self.path} is not UTF-8 text ({error}); save it as UTF-8."
+            ) from error
+        except (OSError, EOFError, pa.ArrowException) as error:
+            raise UserError(f"{self.path} cannot be read: {error}.") from error
+
+    def _parquet(self, raw: BinaryIO) -> Iterator[Any]:
+        file = pq.ParquetFile(raw)
+        total = max(1, file.metadata.num_rows)
+        done = 0
+        for batch in file.iter_batches(batch_size=1000):
+            for row in batch.to_pylist():
+                done += 1
+                self.fraction = done / total
+                yield row
+
+
+def _kind(path: Path) -> tuple[str, str]:
+    """The format and the packing that a file's name promises, such as ("jsonl", "gz")."""
+    parts = path.name.lower().split(".")[1:]
+    packing = parts.pop() if parts and parts[-1] in PACKED else ""
+    if not parts or parts[-1] not in KINDS or (parts[-1] == "parquet" and packing):
+        raise UserError(
+            f"{path} has a name that promises no known format; use .json, .jsonl or .parquet "
+            "(the first two also as .gz or .zst)."
+        )
+    return parts[-1], packing
+
+
+def _unpacked(raw: BinaryIO, packing: str) -> io.TextIOWrapper:
+    data: Any = raw
+    if packing == "gz":
+        data = gzip.GzipFile(fileobj=raw)
+    elif packing == "zst":
+        data = io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd"))
+    return io.TextIOWrapper(data, encoding="utf-8-sig")
+
+
+def _json_rows(text: io.TextIOWrapper, path: Path) -> Iterator[Any]:
+    """Rows of a JSON list, or of JSON lines where the text does not start with `[`."""
+    start = ""
+    while not start:
+        chunk = text.read(CHUNK)
+        if not chunk:
+            raise UserError(f"{path} is empty; it must hold a JSON list of rows or JSON lines.")
+        start = chunk.lstrip()
+    if start[0] == "[":
+        yield from _list_items(start[1:], text, path)
+    else:
+        yield from _lines(start, text)
+
+
+def _lines(start: str, text: io.TextIOWrapper) -> Iterator[Any]:
+    pending = start
+    while pending:
+        *lines, rest = pending.split("\n")
+        chunk = text.read(CHUNK)
+        if not chunk:
+            lines, rest = [*lines, rest], ""
+        for line in lines:
+            if line.strip():
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    yield Unusable("not_an_object", f"{error} in {line[:60]!r}")
+        pending = rest + chunk
+
+
+def _list_items(buffer: str, text: io.TextIOWrapper, path: Path) -> Iterator[Any]:
+    """Items of a JSON list whose `[` has been read, decoded as soon as they are complete."""
+    decode = json.JSONDecoder().raw_decode
+    position, count, wanted = 0, 0, CHUNK
+    while True:
+        position = _skip(buffer, position, ", \t\r\n")
+        if buffer[position : position + 1] == "]":
+            return
+        try:
+            row, end = decode(buffer, position)
+        except (ValueError, RecursionError) as error:
+            problem: Exception | None = error
+        else:
+            # A bare number may go on in the next chunk; an object or a list cannot.
+            problem = None if end < len(buffer) or buffer[position] in '{["' else ValueError("cut")
+        if problem is None:
+            position, count, wanted = end, count + 1, CHUNK
+            yield row
+            continue
+        chunk = text.read(wanted)
+        if not chunk or len(buffer) - position > LONGEST_ROW:
+            raise UserError(
+                f"{path} is not a complete JSON list: {problem} in row {count}; "
+                "download or export it again."
+            )
+        # Doubling keeps the work linear when one row spans many chunks.
+        buffer, position, wanted = buffer[position:] + chunk, 0, 2 * wanted
+
+
+def _skip(text: str, position: int, blanks: str) -> int:
+    while text[position : position + 1] and text[position] in blanks:
+        position += 1
+    return position

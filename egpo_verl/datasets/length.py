@@ -1,0 +1,73 @@
+"""Prompt length under a model's own tokenizer and chat template, as verl will measure it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from egpo_verl.datasets.errors import Unusable, UserError
+
+TRIAL = ({"role": "system", "content": "s"}, {"role": "user", "content": "u"})
+
+
+@dataclass(frozen=True)
+class LengthLimit:
+    """A tokenizer by its folder or hub name, and the longest prompt in tokens (None: any)."""
+
+    tokenizer: str
+    longest: int | None = None
+
+    def measured(self, prompt: Sequence[Mapping[str, str]]) -> int:
+        """Tokens of the prompt with the generation prompt; `Unusable` beyond `longest`."""
+        text = rendered(self.tokenizer, prompt)
+        tokens = len(load_tokenizer(self.tokenizer)(text, add_special_tokens=False)["input_ids"])
+        if self.longest is not None and tokens > self.longest:
+            raise Unusable("too_long", f"{tokens} tokens")
+        return tokens
+
+
+def opens_thought(tokenizer: str) -> bool:
+    """Whether the chat template ends the prompt inside an open `<think>`."""
+    try:
+        text = rendered(tokenizer, TRIAL)
+    except Unusable as error:
+        raise UserError(
+            f"the chat template of --tokenizer {tokenizer} takes no system message "
+            f"({error.detail}); use a model whose template does."
+        ) from error
+    return text.rfind("<think>") > text.rfind("</think>")
+
+
+def rendered(tokenizer: str, prompt: Sequence[Mapping[str, str]]) -> str:
+    """The prompt's text under the chat template of `tokenizer`; `Unusable` if it refuses."""
+    model_tokenizer = load_tokenizer(tokenizer)
+    from jinja2 import TemplateError  # comes with transformers' chat templates
+
+    try:
+        text = model_tokenizer.apply_chat_template(
+            list(prompt), add_generation_prompt=True, tokenize=False
+        )
+    except TemplateError as error:
+        raise Unusable("bad_dialogue", f"the chat template refuses it: {error}") from error
+    return str(text)
+
+
+@lru_cache(maxsize=2)
+def load_tokenizer(name: str) -> Any:
+    """A tokenizer with a chat template; UserError where there is none, or no transformers."""
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise UserError(
+            "--tokenizer needs transformers; install it with `pip install 'egpo-verl[data]'`."
+        ) from error
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"--tokenizer {name} has no tokenizer that loads: {reason}") from error
+    if not tokenizer.chat_template:
+        raise UserError(f"--tokenizer {name} has no chat template; use an instruct model's folder.")
+    return tokenizer

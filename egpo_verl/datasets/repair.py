@@ -1,0 +1,118 @@
+"""Values that say the right thing in the wrong type, put right where nothing is lost.
+
+Datasets made by language models write `"1"` for 1 and `"True"` for true. Such a value would
+make the reward punish a model that obeys the declared type, so it is repaired before training
+or the row is dropped. A repair is made only where the old value could be told from the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from egpo_verl.calls import parse
+
+INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.0+)?")
+NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
+BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
+LONGEST_LITERAL = 100_000
+
+
+def repaired(value: Any, schema: Mapping[str, Any], kinds: Counter[str]) -> Any:
+    """`value` in a type that `schema` declares, or `value` itself where no repair is lossless.
+
+    Args:
+        schema: JSON Schema of the value; only `type`, `anyOf`, `items` and `properties` are read.
+        kinds: each repair is counted here, as "str -> integer".
+    """
+    types = _types(schema)
+    if not types or _fits(value, types):
+        return _inside(value, schema, kinds)
+    for wanted in types:
+        new = _as(wanted, value)
+        if new is not None:
+            kinds[f"{type(value).__name__} -> {wanted}"] += 1
+            return _inside(new, schema, kinds)
+    return value
+
+
+def admits_null(schema: Mapping[str, Any]) -> bool:
+    """Whether None is a value of the schema (one that declares no type admits everything)."""
+    types = _types(schema)
+    return not types or "null" in types
+
+
+def _inside(value: Any, schema: Mapping[str, Any], kinds: Counter[str]) -> Any:
+    """The parts of a list or an object repaired by the schemas of the parts."""
+    items, properties = schema.get("items"), schema.get("properties")
+    if isinstance(value, list) and isinstance(items, Mapping):
+        return [repaired(item, items, kinds) for item in value]
+    if isinstance(value, dict) and isinstance(properties, Mapping):
+        return {
+            key: repaired(item, properties[key], kinds)
+            if isinstance(properties.get(key), Mapping)
+            else item
+            for key, item in value.items()
+        }
+    return value
+
+
+def _types(schema: Mapping[str, Any]) -> list[str]:
+    choices = schema.get("anyOf")
+    if isinstance(choices, list):
+        return [name for choice in choices for name in _types(choice)]
+    declared = schema.get("type")
+    return [declared] if isinstance(declared, str) else list(declared or ())
+
+
+def _fits(value: Any, types: list[str]) -> bool:
+    if isinstance(value, bool):
+        return "boolean" in types
+    if isinstance(value, int):
+        return "integer" in types or "number" in types
+    if isinstance(value, float):
+        return "number" in types
+    names: dict[type, str] = {str: "string", list: "array", dict: "object", type(None): "null"}
+    return names.get(type(value), "") in types
+
+
+def _as(wanted: str, value: Any) -> Any:
+    """`value` as the JSON type `wanted`; None where that would lose or invent something."""
+    if isinstance(value, str):
+        return _from_text(wanted, value.strip())
+    if isinstance(value, bool):
+        return None
+    if wanted == "integer" and isinstance(value, float) and math.isfinite(value):
+        return int(value) if value == int(value) and abs(value) < 2**53 else None
+    if wanted == "string" and isinstance(value, int | float):
+        return str(value)
+    return None
+
+
+def _from_text(wanted: str, text: str) -> Any:
+    if wanted == "integer" and INTEGER.fullmatch(text):
+        return int(text.split(".")[0])
+    if wanted == "number" and NUMBER.fullmatch(text):
+        number = float(text)
+        if not math.isfinite(number):
+            return None
+        return int(text) if INTEGER.fullmatch(text) and "." not in text else number
+    if wanted == "boolean":
+        return BOOLEANS.get(text)
+    if wanted in ("array", "object") and len(text) < LONGEST_LITERAL:
+        return _literal(text, list if wanted == "array" else dict)
+    return None
+
+
+def _literal(text: str, kind: type) -> Any:
+    """A list or an object that is spelled in a text, in JSON or in Python."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        calls = parse(f"[f(x={text})]").calls or ()
+        value = calls[0].arguments.get("x") if len(calls) == 1 else None
+    return value if isinstance(value, kind) else None

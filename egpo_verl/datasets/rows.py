@@ -1,0 +1,143 @@
+"""verl's row: the fixed parquet schema, and the way from a `Sample` to a row and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from egpo_verl.calls import render
+from egpo_verl.calls.call import Call
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.names import Renaming, rename
+from egpo_verl.datasets.prompt import system_prompt
+from egpo_verl.datasets.sample import Message, Sample
+
+ABILITY = "function_call"
+PYTHON_FORMS = ("python", "answer_tag")
+"""Forms written in Python's syntax, which cannot spell every name."""
+
+MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+# Tools, calls and facts are JSON texts: as Arrow structs they would be merged over all rows,
+# with nulls for absent keys and integers turned into floats.
+SCHEMA = pa.schema(
+    [
+        ("data_source", pa.string()),
+        ("prompt", pa.list_(MESSAGE)),
+        ("ability", pa.string()),
+        ("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
+        (
+            "extra_info",
+            pa.struct(
+                [
+                    ("index", pa.int64()),
+                    ("split", pa.string()),
+                    ("tools", pa.string()),
+                    ("call_form", pa.string()),
+                    ("think_in_prompt", pa.bool_()),
+                    ("renamed", pa.string()),
+                    ("facts", pa.string()),
+                ]
+            ),
+        ),
+    ]
+)
+"""Columns of every parquet file that this package writes, the same for all sources."""
+
+
+def to_row(
+    sample: Sample,
+    index: int,
+    split: str = "train",
+    call_form: str = "python",
+    think_in_prompt: bool = False,
+) -> dict[str, Any]:
+    """One row of `SCHEMA`; `index` is the position in the source, `call_form` one of `FORMS`.
+
+    Raises:
+        Unusable: the form cannot carry the reference, or a text is no valid Unicode.
+    """
+    way_back = Renaming()
+    if call_form in PYTHON_FORMS:
+        sample, way_back = rename(sample)
+    _rendered(sample.calls, call_form)
+    return {
+        "data_source": sample.source,
+        "prompt": _prompt(sample, call_form),
+        "ability": ABILITY,
+        "reward_model": {"style": "rule", "ground_truth": _json(_listed(sample.calls))},
+        "extra_info": {
+            "index": index,
+            "split": split,
+            "tools": _json(list(sample.tools)),
+            "call_form": call_form,
+            "think_in_prompt": think_in_prompt,
+            "renamed": way_back.to_json(),
+            "facts": _json(dict(sample.extra)),
+        },
+    }
+
+
+def from_row(row: Mapping[str, Any]) -> Sample:
+    """The sample of a row that `to_row` made, under the names that the row uses.
+
+    Calls of earlier turns come back as text. Raises ValueError or KeyError on a foreign row.
+    """
+    info = row["extra_info"]
+    tools = tuple(json.loads(info["tools"]))
+    system, *messages = row["prompt"]
+    own = system["content"].removeprefix(system_prompt(tools, info["call_form"])).lstrip("\n")
+    if own:
+        messages = [{"role": "system", "content": own}, *messages]
+    truth = json.loads(row["reward_model"]["ground_truth"])
+    calls = tuple(Call(item["name"], item["arguments"]) for item in truth)
+    facts = json.loads(info["facts"])
+    return Sample(row["data_source"], tuple(messages), tools, calls, facts)
+
+
+def _prompt(sample: Sample, call_form: str) -> list[dict[str, str]]:
+    """Our system prompt, the dataset's own below it, then the dialogue."""
+    system = system_prompt(sample.tools, call_form)
+    messages = list(sample.messages)
+    if messages and messages[0]["role"] == "system":
+        system = f"{system}\n\n{messages.pop(0)['content']}"
+    written = [{"role": "system", "content": system}]
+    written += [{"role": m["role"], "content": _content(m, call_form)} for m in messages]
+    for message in written:
+        _must_be_unicode(message["content"])
+    return written
+
+
+def _content(message: Message, call_form: str) -> str:
+    calls = message.get("calls", ())
+    return _rendered(calls, call_form) if calls else str(message["content"])
+
+
+def _listed(calls: tuple[Call, ...]) -> list[dict[str, Any]]:
+    return [{"name": call.name, "arguments": dict(call.arguments)} for call in calls]
+
+
+def _json(value: Any) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unusable("bad_calls", f"not JSON: {error}") from error
+    _must_be_unicode(text)
+    return text
+
+
+def _must_be_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Unusable("bad_text", str(error)) from error
+
+
+def _rendered(calls: Sequence[Call], call_form: str) -> str:
+    """The calls as text that parses back to them: the paper's syntax-tree stage."""
+    try:
+        return render(calls, call_form)
+    except ValueError as error:
+        raise Unusable("unspellable", str(error)) from error

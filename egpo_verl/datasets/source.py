@@ -1,0 +1,51 @@
+"""What an adapter is: how one dataset's row becomes samples, and what a user must know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.sample import Sample
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One dataset of the field.
+
+    Attributes:
+        name: what a user types, and `data_source` in the rows.
+        title: one line on what it is.
+        licence: of the data, not of the adapter.
+        size: rows as published, in words.
+        home: hub name or address.
+        columns: what each row must have.
+        convert: row -> its samples, or `Unusable` objects for turns that cannot be used; may
+            raise `Unusable` where the whole row cannot.
+    """
+
+    name: str
+    title: str
+    licence: str
+    size: str
+    home: str
+    columns: tuple[str, ...]
+    convert: Callable[[Row], Iterable[Sample | Unusable]]
+
+    def samples(self, row: Any) -> list[Sample | Unusable]:
+        """All samples of one row of the file, whatever stands there; never raises `Unusable`."""
+        if isinstance(row, Unusable):
+            return [row]
+        if not isinstance(row, Mapping):
+            return [Unusable("not_an_object", repr(row)[:60])]
+        missing = [column for column in self.columns if row.get(column) is None]
+        if missing:
+            found = ", ".join(map(str, row)) or "none"
+            return [Unusable("missing_column", f"{', '.join(missing)} (columns found: {found})")]
+        try:
+            return list(self.convert(row))
+        except Unusable as error:
+            return [error]

@@ -1,0 +1,56 @@
+"""A function's name and parameters, whatever dialect its dataset speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from egpo_verl.calls.schemas import is_json_schema
+from egpo_verl.datasets.sample import Tool
+
+PARAMETER_KEYS = ("parameters", "arguments")
+
+
+def inner(tool: Tool) -> Tool:
+    """The specification itself, out of OpenAI's `{"type": "function", "function": {...}}`."""
+    function = tool.get("function")
+    return function if isinstance(function, Mapping) else tool
+
+
+def name_of(tool: Tool) -> str:
+    """The function's name; KeyError where there is none."""
+    return str(inner(tool)["name"])
+
+
+def parameters_of(tool: Tool) -> Mapping[str, Any]:
+    """Parameter name -> its description in the tool's own dialect; empty where there is none."""
+    for key in PARAMETER_KEYS:
+        parameters = inner(tool).get(key)
+        if isinstance(parameters, Mapping):
+            found = parameters.get("properties") if is_json_schema(parameters) else parameters
+            return found if isinstance(found, Mapping) else {}
+    return {}
+
+
+def with_names(tool: Tool, name: str, names: Mapping[str, str]) -> Tool:
+    """The tool under another name, its parameters renamed by `names` (old -> new)."""
+    spec = {**inner(tool), "name": name}
+    for key in PARAMETER_KEYS:
+        if isinstance(spec.get(key), Mapping):
+            spec[key] = _renamed(spec[key], names)
+    if isinstance(spec.get("required"), list):
+        spec["required"] = [names.get(item, item) for item in spec["required"]]
+    return {**tool, "function": spec} if inner(tool) is not tool else spec
+
+
+def _renamed(parameters: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    if not is_json_schema(parameters):
+        return {names.get(key, key): value for key, value in parameters.items()}
+    renamed = dict(parameters)
+    if isinstance(renamed.get("properties"), Mapping):
+        renamed["properties"] = {
+            names.get(key, key): value for key, value in renamed["properties"].items()
+        }
+    if isinstance(renamed.get("required"), list):
+        renamed["required"] = [names.get(item, item) for item in renamed["required"]]
+    return renamed

@@ -1,0 +1,90 @@
+"""Parquet written by row groups, aside first, so that a job that fails leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.datasets.rows import SCHEMA
+
+ROW_GROUP = 1000
+
+
+@contextmanager
+def aside(folder: Path) -> Iterator[Path]:
+    """A scratch folder inside `folder`; what it holds at the end is moved to `folder`.
+
+    After an exception nothing is moved, and a `folder` made here goes away again.
+
+    Raises:
+        UserError: `folder` cannot be written.
+    """
+    fresh = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}); choose another --local_save_dir."
+        ) from error
+    done = False
+    try:
+        yield scratch
+        for path in sorted(scratch.iterdir()):
+            os.replace(path, folder / path.name)
+        done = True
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if fresh and not done:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class ParquetOut:
+    """A parquet file of `SCHEMA` that grows by batches; memory holds one row group.
+
+    Attributes:
+        rows: rows given so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.rows = 0
+        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._waiting: list[Any] = []
+        self._waiting_rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Append a batch of `SCHEMA`."""
+        self.rows += batch.num_rows
+        self._waiting.append(batch)
+        self._waiting_rows += batch.num_rows
+        if self._waiting_rows >= ROW_GROUP:
+            self._flush()
+
+    def __enter__(self) -> ParquetOut:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Write what waits, and the footer; after an exception the file stays short."""
+        if kind is None:
+            self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            table = pa.Table.from_batches(self._waiting, schema=SCHEMA)
+            self._writer.write_table(table, row_group_size=ROW_GROUP)
+            self._waiting, self._waiting_rows = [], 0
+
+
+def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    """Rows as `to_row` makes them, as one batch of `SCHEMA`."""
+    return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)

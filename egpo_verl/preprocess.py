@@ -1,0 +1,213 @@
+"""`python -m egpo_verl.preprocess SOURCE`: a function-call dataset to verl's parquet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from egpo_verl.calls import FORMS
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.datasets.job import Deal, convert_file, write_samples
+from egpo_verl.datasets.length import LengthLimit, opens_thought
+from egpo_verl.datasets.pipeline import Shape
+from egpo_verl.datasets.registry import SOURCES
+from egpo_verl.datasets.report import Section, show
+from egpo_verl.datasets.view import show_rows
+from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
+
+PROGRAM = "python -m egpo_verl.preprocess"
+EXAMPLES = f"""
+examples:
+  {PROGRAM} toolworld --local_save_dir ~/data/toolworld
+  {PROGRAM} xlam --local_dataset_path xlam_function_calling_60k.json --local_save_dir ~/data/xlam
+  {PROGRAM} xlam --local_dataset_path rows.jsonl.gz --local_save_dir ~/data/xlam \\
+      --tokenizer Qwen/Qwen3-4B-Instruct-2507 --max_prompt_length 4096
+  {PROGRAM} show ~/data/xlam/train.parquet -n 3
+
+Rows are checked, repaired where nothing is lost, or dropped for a counted reason; report.md
+beside the parquet files tells how many and why. `{PROGRAM} SOURCE --help` lists the options.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers a wrong command line with one sentence instead of a page."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message}; see `{self.prog} --help`.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code, 2 for input that a user can mend."""
+    options = parser().parse_args(argv)
+    try:
+        options.run(options)
+    except UserError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(str(error))
+        return 2
+    return 0
+
+
+def parser() -> Parser:
+    """The command line: one sub-command for each source, and `show`."""
+    top = Parser(
+        prog=PROGRAM,
+        description="Turn a function-call dataset into train.parquet and test.parquet for verl.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="sources and commands", metavar="SOURCE", required=True)
+    for name, source in SOURCES.items():
+        about = f"{source.title} ({source.size} rows, {source.licence}, {source.home})"
+        command = commands.add_parser(
+            name, help=about, description=f"{about}. Columns: {', '.join(source.columns)}."
+        )
+        command.add_argument(
+            "--local_dataset_path",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="json (a list), jsonl or parquet; json and jsonl also as .gz or .zst",
+        )
+        command.add_argument(
+            "--test_size", type=_share, default=0.05, help="share of test rows (0.05)"
+        )
+        command.add_argument("--max_samples", type=_count, help="at most so many rows, at random")
+        command.add_argument("--num_proc", type=_count, default=1, help="processes (1)")
+        _add_common(command)
+        command.set_defaults(run=_run_file, source=source)
+    _add_toolworld(commands)
+    _add_show(commands)
+    return top
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--local_save_dir", type=Path, required=True, metavar="DIR")
+    command.add_argument("--seed", type=int, default=0, help="of every random choice (0)")
+    command.add_argument(
+        "--call_form", choices=FORMS, default="python", help="how calls are written (python)"
+    )
+    command.add_argument(
+        "--tokenizer", metavar="NAME", help="a model's folder or hub name, to measure prompts"
+    )
+    command.add_argument(
+        "--max_prompt_length", type=_count, metavar="TOKENS", help="drop longer prompts"
+    )
+    command.add_argument(
+        "--think_in_prompt",
+        action="store_true",
+        help="the chat template opens <think> itself (seen from --tokenizer where given)",
+    )
+
+
+def _add_toolworld(commands: argparse._SubParsersAction[Parser]) -> None:
+    about = "tasks made here from a seed, with a harder test of unseen tools (any size, Apache-2.0)"
+    command = commands.add_parser("toolworld", help=about, description=about)
+    command.add_argument("--num_train", type=_count, default=4000, help="training rows (4000)")
+    command.add_argument("--num_test", type=_count, default=200, help="rows of each test (200)")
+    command.add_argument(
+        "--levels",
+        type=int,
+        nargs="+",
+        choices=sorted(LEVELS),
+        default=DEFAULT_LEVELS,
+        help=f"difficulties to draw from ({' '.join(map(str, DEFAULT_LEVELS))})",
+    )
+    _add_common(command)
+    command.set_defaults(run=_run_toolworld)
+
+
+def _add_show(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = commands.add_parser("show", help="print rows of a written file for a person")
+    command.add_argument("file", type=Path)
+    command.add_argument("-n", type=_count, default=3, help="rows (3)")
+    command.set_defaults(run=lambda options: show_rows(options.file, options.n, Console()))
+
+
+def _run_file(options: argparse.Namespace) -> None:
+    shape = _shape(options)
+    dealing = Deal(options.test_size, options.max_samples, options.seed)
+    with _bar() as bar:
+        task = bar.add_task(f"Reading {options.local_dataset_path.name}", total=1.0)
+        report = convert_file(
+            options.source,
+            options.local_dataset_path,
+            options.local_save_dir,
+            shape,
+            dealing,
+            options.num_proc,
+            lambda share: bar.update(task, completed=share),
+        )
+    _tell(report, options.local_save_dir)
+
+
+def _run_toolworld(options: argparse.Namespace) -> None:
+    sizes = {"train": options.num_train, "test": options.num_test, "test_hard": options.num_test}
+    splits = {
+        name: generate(size, options.seed, name, tuple(options.levels))
+        for name, size in sizes.items()
+    }
+    with _bar() as bar:
+        task = bar.add_task("Making toolworld", total=1.0)
+        report = write_samples(
+            f"toolworld, seed {options.seed}",
+            splits,
+            options.local_save_dir,
+            _shape(options),
+            lambda share: bar.update(task, completed=share),
+        )
+    _tell(report, options.local_save_dir)
+
+
+def _shape(options: argparse.Namespace) -> Shape:
+    if options.tokenizer is None:
+        if options.max_prompt_length is not None:
+            raise UserError("--max_prompt_length counts tokens; name a --tokenizer to count with.")
+        return Shape(options.call_form, options.think_in_prompt)
+    opens = opens_thought(options.tokenizer)
+    limit = LengthLimit(options.tokenizer, options.max_prompt_length)
+    return Shape(options.call_form, options.think_in_prompt or opens, limit)
+
+
+def _bar() -> Progress:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    return Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _tell(report: list[Section], folder: Path) -> None:
+    console = Console()
+    show(report, console)
+    console.print(f"The same table is in {folder / 'report.md'}.")
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Reading rows from every format that a dataset comes in."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from egpo_verl.datasets import files
+from egpo_verl.datasets.errors import Unusable, UserError
+from egpo_verl.datasets.files import Rows
+
+ROWS = [{"query": f"q{n} ü 日本", "tools": "[]", "answers": "[]"} for n in range(7)]
+LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
+
+
+def write(path: Path, text: str) -> Path:
+    data = text.encode()
+    if path.suffix == ".gz":
+        data = gzip.compress(data)
+    elif path.suffix == ".zst":
+        data = pa.Codec("zstd").compress(data, asbytes=True)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rows.json", json.dumps(ROWS)),
+        ("rows.json", json.dumps(ROWS, indent=2, ensure_ascii=False)),
+        ("rows.json", LINES),
+        ("rows.jsonl", LINES),
+        ("rows.jsonl", "\ufeff" + LINES.replace("\n", "\r\n")),
+        ("rows.jsonl", "\n\n" + LINES.rstrip("\n")),
+        ("rows.ndjson", LINES),
+        ("my.rows.v2.json", json.dumps(ROWS)),
+    ],
+)
+def test_every_format_gives_the_same_rows(
+    tmp_path: Path, packing: str, name: str, text: str
+) -> None:
+    rows = Rows(write(tmp_path / (name + packing), text))
+    assert list(rows) == ROWS
+    assert rows.fraction == 1.0
+
+
+def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "rows.parquet")
+    assert list(Rows(tmp_path / "rows.parquet")) == ROWS
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(st.text(), st.text() | st.lists(st.integers() | st.floats(allow_nan=False)))
+        | st.integers()
+        | st.text()
+    ),
+    st.integers(1, 40),
+    st.sampled_from([None, 1]),
+)
+def test_a_list_is_read_in_pieces_of_any_size(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[object], chunk: int, indent: int | None
+) -> None:
+    path = tmp_path_factory.mktemp("pieces") / "rows.json"
+    path.write_text(json.dumps(rows, indent=indent), "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "CHUNK", chunk)
+        assert list(Rows(path)) == rows
+
+
+def test_one_broken_line_costs_one_row(tmp_path: Path) -> None:
+    found = list(Rows(write(tmp_path / "rows.jsonl", '{"a": 1}\n{"a": \n{"a": 3}\n')))
+    assert [found[0], found[2]] == [{"a": 1}, {"a": 3}]
+    assert isinstance(found[1], Unusable)
+    assert found[1].reason == "not_an_object"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("rows.json", b"", "is empty"),
+        ("rows.jsonl", b" \n\n", "is empty"),
+        ("rows.json", b'[{"a": 1}, {"a": ', "not a complete JSON list"),
+        ("rows.json", b'[{"a": 1}, oops]', "not a complete JSON list"),
+        ("rows.json", b"[", "not a complete JSON list"),
+        ("rows.json", '["ü"]'.encode("latin-1"), "not UTF-8"),
+        ("rows.json.gz", b"not gzip at all", "cannot be read"),
+        ("rows.json.gz", gzip.compress(LINES.encode())[:-20], "cannot be read"),
+        ("rows.jsonl.zst", b"not zstd at all", "cannot be read"),
+        ("rows.parquet", b"PAR1 not really", "cannot be read"),
+        ("rows.csv", b"a,b\n", "no known format"),
+        ("rows", b"[]", "no known format"),
+        ("rows.parquet.gz", b"", "no known format"),
+    ],
+)
+def test_an_unreadable_file_is_one_sentence(
+    tmp_path: Path, name: str, data: bytes, says: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=says) as caught:
+        list(Rows(tmp_path / name))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        list(Rows(tmp_path / "rows.json"))
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(UserError, match="cannot be read"):
+        list(Rows(tmp_path / "folder.json"))
+
+
+def test_a_row_that_never_ends_is_refused_before_memory_is(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "CHUNK", 10)
+        patch.setattr(files, "LONGEST_ROW", 100)
+        endless = write(tmp_path / "rows.json", '[{"a": "' + "x" * 10_000)
+        with pytest.raises(UserError, match="row 0"):
+            list(Rows(endless))

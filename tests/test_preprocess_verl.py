@@ -1,0 +1,135 @@
+"""verl's own dataset class loads what we write, under chat templates of two families."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from egpo_verl.preprocess import main
+
+pytest.importorskip("verl")
+transformers = pytest.importorskip("transformers")
+tokenizers = pytest.importorskip("tokenizers")
+
+ROOT = Path(__file__).parents[1]
+XLAM = ROOT / "data" / "samples" / "xlam.jsonl"
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+HEADERS = (
+    "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
+    "{{ m.content | trim }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+THINKING = CHATML.replace("assistant\n{% endif", "assistant\n<think>\n{% endif")
+STRICT = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Any:
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE())
+    bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<s>", "<|im_end|>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator([XLAM.read_text("utf-8")], trainer)
+    return bpe
+
+
+def saved(vocabulary: Any, folder: Path, template: str | None) -> str:
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=vocabulary, bos_token="<s>", eos_token="<|im_end|>", pad_token="<|im_end|>"
+    )
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def convert(tmp_path: Path, *more: str) -> int:
+    paths = ("--local_dataset_path", str(XLAM), "--local_save_dir", str(tmp_path / "out"))
+    return main(["xlam", *paths, *more])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", [CHATML, HEADERS], ids=["chatml", "headers"])
+def test_verl_loads_every_row_and_agrees_on_its_length(
+    vocabulary: Any, tmp_path: Path, template: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from omegaconf import OmegaConf
+    from verl.utils.dataset.rl_dataset import RLHFDataset
+
+    name = saved(vocabulary, tmp_path / "tokenizer", template)
+    assert convert(tmp_path, "--tokenizer", name) == 0
+    table = capsys.readouterr().out
+    assert "Prompt length" in table
+
+    def loaded(limit: int) -> Any:
+        settings = {
+            "max_prompt_length": limit,
+            "filter_overlong_prompts": True,
+            "filter_overlong_prompts_workers": 1,
+            "cache_dir": str(tmp_path / "cache"),
+        }
+        file = str(tmp_path / "out" / "train.parquet")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        return RLHFDataset(file, tokenizer, OmegaConf.create(settings))
+
+    everything = loaded(10**6)
+    assert len(everything) == 7
+    item = everything[0]
+    assert [message["role"] for message in item["raw_prompt"]] == ["system", "user"]
+    assert item["reward_model"]["style"] == "rule"
+    assert isinstance(item["extra_info"]["tools"], str)
+
+    # The longest prompt that our report names is exactly what verl still lets through.
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    longest = int(report.split("| longest | ")[1].split(" ")[0].replace(",", ""))
+    assert convert(tmp_path, "--tokenizer", name, "--max_prompt_length", str(longest)) == 0
+    assert len(loaded(longest)) == pq.read_metadata(tmp_path / "out/train.parquet").num_rows == 7
+    assert convert(tmp_path, "--tokenizer", name, "--max_prompt_length", str(longest - 1)) == 0
+    assert "| too_long | 1 |" in (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert len(loaded(longest - 1)) == 6
+
+
+@pytest.mark.parametrize(("template", "opens"), [(CHATML, False), (THINKING, True)])
+def test_a_template_that_opens_the_thought_is_noticed(
+    vocabulary: Any, tmp_path: Path, template: str, opens: bool
+) -> None:
+    name = saved(vocabulary, tmp_path / "tokenizer", template)
+    assert convert(tmp_path, "--tokenizer", name) == 0
+    rows = pq.read_table(tmp_path / "out" / "train.parquet").to_pylist()
+    assert {row["extra_info"]["think_in_prompt"] for row in rows} == {opens}
+
+
+@pytest.mark.parametrize(
+    ("template", "says"), [(None, "has no chat template"), (STRICT, "takes no system message")]
+)
+def test_an_unfit_tokenizer_is_one_sentence(
+    vocabulary: Any,
+    tmp_path: Path,
+    template: str | None,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = saved(vocabulary, tmp_path / "tokenizer", template)
+    assert convert(tmp_path, "--tokenizer", name) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_limit_that_no_prompt_meets_is_one_sentence(
+    vocabulary: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = saved(vocabulary, tmp_path / "tokenizer", CHATML)
+    assert convert(tmp_path, "--tokenizer", name, "--max_prompt_length", "10") == 2
+    assert "the prompt is longer than the limit (8 of 8" in capsys.readouterr().err
