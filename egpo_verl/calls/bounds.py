@@ -16,3 +16,6 @@ MAX_COMMAS = 4_096
 
 MAX_NUMBER = 320
 """Characters of a number: enough to spell the largest float in full."""
+
+MAX_BRACKETS = 4_096
+"""Opening brackets and braces in an answer of a JSON form, whose reader is recursive C."""

@@ -7,8 +7,21 @@ from dataclasses import dataclass
 
 from egpo_verl.calls.bounds import MAX_CHARS, MAX_COMMAS
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.json_forms import (
+    read_hermes,
+    read_json,
+    read_llama,
+    write_hermes,
+    write_json,
+    write_llama,
+)
 from egpo_verl.calls.problem import Problem, Unreadable
-from egpo_verl.calls.python_form import read_python, write_python
+from egpo_verl.calls.python_form import (
+    read_answer_tag,
+    read_python,
+    write_answer_tag,
+    write_python,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,10 @@ class _Form:
 
 _FORMS = {
     "python": _Form(read_python, write_python),
+    "answer_tag": _Form(read_answer_tag, write_answer_tag),
+    "hermes": _Form(read_hermes, write_hermes),
+    "llama": _Form(read_llama, write_llama),
+    "json": _Form(read_json, write_json),
 }
 FORMS = tuple(_FORMS)
 """Names of the forms."""

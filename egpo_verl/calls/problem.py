@@ -1,4 +1,4 @@
-"""Why a text is no list of calls, or why a list of calls does not fit its tools."""
+"""Why a response is no thought and calls, or why its calls do not fit the functions offered."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from enum import Enum
 class Problem(str, Enum):
     """A reason in a few words; being a `str`, it can be logged or counted as it is."""
 
+    NO_TEXT = "the response is no text"
+    NO_THOUGHT = "the response does not open with a thought"
+    TEXT_BEFORE_THOUGHT = "there is text before the thought"
+    OPEN_THOUGHT = "the thought is never closed"
+    SECOND_THOUGHT = "a thought is opened or closed a second time"
+    EMPTY_THOUGHT = "the thought is blank"
+    EMPTY_ANSWER = "nothing follows the thought"
+
     TOO_LONG = "the answer is longer than the bound"
     TOO_DEEP = "values are nested deeper than the bound"
     TOO_MANY = "more values or calls than the bound"
@@ -15,6 +23,7 @@ class Problem(str, Enum):
     TEXT_BESIDE_CALLS = "there is text beside the calls"
     SYNTAX = "the calls break the syntax of their form"
     BAD_NAME = "a name cannot be spelled in this form"
+    BAD_SHAPE = "a call has other keys than its form"
     POSITIONAL = "an argument is given by position or by unpacking"
     NOT_LITERAL = "a value is not a literal"
     BAD_NUMBER = "a number is not finite, too long or misspelt"

@@ -19,13 +19,15 @@ import re
 from collections.abc import Sequence
 from keyword import iskeyword
 from typing import Any
+from unicodedata import is_normalized
 
 from egpo_verl.calls.bounds import MAX_CALLS, MAX_DEPTH
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.problem import Problem, Unreadable
 from egpo_verl.calls.python_literals import number, string
 
-_SPACE = r"[ \t\r\n]*"
+_BLANKS = " \t\r\n"
+_SPACE = rf"[{_BLANKS}]*"
 _NAME = r"[^\W\d]\w*"
 
 _BLANK = re.compile(_SPACE)
@@ -40,6 +42,7 @@ _PLAIN = re.compile(
     rf"){_SPACE}(?=[,)\]}}:])"
 )
 _WORDS = {"True": True, "False": False, "None": None}
+_OPEN_TAG, _CLOSE_TAG = "<answer>", "</answer>"
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
 
 
@@ -70,10 +73,28 @@ def write_python(calls: Sequence[Call]) -> str:
     return f"[{', '.join(written)}]"
 
 
+def read_answer_tag(text: str) -> tuple[Call, ...]:
+    """The calls of `<answer>[f(a=1)]</answer>`. Raises `Unreadable`."""
+    text = text.strip(_BLANKS)
+    if not text.startswith(_OPEN_TAG):
+        raise Unreadable(Problem.NO_CALL_LIST)
+    if not text.endswith(_CLOSE_TAG):
+        raise Unreadable(Problem.TEXT_BESIDE_CALLS if _CLOSE_TAG in text else Problem.SYNTAX)
+    return read_python(text[len(_OPEN_TAG) : -len(_CLOSE_TAG)])
+
+
+def write_answer_tag(calls: Sequence[Call]) -> str:
+    """`<answer>[f(a=1, b='x'), g()]</answer>`."""
+    return f"{_OPEN_TAG}{write_python(calls)}{_CLOSE_TAG}"
+
+
 def is_python_name(name: str, *, dotted: bool = False) -> bool:
-    """Whether Python can spell `name` as a keyword argument, or (`dotted`) as a function."""
+    """Whether Python spells `name` as it is: as a keyword argument, or (`dotted`) as a function."""
     parts = name.split(".") if dotted else [name]
-    return all(part.isidentifier() and not iskeyword(part) for part in parts)
+    # Python folds identifiers to NFKC, so any other spelling would mean another name.
+    return all(part.isidentifier() and not iskeyword(part) for part in parts) and (
+        name.isascii() or is_normalized("NFKC", name)
+    )
 
 
 def _skip(text: str, at: int) -> int:
@@ -148,7 +169,7 @@ def _list(text: str, at: int, depth: int, closer: str = "]") -> tuple[list[Any],
 def _tuple(text: str, at: int, depth: int) -> tuple[Any, int]:
     """A tuple as a list; one value without a comma is that value, as in Python."""
     values, end = _list(text, at, depth, ")")
-    before = text[at : end - 1].rstrip(" \t\r\n")
+    before = text[at : end - 1].rstrip(_BLANKS)
     return (values[0] if len(values) == 1 and not before.endswith(",") else values), end
 
 

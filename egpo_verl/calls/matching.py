@@ -1,0 +1,74 @@
+"""Whether calls are the calls wanted: as a multiset, each for one, as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from egpo_verl.calls.call import Call
+from egpo_verl.calls.fitting import with_inner_defaults
+from egpo_verl.calls.reference import Reference, Wanted
+from egpo_verl.calls.values import TEXT_COMPARISONS, SameText, equal, nfc
+
+
+def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -> bool:
+    """Whether `calls` are those that `reference` wants, in any order.
+
+    Where references overlap (alternatives), an assignment is sought for all calls at once, so a
+    right answer is not refused because an early call took the place that a later one needed.
+
+    >>> wanted = Reference.from_json('[{"name": "f", "arguments": {"x": 1.0}}]')
+    >>> match([Call("f", {"x": 1})], wanted), match([Call("f", {"x": True})], wanted)
+    (True, False)
+
+    Args:
+        calls: the calls given.
+        reference: the calls wanted; `Reference.for_tools` adds what the schemas say.
+        strings: `exact`, or `bfcl` for the tolerant comparison of that benchmark.
+
+    Raises:
+        ValueError: `strings` is neither.
+    """
+    same_text = TEXT_COMPARISONS.get(strings)
+    if same_text is None:
+        raise ValueError(f"unknown comparison of strings {strings!r}, use exact or bfcl")
+    wanted = reference.calls
+    if len(calls) != len(wanted):
+        return False
+    # Most right answers come in the order of the reference.
+    if all(map(lambda call, want: serves(call, want, same_text), calls, wanted)):
+        return True
+    return len(calls) > 1 and _assignable(
+        [[i for i, want in enumerate(wanted) if serves(call, want, same_text)] for call in calls]
+    )
+
+
+def serves(call: Call, wanted: Wanted, same_text: SameText) -> bool:
+    """Whether one call serves as one call wanted."""
+    if nfc(call.name) != wanted.name:
+        return False
+    given = {nfc(name): value for name, value in call.arguments.items()}
+    for name, value in given.items():
+        alternatives = wanted.arguments.get(name)
+        if alternatives is None:
+            return False
+        if name in wanted.schemas:
+            value = with_inner_defaults(value, wanted.schemas[name])
+        if not any(equal(value, alternative, same_text) for alternative in alternatives):
+            return False
+    return all(name in given or name in wanted.omissible for name in wanted.arguments)
+
+
+def _assignable(candidates: Sequence[Sequence[int]]) -> bool:
+    """Whether each row can have a candidate of its own (Kuhn's augmenting paths)."""
+    owner: dict[int, int] = {}
+
+    def place(row: int, tried: set[int]) -> bool:
+        for candidate in candidates[row]:
+            if candidate not in tried:
+                tried.add(candidate)
+                if candidate not in owner or place(owner[candidate], tried):
+                    owner[candidate] = row
+                    return True
+        return False
+
+    return all(place(row, set()) for row in range(len(candidates)))

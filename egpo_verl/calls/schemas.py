@@ -1,0 +1,219 @@
+"""A function's parameters, in any dialect, as one JSON Schema (draft 4).
+
+Dialects: OpenAI's JSON Schema; BFCL's and ToolACE's with `dict`, `float`, `tuple`, `any`; xLAM's
+flat map of parameters with types such as `str, optional`; Java and JavaScript names. What cannot
+be understood is left unchecked and noted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from egpo_verl.calls.type_names import Note, Schema, any_of, is_optional, schema_of_name
+from egpo_verl.calls.values import nfc
+
+_MAX_NESTING = 16
+_NUMBERS = ("minimum", "maximum", "multipleOf")
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_LISTS_OF_SCHEMAS = ("anyOf", "oneOf", "allOf")
+_MAPS_OF_SCHEMAS = ("definitions", "$defs")
+
+
+def parameters_schema(parameters: Any, required: Any, note: Note) -> Schema:
+    """The schema of all arguments of one function, as an object.
+
+    An argument that is not declared is refused unless the dialect says otherwise, since a
+    function's signature is closed.
+
+    Args:
+        parameters: JSON Schema, or xLAM's `{name: {"type", "description", "default"}}`; None or
+            empty where the function takes no argument.
+        required: a list beside `parameters`, as ToolACE has it; anything else is ignored.
+        note: told of every part that stays unchecked.
+    """
+    if not isinstance(parameters, Mapping):
+        if parameters is not None:
+            note(f"parameters {parameters!r:.60}")
+            return {"type": "object"}
+        parameters = {}
+    if is_json_schema(parameters):
+        schema = _schema(parameters, note, 0)
+        schema["type"] = "object"
+        if "properties" in schema or not parameters.get("properties"):
+            schema.setdefault("properties", {})
+            schema.setdefault("additionalProperties", False)
+    else:
+        schema = _object({"properties": parameters}, note, 0)
+        schema["required"] = [
+            nfc(str(name))
+            for name, spec in parameters.items()
+            if not _may_be_left_out(spec) or _marked_required(spec)
+        ]
+        schema |= {"type": "object", "additionalProperties": False}
+    if isinstance(required, list):
+        schema["required"] = [*schema.get("required", []), *_names(required)]
+    return _without_empty_required(schema)
+
+
+def is_json_schema(parameters: Mapping[str, Any]) -> bool:
+    """Whether `parameters` is a JSON Schema and not a flat map of parameters.
+
+    A flat map may describe parameters called `type` or `properties`, but then as mappings.
+    """
+    properties = parameters.get("properties")
+    if isinstance(parameters.get("type"), str | list):
+        return True
+    return isinstance(properties, Mapping) and all(
+        isinstance(spec, Mapping) for spec in properties.values()
+    )
+
+
+def _schema(spec: Any, note: Note, depth: int) -> Schema:
+    if isinstance(spec, str):
+        return schema_of_name(spec, note)
+    if not isinstance(spec, Mapping) or depth > _MAX_NESTING:
+        if spec is not True:
+            note(f"schema {spec!r:.60}")
+        return {}
+    schema = _typed(spec, note)
+    schema |= _array(spec, note, depth) | _object(spec, note, depth) | _limits(spec, note)
+    for key in _LISTS_OF_SCHEMAS:
+        choices = spec.get(key)
+        if isinstance(choices, list) and choices:
+            schema[key] = [_schema(choice, note, depth + 1) for choice in choices]
+    for key in _MAPS_OF_SCHEMAS:
+        named = spec.get(key)
+        if isinstance(named, Mapping):
+            schema[key] = {str(name): _schema(s, note, depth + 1) for name, s in named.items()}
+    if "$ref" in spec:
+        schema |= _reference(spec["$ref"], note)
+    if "default" in spec:
+        schema["default"] = spec["default"]
+    return schema
+
+
+def _reference(pointer: Any, note: Note) -> Schema:
+    """A `$ref` into the same document; nothing is ever fetched from elsewhere."""
+    if isinstance(pointer, str) and pointer.startswith(("#/$defs/", "#/definitions/")):
+        return {"$ref": pointer}
+    note(f"$ref {pointer!r:.60}")
+    return {}
+
+
+def _typed(spec: Mapping[str, Any], note: Note) -> Schema:
+    """`type`, be it a name, a list of names, or missing."""
+    kind = spec.get("type")
+    if kind is None:
+        return {}
+    names = kind if isinstance(kind, list) else [kind]
+    if not all(isinstance(name, str) for name in names):
+        note(f"type {kind!r:.60}")
+        return {}
+    schema = any_of([schema_of_name(name, note) for name in names]) if names else {}
+    if spec.get("nullable") is True and schema:
+        schema = any_of([schema, {"type": "null"}])
+    return schema
+
+
+def _array(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
+    tuple_items = spec.get("prefixItems")
+    items = spec.get("items")
+    if isinstance(tuple_items, list):
+        rest = {} if items is None else {"additionalItems": _boolean_or_schema(items, note, depth)}
+        return {"items": [_schema(item, note, depth + 1) for item in tuple_items], **rest}
+    if isinstance(items, list):
+        return {"items": [_schema(item, note, depth + 1) for item in items]}
+    if items is None or items is True:
+        return {}
+    return {"items": _schema(items, note, depth + 1)}
+
+
+def _object(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
+    schema: Schema = {}
+    properties = spec.get("properties")
+    required = _names(spec.get("required"))
+    if isinstance(properties, Mapping):
+        schema["properties"] = {
+            nfc(str(name)): _schema(inner, note, depth + 1) for name, inner in properties.items()
+        }
+        required += [
+            nfc(str(name)) for name, inner in properties.items() if _marked_required(inner)
+        ]
+    if "additionalProperties" in spec:
+        schema["additionalProperties"] = _boolean_or_schema(
+            spec["additionalProperties"], note, depth
+        )
+    if required:
+        schema["required"] = required
+    return _without_empty_required(schema)
+
+
+def _boolean_or_schema(spec: Any, note: Note, depth: int) -> bool | Schema:
+    return spec if isinstance(spec, bool) else _schema(spec, note, depth + 1)
+
+
+def _limits(spec: Mapping[str, Any], note: Note) -> Schema:
+    """Keywords with plain values, those of later drafts said in draft 4's words."""
+    schema: Schema = {}
+    if isinstance(spec.get("enum"), list) and spec["enum"]:
+        schema["enum"] = spec["enum"]
+    if "const" in spec:
+        schema["enum"] = [spec["const"]]
+    for key in _NUMBERS:
+        if _is_number(spec.get(key)) and (key != "multipleOf" or spec[key] > 0):
+            schema[key] = spec[key]
+    for key in _COUNTS:
+        if _is_number(spec.get(key)) and spec[key] >= 0 and spec[key] == int(spec[key]):
+            schema[key] = int(spec[key])
+    if spec.get("uniqueItems") is True:
+        schema["uniqueItems"] = True
+    for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        bound = spec.get(exclusive)
+        if bound is True and limit in schema:
+            schema[exclusive] = True
+        elif _is_number(bound):
+            schema |= {limit: bound, exclusive: True}
+    if isinstance(spec.get("pattern"), str):
+        # A tool author's regular expression is foreign code of unbounded cost.
+        note(f"pattern {spec['pattern']!r:.60}")
+    return schema
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _names(required: Any) -> list[str]:
+    return (
+        [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    )
+
+
+def _marked_required(spec: Any) -> bool:
+    return isinstance(spec, Mapping) and spec.get("required") is True
+
+
+def _may_be_left_out(spec: Any) -> bool:
+    """xLAM: by its type's text, or because it has a default."""
+    if isinstance(spec, str):
+        return is_optional(spec)
+    if not isinstance(spec, Mapping):
+        return True
+    kind = spec.get("type")
+    return (
+        "default" in spec
+        or spec.get("optional") is True
+        or spec.get("required") is False
+        or (isinstance(kind, str) and is_optional(kind))
+        or (isinstance(kind, list) and "null" in kind)
+    )
+
+
+def _without_empty_required(schema: Schema) -> Schema:
+    """Draft 4 wants `required` unique and not empty; optional names may be listed by mistake."""
+    names = list(dict.fromkeys(schema.pop("required", [])))
+    return {**schema, "required": names} if names else schema

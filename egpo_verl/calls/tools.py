@@ -1,0 +1,153 @@
+"""The functions offered to the model, and whether calls fit their signatures.
+
+Schemas are checked by jsonschema-rs: compiled Rust that takes 4 us to compile a signature and
+0.1 us to check a call, where fastjsonschema would run generated Python code of foreign schemas.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+from egpo_verl.calls.call import Call
+from egpo_verl.calls.problem import Problem
+from egpo_verl.calls.schemas import parameters_schema
+from egpo_verl.calls.type_names import Schema
+from egpo_verl.calls.values import nfc
+
+PARAMETER_KEYS = ("parameters", "arguments", "input_schema")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One function.
+
+    Attributes:
+        schema: all its arguments as an object, JSON Schema draft 4.
+        unchecked: parts of its specification that were not understood and check nothing.
+        validator: `schema`, compiled.
+    """
+
+    schema: Schema
+    unchecked: tuple[str, ...]
+    validator: jsonschema_rs.Draft4Validator
+
+    def check(self, arguments: Mapping[str, Any]) -> Problem | None:
+        """The first reason why `arguments` do not fit, None where they do."""
+        arguments = {nfc(name): value for name, value in arguments.items()}
+        try:
+            if self.validator.is_valid(arguments):
+                return None
+        except ValueError:  # text that is no Unicode: a lone surrogate
+            return Problem.WRONG_VALUE
+        if not arguments.keys() >= set(self.schema.get("required", ())):
+            return Problem.MISSING_ARGUMENT
+        closed = self.schema.get("additionalProperties") is False
+        if closed and not arguments.keys() <= self.schema.get("properties", {}).keys():
+            return Problem.UNKNOWN_ARGUMENT
+        return Problem.WRONG_VALUE
+
+
+class ToolSet:
+    """Functions by name, each compiled when it is first called."""
+
+    def __init__(self, specifications: Mapping[str, Mapping[str, Any]]) -> None:
+        """`specifications`: name -> `{"name", "parameters", ...}` in any dialect."""
+        self._specifications = specifications
+        self._signatures: dict[str, Signature] = {}
+
+    @classmethod
+    def from_json(cls, text: str) -> ToolSet:
+        """From a JSON list of tools, each bare or as OpenAI's `{"type": "function", "function"}`.
+
+        >>> tools = ToolSet.from_json(
+        ...     '[{"name": "f", "parameters": {"a": {"type": "int, optional"}}}]')
+        >>> tools.check([Call("f", {"a": 1}), Call("f")]) is None
+        True
+        >>> tools.check([Call("f", {"a": 1.5})]).value
+        'a value does not fit its declared type'
+
+        Raises:
+            ValueError: no JSON, no list of objects, a tool without a name, or one name twice.
+        """
+        try:
+            tools = json.loads(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"the tools are no JSON text: {error}") from None
+        if not isinstance(tools, list):
+            raise ValueError(f"the tools must be a JSON list, not {type(tools).__name__}")
+        specifications: dict[str, Mapping[str, Any]] = {}
+        for tool in tools:
+            specification = _inner(tool)
+            name = specification.get("name")
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"a tool has no name: {json.dumps(tool)[:80]}")
+            name = nfc(name)
+            if name in specifications:
+                raise ValueError(f"two tools have the name {name!r}: drop or rename one")
+            specifications[name] = specification
+        return cls(specifications)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all functions, in the order offered."""
+        return tuple(self._specifications)
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What of the functions' types is not understood and so checks nothing, in words."""
+        return tuple(
+            f"{name}: {part}"
+            for name in self._specifications
+            for part in self._compiled(name, self._specifications[name]).unchecked
+        )
+
+    def signature(self, name: str) -> Signature | None:
+        """The function of that name, None where it is not offered."""
+        specification = self._specifications.get(nfc(name))
+        return None if specification is None else self._compiled(nfc(name), specification)
+
+    def check(self, calls: Sequence[Call]) -> Problem | None:
+        """The first reason why `calls` do not fit the functions offered, None where they do."""
+        for call in calls:
+            signature = self.signature(call.name)
+            problem = (
+                Problem.UNKNOWN_FUNCTION if signature is None else signature.check(call.arguments)
+            )
+            if problem is not None:
+                return problem
+        return None
+
+    def _compiled(self, name: str, specification: Mapping[str, Any]) -> Signature:
+        signature = self._signatures.get(name)
+        if signature is None:
+            signature = self._signatures[name] = _signature(specification)
+        return signature
+
+
+def _inner(tool: Any) -> Mapping[str, Any]:
+    inner = tool.get("function", tool) if isinstance(tool, Mapping) else None
+    if isinstance(inner, str):  # BFCL's sibling sets write {"function": "name", ...}
+        inner = {"name": inner, **tool}
+    if not isinstance(inner, Mapping):
+        raise ValueError(f"a tool must be a JSON object: {json.dumps(tool)[:80]}")
+    return inner
+
+
+def _signature(specification: Mapping[str, Any]) -> Signature:
+    unchecked: list[str] = []
+    parameters = next(
+        (specification[key] for key in PARAMETER_KEYS if specification.get(key) is not None), None
+    )
+    schema = parameters_schema(parameters, specification.get("required"), unchecked.append)
+    try:
+        validator = jsonschema_rs.Draft4Validator(schema)
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        unchecked.append(f"all arguments, {error}")
+        schema = {"type": "object"}
+        validator = jsonschema_rs.Draft4Validator(schema)
+    return Signature(schema, tuple(unchecked), validator)
