@@ -178,7 +178,7 @@ BAD = [
     ("[1f(a=1)]", Problem.NO_CALL_LIST),
     ("[f(a=" + "[" * 25 + "]" * 25 + ")]", Problem.TOO_DEEP),
     ("[f(a=" + "{'a':" * 30 + "1" + "}" * 30 + ")]", Problem.TOO_DEEP),
-    ("[f(a=" + "(" * 30_000, Problem.TOO_DEEP),
+    ("[f(a=" + "(" * 4_000, Problem.TOO_DEEP),
     ("[" + "f()," * 65 + "]", Problem.TOO_MANY),
     ("[f(a=[" + "1," * 5_000 + "])]", Problem.TOO_MANY),
     ("[f(a='" + "x" * 40_000 + "')]", Problem.TOO_LONG),

@@ -11,11 +11,13 @@ MAX_CALLS = 64
 MAX_DEPTH = 24
 """Lists and dicts inside one another in an argument's value."""
 
-MAX_COMMAS = 4_096
-"""Commas in an answer: every value but the first of its list follows one, so this bounds values."""
+MAX_MARKS = 4_096
+"""Commas, quotes, backslashes and opening brackets in an answer, which bound the reader's steps."""
 
 MAX_NUMBER = 320
 """Characters of a number: enough to spell the largest float in full."""
 
-MAX_BRACKETS = 4_096
-"""Opening brackets and braces in an answer of a JSON form, whose reader is recursive C."""
+
+def has_too_many_marks(text: str) -> bool:
+    """Whether `text` holds more than `MAX_MARKS`, counted at the speed of memory."""
+    return len(text) > MAX_MARKS and sum(map(text.count, ",'\"\\[({")) > MAX_MARKS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from egpo_verl.calls.bounds import MAX_CHARS, MAX_COMMAS
+from egpo_verl.calls.bounds import MAX_CHARS, has_too_many_marks
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.json_forms import (
     read_hermes,
@@ -71,7 +71,7 @@ def parse(text: str, form: str = "python") -> Parsed:
     reader = _form(form).read
     if len(text) > MAX_CHARS:
         return Parsed(None, Problem.TOO_LONG)
-    if text.count(",") > MAX_COMMAS:
+    if has_too_many_marks(text):
         return Parsed(None, Problem.TOO_MANY)
     try:
         return Parsed(reader(text), None)

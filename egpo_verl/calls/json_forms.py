@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from egpo_verl.calls.bounds import MAX_BRACKETS, MAX_CALLS, MAX_NUMBER
+from egpo_verl.calls.bounds import MAX_CALLS, MAX_NUMBER
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.problem import Problem, Unreadable
 from egpo_verl.calls.values import check_json
@@ -110,8 +110,6 @@ def _written(call: Call, key: str) -> str:
 
 
 def _decoded(text: str, at: int) -> tuple[Any, int]:
-    if text.count("[") + text.count("{") > MAX_BRACKETS:
-        raise Unreadable(Problem.TOO_MANY)
     try:
         return _DECODER.raw_decode(text, at)
     except RecursionError:

@@ -30,17 +30,20 @@ _BLANKS = " \t\r\n"
 _SPACE = rf"[{_BLANKS}]*"
 _NAME = r"[^\W\d]\w*"
 
+_PLAIN_VALUE = (
+    r"(?:'([^'\\\r\n\0]*)'"
+    r'|"([^"\\\r\n\0]*)"'
+    r"|(-?[0-9]{1,17}\.[0-9]{1,17})"
+    r"|(-?(?:0|[1-9][0-9]{0,17}))"
+    r"|(True|False|None))"
+)
+
 _BLANK = re.compile(_SPACE)
 _CALLEE = re.compile(rf"({_NAME}(?:\.{_NAME})*){_SPACE}\({_SPACE}")
 _PARAMETER = re.compile(rf"({_NAME}){_SPACE}=(?!=){_SPACE}")
-# Nearly every value is one of these, followed by what ends it; the rest takes the longer way.
-_PLAIN = re.compile(
-    r"(?:'([^'\\\r\n\0]*)'"
-    r'|"([^"\\\r\n\0]*)"'
-    r"|(-?(?:0|[1-9][0-9]{0,17}))"
-    r"|(True|False|None)"
-    rf"){_SPACE}(?=[,)\]}}:])"
-)
+# Nearly every argument and element is one of these; the rest takes the longer way.
+_PLAIN_ARGUMENT = re.compile(rf"({_NAME}){_SPACE}={_SPACE}{_PLAIN_VALUE}{_SPACE}([,)]){_SPACE}")
+_PLAIN = re.compile(rf"{_PLAIN_VALUE}{_SPACE}(?=[,)\]}}:])")
 _WORDS = {"True": True, "False": False, "None": None}
 _OPEN_TAG, _CLOSE_TAG = "<answer>", "</answer>"
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
@@ -90,10 +93,13 @@ def write_answer_tag(calls: Sequence[Call]) -> str:
 
 def is_python_name(name: str, *, dotted: bool = False) -> bool:
     """Whether Python spells `name` as it is: as a keyword argument, or (`dotted`) as a function."""
-    parts = name.split(".") if dotted else [name]
+    if dotted and "." in name:
+        return all(map(is_python_name, name.split(".")))
     # Python folds identifiers to NFKC, so any other spelling would mean another name.
-    return all(part.isidentifier() and not iskeyword(part) for part in parts) and (
-        name.isascii() or is_normalized("NFKC", name)
+    return (
+        name.isidentifier()
+        and not iskeyword(name)
+        and (name.isascii() or is_normalized("NFKC", name))
     )
 
 
@@ -120,27 +126,36 @@ def _call(text: str, at: int) -> tuple[Call, int]:
         raise Unreadable(Problem.BAD_NAME)
     arguments: dict[str, Any] = {}
     while not text.startswith(")", at):
-        parameter = _PARAMETER.match(text, at)
-        if parameter is None:
-            raise Unreadable(Problem.POSITIONAL if at < len(text) else Problem.SYNTAX)
-        key = parameter[1]
+        value: Any
+        plain = _PLAIN_ARGUMENT.match(text, at)
+        if plain is not None:
+            key, end = plain[1], plain[7]
+            value = _plain_value(plain, 2)
+            at = plain.end() if end == "," else plain.end(7) - 1
+        else:
+            key, at = _parameter(text, at)
+            value, at = _value(text, at, 0)
+            at = _separator(text, at, ")")
         if key in arguments:
             raise Unreadable(Problem.DUPLICATE)
         if not is_python_name(key):
             raise Unreadable(Problem.BAD_NAME)
-        arguments[key], at = _value(text, parameter.end(), 0)
-        at = _separator(text, at, ")")
+        arguments[key] = value
     return Call(name, arguments), at + 1
+
+
+def _parameter(text: str, at: int) -> tuple[str, int]:
+    parameter = _PARAMETER.match(text, at)
+    if parameter is None:
+        raise Unreadable(Problem.POSITIONAL if at < len(text) else Problem.SYNTAX)
+    return parameter[1], parameter.end()
 
 
 def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     """A value and the place after it and the space that follows it."""
     plain = _PLAIN.match(text, at)
     if plain is not None:
-        kind = plain.lastindex
-        if kind == 3:
-            return int(plain[3]), plain.end()
-        return (_WORDS[plain[4]] if kind == 4 else plain[kind or 0]), plain.end()
+        return _plain_value(plain, 1), plain.end()
     first = text[at : at + 1]
     value: Any
     if first == "":
@@ -155,6 +170,20 @@ def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     else:
         value, at = number(text, at)
     return value, _skip(text, at)
+
+
+def _plain_value(plain: re.Match[str], group: int) -> Any:
+    """The value of the five groups of `_PLAIN_VALUE`, the first of which is `group`."""
+    single, double, decimal, digits, word = plain.group(
+        group, group + 1, group + 2, group + 3, group + 4
+    )
+    if single is not None:
+        return single
+    if double is not None:
+        return double
+    if digits is not None:
+        return int(digits)
+    return _WORDS[word] if word else float(decimal)
 
 
 def _list(text: str, at: int, depth: int, closer: str = "]") -> tuple[list[Any], int]:

@@ -74,6 +74,8 @@ def _single(tokens: list[str], note: Note, depth: int) -> tuple[Schema, list[str
     if not tokens or depth > _MAX_NESTING:
         raise _NotAType
     name, tokens = tokens[0].lower().removeprefix("typing."), tokens[1:]
+    if not name[0].isalpha():
+        raise _NotAType
     inner: list[Schema] | None = None
     if tokens[:1] and tokens[0] in _OPENERS and tokens[1:2] != [_OPENERS[tokens[0]]]:
         inner, tokens = _parameters(tokens[1:], _OPENERS[tokens[0]], note, depth + 1)
