@@ -39,12 +39,13 @@ def _check_in_driver(config_module: ModuleType) -> None:
 def _validate(wrapped: Callable[..., None], instance: Any, args: Any, kwargs: Any) -> None:
     config = kwargs["config"] if "config" in kwargs else args[0]
     if config.algorithm.adv_estimator == "egpo":
-        from egpo_verl import preflight
+        from egpo_verl import inputs, preflight
 
         try:
             preflight.check_config(config)
+            inputs.check_inputs(config)
             preflight.check_workers(config)
-        except preflight.ConfigError as error:
+        except (preflight.ConfigError, inputs.InputError) as error:
             preflight.refuse(error)
         preflight.load_in_workers(config)
     wrapped(*args, **kwargs)

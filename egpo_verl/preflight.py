@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from egpo_verl.options import EgpoOptions, OptionError
 
@@ -90,7 +90,7 @@ def load_in_workers(config: Any) -> None:
         OmegaConf.update(config, path, wanted, force_add=True)
 
 
-def refuse(error: ConfigError) -> None:
+def refuse(error: Exception) -> NoReturn:
     """End the command line with one sentence and exit code 2."""
     sys.stderr.write(f"egpo_verl: {error}\n")
     raise SystemExit(2)
@@ -100,18 +100,14 @@ def _connect(config: Any) -> bool:
     """Join the cluster that `ray.init` would join; False where it would start a new one."""
     import ray
     from omegaconf import OmegaConf
+    from ray._private.services import canonicalize_bootstrap_address
 
     given = OmegaConf.select(config, "ray_kwargs.ray_init.address")
-    if given == "local":
+    address = canonicalize_bootstrap_address(given)
+    if address is None:
         return False
-    try:
-        ray.init(
-            address=given or "auto",
-            runtime_env={"env_vars": {"VERL_USE_EXTERNAL_MODULES": PLUGIN_MODULE}},
-            log_to_driver=False,
-        )
-    except ConnectionError:
-        return False
+    modules = {"VERL_USE_EXTERNAL_MODULES": PLUGIN_MODULE}
+    ray.init(address=address, runtime_env={"env_vars": modules}, log_to_driver=False)
     return True
 
 

@@ -1,0 +1,89 @@
+"""One short line a step out of verl's console: `main_ppo ... 2>&1 | python -m egpo_verl.progress`.
+
+verl prints its configuration, every metric and every library's warnings. This filter keeps all of
+that in a file and shows a person how the run goes and how long it will take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+STEP = re.compile(r"\bstep:(\d+) - (.*)")
+METRIC = re.compile(r"([\w/@.]+):(?:np\.\w+\()?(-?[\d.]+(?:e-?\d+)?)")
+SHOWN = {
+    "reward": "critic/score/mean",
+    "CoT entropy": "egpo/cot_entropy",
+    "bonus": "egpo/bonus",
+    "KL": "actor/kl_loss",
+    "length": "response_length/mean",
+}
+VALIDATION = re.compile(r"^val-core/(.+)/mean@\d+$")
+TAIL = 15
+
+
+def metrics_of(line: str) -> tuple[int, dict[str, float]] | None:
+    """Step and numbers of one line of verl's console logger; None for any other line."""
+    found = STEP.search(line)
+    if found is None:
+        return None
+    return int(found[1]), {name: float(value) for name, value in METRIC.findall(found[2])}
+
+
+def describe(step: int, steps: int, metrics: dict[str, float], seconds_left: float) -> str:
+    """The line for a person."""
+    parts = [f"{label} {metrics[name]:.3g}" for label, name in SHOWN.items() if name in metrics] + [
+        f"{found[1]} {value:.3g}"
+        for name, value in metrics.items()
+        if (found := VALIDATION.match(name))
+    ]
+    minutes, seconds = divmod(int(seconds_left), 60)
+    return f"step {step:>3}/{steps}  " + "  ".join(parts) + f"  left {minutes}:{seconds:02d}"
+
+
+def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int:
+    """Write `lines` to `log` and the steps among them to `console`; the last step seen."""
+    last = 0
+    tail: list[str] = []
+    first: tuple[int, float] | None = None
+    with log.open("a", encoding="utf-8") as file:
+        for line in lines:
+            file.write(line)
+            tail = [*tail[1 - TAIL :], line]
+            found = metrics_of(line)
+            if found is None:
+                continue
+            last, metrics = found
+            file.flush()
+            now = time.monotonic()
+            if first is None:
+                first = last, now
+            pace = (now - first[1]) / max(1, last - first[0])
+            if last == first[0]:
+                pace = metrics.get("timing_s/step", 0.0)
+            left = pace * max(0, steps - last)
+            console.print(describe(last, steps, metrics, left), highlight=False, soft_wrap=True)
+    if last < steps:
+        console.print(f"stopped at step {last} of {steps}; the log ends:", style="yellow")
+        for line in tail:
+            console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+    return last
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m egpo_verl.progress", description=__doc__)
+    parser.add_argument("--steps", type=int, required=True, help="steps that the run will take")
+    parser.add_argument("--log", type=Path, required=True, help="file that keeps every line")
+    given = parser.parse_args(arguments)
+    last = follow(sys.stdin, given.steps, given.log, Console())
+    return 0 if last >= given.steps else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+# Source this: `train_cpu NAME MODEL DATA_DIR STEPS [overrides]` trains with EGPO on the CPU through
+# verl's own main_ppo, shows one line a step, and ends with a table, curves and the checkpoint.
+
+train_cpu() {
+    local name=$1 model=$2 data=$3 steps=$4
+    shift 4
+    local run=runs/$name
+    local checkpoints=$run/checkpoints
+    local done_steps
+    mkdir -p "$run"
+    done_steps=$(cat "$checkpoints/latest_checkpointed_iteration.txt" 2>/dev/null || echo 0)
+    if [ "$done_steps" -lt "$steps" ]; then
+        # Each start has a log of its own, so that a resumed run keeps what came before.
+        VERL_FILE_LOGGER_PATH=$run/steps-$(date +%Y%m%d-%H%M%S).jsonl \
+            python -m verl.trainer.main_ppo +egpo=paper +machine=cpu \
+            data.train_files="$data/train.parquet" \
+            data.val_files="$data/test.parquet" \
+            actor_rollout_ref.model.path="$model" \
+            trainer.total_training_steps="$steps" \
+            trainer.project_name=egpo_verl trainer.experiment_name="$name" \
+            trainer.logger='["console","file"]' \
+            trainer.default_local_dir="$checkpoints" \
+            "$@" 2>&1 | python -m egpo_verl.progress --steps "$steps" --log "$run/console.log"
+    fi
+    python -m egpo_verl.compare "$run" --out "$run/learning_curve.png"
+    echo "checkpoint: $checkpoints/global_step_$(cat "$checkpoints/latest_checkpointed_iteration.txt")"
+    echo "everything verl printed: $run/console.log"
+}

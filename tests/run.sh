@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The whole test suite, with one end-to-end training on the CPU: bash tests/run.sh [pytest options]
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/examples/environment.sh"
+make_environment "$root"
+cd "$root"
+exec python -m pytest "$@"
