@@ -1,0 +1,9 @@
+"""Toolworld: seeded tasks of function calling, and a tiny model warm-started on them."""
+
+from __future__ import annotations
+
+from egpo_verl.toolworld.generate import demonstrations, generate
+from egpo_verl.toolworld.levels import DEFAULT_LEVELS, KINDS, LEVELS
+from egpo_verl.toolworld.task import SPLITS
+
+__all__ = ["DEFAULT_LEVELS", "KINDS", "LEVELS", "SPLITS", "demonstrations", "generate"]

@@ -1,0 +1,85 @@
+"""Demonstrations as token ids: an endless, seeded stream of batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.toolworld.generate import demonstrations
+from egpo_verl.toolworld.tokenizer import END
+
+IGNORED = -100
+POOL = 32
+"""Batches that are drawn together, sorted by length, cut, and shuffled."""
+ROUND = 32
+"""Lengths are multiples of this: bfloat16 kernels are compiled, and kept, for every new shape."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows padded on the right; causal attention never looks there, so there is no mask.
+
+    Attributes:
+        ids: (rows, length) int64, prompt and response.
+        targets: (rows, length) int64, the next token where it is one of the response's tokens
+            (its end included), `IGNORED` elsewhere.
+    """
+
+    ids: Tensor
+    targets: Tensor
+
+
+def prompt_text(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> str:
+    """The prompt as the model reads it, ending where its response begins."""
+    messages = to_row(sample, 0)["prompt"]
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    return str(text)
+
+
+def training_texts(rows: int, seed: str, levels: Sequence[int]) -> Iterator[str]:
+    """What the tokenizer learns from: system prompts, questions and gold responses."""
+    for sample, response in demonstrations(rows, seed, levels=levels):
+        yield from (message["content"] for message in to_row(sample, 0)["prompt"])
+        yield response
+
+
+def batches(
+    tokenizer: PreTrainedTokenizerFast, seed: str, rows: int, levels: Sequence[int]
+) -> Iterator[Batch]:
+    """Batches of `rows` fresh demonstrations, without end; the same for the same seed."""
+    pool = 0
+    while True:
+        lines = _encoded(tokenizer, f"{seed}:{pool}", rows * POOL, levels)
+        lines.sort(key=lambda line: len(line[0]) + len(line[1]))
+        cuts = [lines[start : start + rows] for start in range(0, len(lines), rows)]
+        Random(f"order:{seed}:{pool}").shuffle(cuts)
+        yield from (_batch(cut, tokenizer.pad_token_id) for cut in cuts)
+        pool += 1
+
+
+def _encoded(
+    tokenizer: PreTrainedTokenizerFast, seed: str, rows: int, levels: Sequence[int]
+) -> list[tuple[list[int], list[int]]]:
+    drawn = list(demonstrations(rows, seed, levels=levels))
+    prompts = tokenizer([prompt_text(tokenizer, sample) for sample, _ in drawn])["input_ids"]
+    responses = tokenizer([response + END for _, response in drawn])["input_ids"]
+    return list(zip(prompts, responses, strict=True))
+
+
+def _batch(lines: Sequence[tuple[list[int], list[int]]], pad: int) -> Batch:
+    longest = max(len(prompt) + len(response) for prompt, response in lines)
+    length = longest + -longest % ROUND
+    ids = torch.full((len(lines), length), pad)
+    targets = torch.full((len(lines), length), IGNORED)
+    for row, (prompt, response) in enumerate(lines):
+        end = len(prompt) + len(response)
+        ids[row, :end] = torch.tensor(prompt + response)
+        targets[row, len(prompt) - 1 : end - 1] = torch.tensor(response)
+    return Batch(ids, targets)

@@ -1,0 +1,78 @@
+"""The generator's doors: samples, and samples with a gold response.
+
+Row `i` depends on `(seed, split, levels, i)` alone, so a longer run begins with a shorter one, and
+the same rows come out in every process and Python version (`random.Random` seeded by a string).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
+from egpo_verl.toolworld.task import SPLITS, Task, draw_task
+from egpo_verl.toolworld.thought import gold_response
+
+SOURCE = "toolworld"
+
+
+def generate(
+    n: int, seed: int | str = 0, split: str = "train", levels: Sequence[int] = DEFAULT_LEVELS
+) -> Iterator[Sample]:
+    """`n` samples of a split.
+
+    Args:
+        n: how many.
+        seed: a number or a word; another one gives other tasks, on the same side of the fence
+            between the splits.
+        split: `train`; `test` (values that train never has); `test_hard` (tools that train never
+            has, too).
+        levels: difficulties to draw from, evenly: keys of `LEVELS`, 1 (one call, plain values) to
+            5 (three calls among five or six tools).
+
+    Returns:
+        Samples, made one by one, with source `toolworld`; `extra` holds `split`, `kind` (single,
+        multiple, parallel, no_call), `difficulty` (the level) and `id`.
+
+    Raises:
+        ValueError: an unknown split or level, or a negative `n`.
+    """
+    tasks = enumerate(_tasks(n, seed, split, levels))
+    return (_sample(task, f"{split}-{seed}-{index}", split) for index, task in tasks)
+
+
+def demonstrations(
+    n: int, seed: int | str = 0, split: str = "train", levels: Sequence[int] = DEFAULT_LEVELS
+) -> Iterator[tuple[Sample, str]]:
+    """The samples of `generate`, each with a gold response that scores 1."""
+    tasks = enumerate(_tasks(n, seed, split, levels))
+    return (
+        (
+            _sample(task, f"{split}-{seed}-{index}", split),
+            gold_response(task, Random(f"thought:{split}:{seed}:{index}")),
+        )
+        for index, task in tasks
+    )
+
+
+def _tasks(n: int, seed: int | str, split: str, levels: Sequence[int]) -> Iterator[Task]:
+    if n < 0:
+        raise ValueError(f"n is {n}; give 0 or more")
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
+    unknown = [level for level in levels if level not in LEVELS]
+    if unknown or not levels:
+        raise ValueError(f"levels are {list(levels)}; choose from {list(LEVELS)}")
+    start = f"task:{split}:{seed}:{','.join(map(str, levels))}"
+    return (draw_task(Random(f"{start}:{index}"), split, levels) for index in range(n))
+
+
+def _sample(task: Task, identity: str, split: str) -> Sample:
+    return Sample(
+        source=SOURCE,
+        messages=({"role": "user", "content": task.question},),
+        tools=tuple(spec.tool() for spec in task.offered),
+        calls=task.calls,
+        extra={"split": split, "kind": task.kind, "difficulty": task.level, "id": identity},
+    )

@@ -1,0 +1,127 @@
+"""From a recipe to a model's folder: train, save, measure, write the card, and move into place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.toolworld.card import Row, write_card
+from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means
+from egpo_verl.toolworld.report import measured
+from egpo_verl.toolworld.task import SPLITS
+from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
+
+STATE = "training.pt"
+RECIPE = "recipe.json"
+
+
+def make_model(out: Path, recipe: Recipe, command: str, tasks: int, console: Console) -> None:
+    """Train by `recipe` and leave a Hugging Face folder at `out`.
+
+    The work is done in `OUT.partial`, which keeps the state of an interrupted training.
+
+    Args:
+        out: folder that does not exist yet.
+        command: the command line, for the card.
+        tasks: tasks a split that the card's table is measured on.
+
+    Raises:
+        UserError: `out` exists, cannot be written, or a training by another recipe was interrupted.
+    """
+    work = _workplace(out, recipe)
+    tokenizer = new_tokenizer(recipe)
+    model = new_model(recipe, tokenizer)
+    progress = _train(recipe, model, tokenizer, work / STATE, console)
+    _save(model, tokenizer, work)
+    rows = _rows(recipe, model, tokenizer, tasks, console)
+    write_card(work, recipe, progress, model.num_parameters(), command, rows, tasks)
+    (work / STATE).unlink(missing_ok=True)
+    work.rename(out)
+    console.print(_summary(recipe, progress, model, rows, out))
+
+
+def _workplace(out: Path, recipe: Recipe) -> Path:
+    if out.exists():
+        raise UserError(f"{out} exists; name a new folder, or remove it first.")
+    work = out.with_name(f"{out.name}.partial")
+    wanted = json.dumps(asdict(recipe), indent=2) + "\n"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        noted = work / RECIPE
+        if noted.exists() and noted.read_text(encoding="utf-8") != wanted:
+            raise UserError(
+                f"{work} holds a training with other options; repeat those, or remove the folder."
+            )
+        noted.write_text(wanted, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{work} cannot be written: {error.strerror}; choose another.") from error
+    return work
+
+
+def _train(
+    recipe: Recipe,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    state: Path,
+    console: Console,
+) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("Training", total=recipe.steps)
+
+        def report(progress: Progress) -> None:
+            said = f"loss {progress.loss:.2f}, reward {progress.reward:.3f} of {recipe.target:g}"
+            bar.update(task, completed=progress.step, description=said)
+
+        return train(recipe, model, tokenizer, state, report)
+
+
+def _save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    model.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        do_sample=True,
+        temperature=0.7,
+        top_k=0,
+    )
+    model.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _rows(
+    recipe: Recipe,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    tasks: int,
+    console: Console,
+) -> list[Row]:
+    rows: list[Row] = []
+    for split in SPLITS:
+        samples = fresh_tasks(tasks, recipe.seed, split, recipe.levels)
+        warm, greedy = (
+            means(measured(model, tokenizer, samples, Sampling(temperature), console))["score"]
+            for temperature in (recipe.temperature, 0.0)
+        )
+        rows.append((split, warm, greedy))
+    return rows
+
+
+def _summary(
+    recipe: Recipe, progress: Progress, model: LlamaForCausalLM, rows: list[Row], out: Path
+) -> Table:
+    size = sum(file.stat().st_size for file in out.iterdir()) / 2**20
+    said = f"{progress.step} steps, {model.num_parameters():,} parameters, {size:.1f} MiB"
+    table = Table(title=str(out), caption=said)
+    for column in ("split", f"reward at {recipe.temperature:g}", "greedy reward"):
+        table.add_column(column, justify="left" if column == "split" else "right")
+    for split, warm, greedy in rows:
+        table.add_row(split, f"{warm:.3f}", f"{greedy:.3f}")
+    return table

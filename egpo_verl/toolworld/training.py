@@ -1,0 +1,184 @@
+"""The warm start's training: next-token loss on the response, stopped before mastery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.toolworld.encode import IGNORED, Batch, batches, training_texts
+from egpo_verl.toolworld.generate import generate
+from egpo_verl.toolworld.levels import DEFAULT_LEVELS
+from egpo_verl.toolworld.measure import Sampling, means, measure
+from egpo_verl.toolworld.tokenizer import train_tokenizer
+
+HEAD_WIDTH = 32
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what comes out.
+
+    Attributes:
+        seed: of the weights, the data and the sampling.
+        levels: difficulties of the tasks.
+        vocabulary: tokens of the BPE.
+        hidden, layers: shape of the Llama; heads are `HEAD_WIDTH` wide, the feed-forward part is
+            three times as wide as `hidden`.
+        context: longest prompt and response, in tokens.
+        rows: demonstrations a step, all of them new.
+        steps: most steps.
+        warmup: steps until the learning rate is full; from then on it stays.
+        lr: learning rate of AdamW.
+        target: mean sampled reward at which training stops. A model that knows the form but often
+            errs leaves reinforcement learning room to improve it, and groups that disagree.
+        temperature: of the sampling that measures the reward.
+        check_from: first step that is measured; a model that knows nothing rambles to the limit.
+        check_every: steps between measurements.
+        check_tasks: tasks a measurement, drawn from `train` with another seed.
+        bfloat16: compute in bfloat16 where that is safe (weights stay float32): faster on CPUs
+            with AVX512-BF16, slower on others.
+    """
+
+    seed: int = 0
+    levels: tuple[int, ...] = DEFAULT_LEVELS
+    vocabulary: int = 1536
+    hidden: int = 128
+    layers: int = 4
+    context: int = 1024
+    rows: int = 32
+    steps: int = 3000
+    warmup: int = 100
+    lr: float = 2e-3
+    target: float = 0.4
+    temperature: float = 0.7
+    check_from: int = 400
+    check_every: int = 50
+    check_tasks: int = 256
+    bfloat16: bool = False
+
+
+@dataclass
+class Progress:
+    """Where training stands: what `resume` needs beside the weights."""
+
+    step: int = 0
+    loss: float = float("nan")
+    reward: float = 0.0
+
+
+def new_tokenizer(recipe: Recipe, texts: int = 4000) -> PreTrainedTokenizerFast:
+    """The tokenizer, trained on `texts` demonstrations."""
+    corpus = training_texts(texts, f"tokenizer-{recipe.seed}", recipe.levels)
+    return train_tokenizer(corpus, recipe.vocabulary, recipe.context)
+
+
+def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """A tiny Llama with fresh weights."""
+    torch.manual_seed(recipe.seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=recipe.hidden,
+        intermediate_size=3 * recipe.hidden,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.hidden // HEAD_WIDTH,
+        num_key_value_heads=recipe.hidden // HEAD_WIDTH,
+        max_position_embeddings=recipe.context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def response_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
+    """Mean cross-entropy of the response's tokens; only they are projected to the vocabulary."""
+    hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
+    wanted = batch.targets != IGNORED
+    with torch.autocast("cpu", enabled=False):
+        logits = model.lm_head(hidden[wanted].float())
+        return cross_entropy(logits, batch.targets[wanted])
+
+
+def train(
+    recipe: Recipe,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    state: Path,
+    report: Callable[[Progress], None],
+) -> Progress:
+    """Train `model` in place until its sampled reward reaches the target, or the steps end.
+
+    Args:
+        state: file that holds the last measured state. Where it exists, training goes on from
+            there, as if it had never stopped.
+        report: called after every step.
+    """
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=recipe.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
+    progress = _load(state, model, optimizer) if state.exists() else Progress()
+    tasks = list(generate(recipe.check_tasks, f"check-{recipe.seed}", "train", recipe.levels))
+    for batch in _remaining(recipe, tokenizer, progress.step):
+        if progress.reward >= recipe.target:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.lr * min(1.0, (progress.step + 1) / recipe.warmup)
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+            loss = response_loss(model, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        progress.step += 1
+        progress.loss = loss.item()
+        if progress.step >= recipe.check_from and progress.step % recipe.check_every == 0:
+            progress.reward = mean_reward(recipe, model, tokenizer, tasks)
+            _save(state, model, optimizer, progress)
+        report(progress)
+    return progress
+
+
+def mean_reward(
+    recipe: Recipe,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    tasks: Sequence[Sample],
+) -> float:
+    """Mean reward of one sampled response to each task."""
+    model.eval()
+    scores = measure(model, tokenizer, tasks, Sampling(recipe.temperature, recipe.seed))
+    model.train()
+    return means(scores)["score"]
+
+
+def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:
+    stream = batches(tokenizer, f"warm-{recipe.seed}", recipe.rows, recipe.levels)
+    return islice(stream, done, recipe.steps)
+
+
+def _save(
+    state: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
+    held = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "progress": asdict(progress),
+    }
+    aside = state.with_suffix(".tmp")
+    torch.save(held, aside)
+    aside.replace(state)
+
+
+def _load(state: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> Progress:
+    held = torch.load(state, weights_only=True)
+    model.load_state_dict(held["model"])
+    optimizer.load_state_dict(held["optimizer"])
+    return Progress(**held["progress"])

@@ -1,0 +1,149 @@
+"""`python -m egpo_verl.toolworld.warm_start`: train the tiny model, or measure a model."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from rich.console import Console
+from transformers.utils import logging
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
+from egpo_verl.toolworld.make import make_model
+from egpo_verl.toolworld.measure import Sampling, fresh_tasks
+from egpo_verl.toolworld.report import load, measured, table
+from egpo_verl.toolworld.task import SPLITS
+from egpo_verl.toolworld.training import HEAD_WIDTH, Recipe
+
+PROGRAM = "python -m egpo_verl.toolworld.warm_start"
+EXAMPLES = f"""
+examples:
+  {PROGRAM} --out outputs/tiny
+  {PROGRAM} --evaluate outputs/tiny --splits train test test_hard
+
+An interrupted training goes on where it last measured itself when the same command is given again.
+"""
+HELP = {
+    "seed": "of the weights, the data and the sampling",
+    "vocabulary": "tokens of the byte-level BPE",
+    "hidden": "width of the model, a multiple of 32",
+    "layers": "layers of the model",
+    "rows": "demonstrations a step, all of them new",
+    "steps": "most steps",
+    "lr": "learning rate",
+    "target": "mean sampled reward at which training stops",
+    "check_from": "first step that is measured",
+    "check_every": "steps between measurements",
+    "check_tasks": "tasks a measurement",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers a wrong command line with one sentence instead of a page."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message}; see `{self.prog} --help`.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code, 2 for input that a user can mend."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    options = parser().parse_args(given)
+    logging.disable_progress_bar()
+    torch.set_num_threads(options.threads)
+    try:
+        if options.evaluate is None:
+            command = f"{PROGRAM} {shlex.join(given)}"
+            make_model(options.out, _recipe(options), command, options.tasks, Console())
+        else:
+            _evaluate(options)
+    except UserError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(str(error))
+        return 2
+    return 0
+
+
+def parser() -> Parser:
+    """The command line: `--out` trains, `--evaluate` measures."""
+    top = Parser(
+        prog=PROGRAM,
+        description="Train a tiny tool-calling model on toolworld, on CPU, or measure a model.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    door = top.add_mutually_exclusive_group(required=True)
+    door.add_argument("--out", type=Path, metavar="DIR", help="train; folder of the new model")
+    door.add_argument("--evaluate", type=Path, metavar="DIR", help="measure the model in DIR")
+    top.add_argument(
+        "--levels",
+        type=int,
+        nargs="+",
+        choices=sorted(LEVELS),
+        default=DEFAULT_LEVELS,
+        help=f"difficulties of the tasks ({' '.join(map(str, DEFAULT_LEVELS))})",
+    )
+    top.add_argument("--temperature", type=_real, default=0.7, help="of the sampling (0.7)")
+    top.add_argument("--tasks", type=_count, default=512, help="tasks a split in the table (512)")
+    top.add_argument("--threads", type=_count, default=1, help="CPU threads (1)")
+    top.add_argument(
+        "--splits", nargs="+", choices=SPLITS, default=["train"], help="to measure on (train)"
+    )
+    training = top.add_argument_group("training")
+    for field in fields(Recipe):
+        if field.name in HELP:
+            about = f"{HELP[field.name]} ({field.default})"
+            kind = READERS["seed" if field.name == "seed" else type(field.default).__name__]
+            training.add_argument(f"--{field.name}", type=kind, default=field.default, help=about)
+    training.add_argument(
+        "--bfloat16", action="store_true", help="faster on CPUs with AVX512-BF16, slower on others"
+    )
+    return top
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    model, tokenizer = load(options.evaluate)
+    sampling = Sampling(options.temperature, options.seed)
+    console = Console()
+    for split in options.splits:
+        tasks = fresh_tasks(options.tasks, options.seed, split, options.levels)
+        scores = measured(model, tokenizer, tasks, sampling, console)
+        console.print(table(tasks, scores, f"{options.evaluate.name} on {split}", sampling))
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    if options.hidden % HEAD_WIDTH:
+        raise UserError(f"--hidden {options.hidden} is no multiple of {HEAD_WIDTH}; choose one.")
+    names = [field.name for field in fields(Recipe)]
+    chosen = {name: getattr(options, name) for name in names if hasattr(options, name)}
+    return Recipe(**{**chosen, "levels": tuple(options.levels)})
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def _real(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    return value
+
+
+READERS: dict[str, Callable[[str], float]] = {"seed": int, "int": _count, "float": _real}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
