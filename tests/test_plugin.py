@@ -1,0 +1,96 @@
+"""What is loaded where: everything verl needs, and nothing a machine with a GPU does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPORT = """
+import sys
+import {first}
+import verl.trainer.ppo.core_algos as core_algos
+from verl.plugin.platform import get_platform
+print("egpo" in core_algos.ADV_ESTIMATOR_REGISTRY)
+print(any(name.startswith("egpo_verl.cpu") for name in sys.modules))
+print(get_platform().device_name)
+print("egpo_verl.trainer" in sys.modules, "verl.trainer.ppo.v1.trainer_base" in sys.modules)
+"""
+
+
+def python(code: str, **environment: str) -> list[str]:
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    return ran.stdout.split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["verl", "egpo_verl"])
+def test_the_entry_point_registers_and_loads_nothing_else(first: str) -> None:
+    assert python(REPORT.format(first=first)) == ["True", "False", "cuda", "False", "False"]
+
+
+@pytest.mark.slow
+def test_the_module_by_name_registers_where_plugins_are_off() -> None:
+    names = {"VERL_USE_EXTERNAL_PLUGINS": "none", "VERL_USE_EXTERNAL_MODULES": "egpo_verl"}
+    assert python(REPORT.format(first="verl"), **names)[0] == "True"
+
+
+@pytest.mark.slow
+def test_the_cpu_is_a_platform_only_where_it_is_asked_for() -> None:
+    said = python(REPORT.format(first="verl"), VERL_PLATFORM="cpu")
+    assert said == ["True", "True", "cpu", "False", "False"]
+
+
+def test_importing_the_package_needs_neither_torch_nor_verl() -> None:
+    code = (
+        "import egpo_verl, egpo_verl.calls, egpo_verl.reward, egpo_verl.preprocess, sys\n"
+        "print(sorted({'torch', 'verl', 'transformers', 'ray'} & set(sys.modules)))"
+    )
+    assert python(code) == ["[]"]
+
+
+HOOK = """
+import wrapt
+import verl.trainer.ppo.v1 as v1
+from verl.trainer.ppo.v1 import trainer_base
+from egpo_verl import plugin, trainer
+before = trainer_base.PPOTrainer.__dict__["_compute_advantage"]
+plugin.register()
+trainer.hook(trainer_base)
+print(isinstance(before, wrapt.FunctionWrapper))
+print(trainer_base.PPOTrainer.__dict__["_compute_advantage"] is before)
+print(isinstance(before.__wrapped__, wrapt.FunctionWrapper))
+modes = ("sync", "colocate_async", "separate_async")
+print(all("_compute_advantage" not in v1.get_trainer_cls(mode).__dict__ for mode in modes))
+print(all(issubclass(v1.get_trainer_cls(mode), trainer_base.PPOTrainer) for mode in modes))
+"""
+
+
+@pytest.mark.slow
+def test_one_hook_once_serves_every_trainer_mode() -> None:
+    assert python(HOOK) == ["True", "True", "False", "True", "True"]
+
+
+@pytest.mark.slow
+def test_groups_are_found_from_any_working_directory(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "verl.trainer.main_ppo", "+egpo=paper", "+machine=cpu"]
+    shown = subprocess.run(
+        [*command, "--cfg", "job"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    ).stdout
+    for line in ("adv_estimator: egpo", "lam: 0.4", "VERL_PLATFORM: cpu", "name: transformers"):
+        assert line in shown
