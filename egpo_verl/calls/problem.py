@@ -41,5 +41,5 @@ class Unreadable(Exception):
     """Raised inside readers to leave them at the first problem; it never leaves this package."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(problem)
+        super().__init__(str(problem))
         self.problem = problem

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from egpo_verl.calls.bounds import MAX_DEPTH
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.fitting import (
     has_inner_defaults,
@@ -14,9 +15,13 @@ from egpo_verl.calls.fitting import (
     widened,
     with_inner_defaults,
 )
+from egpo_verl.calls.problem import Unreadable
 from egpo_verl.calls.tools import Signature, ToolSet
 from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import check_json, equal, nfc
+
+_LEVELS_AROUND = 5
+"""Around a value: the object, its calls, a call, its arguments, the alternatives."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,9 @@ class Reference:
         """
         try:
             data = json.loads(text)
-            check_json(data)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(f"the reference is no JSON text: {error}") from None
+            check_json(data, MAX_DEPTH + _LEVELS_AROUND)
+        except (ValueError, TypeError, RecursionError, Unreadable) as error:
+            raise ValueError(f"the reference is no JSON text that can be used: {error}") from None
         if isinstance(data, list):
             reference = cls.from_calls([_call(item) for item in data])
         elif isinstance(data, dict) and isinstance(data.get("calls"), list):

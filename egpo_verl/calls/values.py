@@ -70,16 +70,16 @@ def nfc(text: str) -> str:
     return normalize("NFC", text)
 
 
-def check_json(value: Any, depth: int = 0) -> None:
-    """Raise `Unreadable` where `value`, made by `json`, is not finite or nested too deep."""
+def check_json(value: Any, levels: int = MAX_DEPTH) -> None:
+    """Raise `Unreadable` where `value` is not finite or has more than `levels` levels."""
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Unreadable(Problem.BAD_NUMBER)
     elif isinstance(value, list | dict):
-        if depth > MAX_DEPTH:
+        if levels == 0:
             raise Unreadable(Problem.TOO_DEEP)
         for inner in value.values() if isinstance(value, dict) else value:
-            check_json(inner, depth + 1)
+            check_json(inner, levels - 1)
 
 
 def _standardised(text: str) -> str:
