@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import pytest
@@ -137,8 +137,8 @@ def test_every_reference_fits_its_tools_and_every_gold_response_earns_the_reward
 
 
 def test_the_gold_response_of_another_task_earns_nothing() -> None:
-    rows = [row for row in demonstrations(80, 0, levels=(1,))]
-    for (sample, _), (other, gold) in zip(rows, rows[1:], strict=False):
+    rows = list(demonstrations(80, 0, levels=(1,)))
+    for (sample, _), (other, gold) in pairwise(rows):
         assert sample.calls == other.calls or reward(sample, gold) == 0.0
 
 
