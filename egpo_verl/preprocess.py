@@ -63,10 +63,10 @@ def parser() -> Parser:
     )
     commands = top.add_subparsers(title="sources and commands", metavar="SOURCE", required=True)
     for name, source in SOURCES.items():
-        about = f"{source.title} ({source.size} rows, {source.licence}, {source.home})"
-        command = commands.add_parser(
-            name, help=about, description=f"{about}. Columns: {', '.join(source.columns)}."
-        )
+        columns = " or ".join(", ".join(form) for form in source.columns)
+        title = f"for evaluation: {source.title}" if source.benchmark else source.title
+        about = f"{title} ({source.size} rows, {source.licence}, {source.home})"
+        command = commands.add_parser(name, help=about, description=f"{about}. Columns: {columns}.")
         command.add_argument(
             "--local_dataset_path",
             type=Path,
@@ -78,6 +78,12 @@ def parser() -> Parser:
             "--test_size", type=_share, default=0.05, help="share of test rows (0.05)"
         )
         command.add_argument("--max_samples", type=_count, help="at most so many rows, at random")
+        if source.benchmark:
+            command.add_argument(
+                "--allow_benchmark_training",
+                action="store_true",
+                help="write a train.parquet too; whoever trains on it cannot be measured by it",
+            )
         command.add_argument("--num_proc", type=_count, default=1, help="processes (1)")
         _add_common(command)
         command.set_defaults(run=_run_file, source=source)
@@ -131,7 +137,8 @@ def _add_show(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _run_file(options: argparse.Namespace) -> None:
     shape = _shape(options)
-    dealing = Deal(options.test_size, options.max_samples, options.seed)
+    test_only = options.source.benchmark and not options.allow_benchmark_training
+    dealing = Deal(options.test_size, options.max_samples, options.seed, test_only)
     with _bar() as bar:
         task = bar.add_task(f"Reading {options.local_dataset_path.name}", total=1.0)
         report = convert_file(

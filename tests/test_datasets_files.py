@@ -111,12 +111,21 @@ def test_an_unreadable_file_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         list(Rows(tmp_path / "rows.json"))
-    (tmp_path / "folder.json").mkdir()
-    with pytest.raises(UserError, match="cannot be read"):
-        list(Rows(tmp_path / "folder.json"))
+
+
+def test_a_folder_is_all_its_data_files_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a folder without a \.json"):
+        list(Rows(tmp_path))
+    write(tmp_path / "b.jsonl", '{"n": 2}\n{"n": 3}\n')
+    write(tmp_path / "a.json.gz", '[{"n": 1}]')
+    write(tmp_path / "readme.md", "not data")
+    (tmp_path / "c.json").mkdir()
+    rows = Rows(tmp_path)
+    assert list(rows) == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert rows.fraction == 1.0
 
 
 def test_a_row_that_never_ends_is_refused_before_memory_is(tmp_path: Path) -> None:

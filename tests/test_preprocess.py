@@ -249,8 +249,17 @@ def test_show_refuses_foreign_parquet(run: Run, tmp_path: Path) -> None:
 def test_help_lists_sources_with_licence_and_size(run: Run) -> None:
     code, out, _ = run("--help")
     assert code == 0
-    for words in ("examples:", "xlam", "60,000 rows", "CC-BY-4.0", "toolworld", "show"):
-        assert words in out
+    flat = " ".join(out.split())
+    for words in (
+        "examples:",
+        "for evaluation: BFCL",
+        "xlam",
+        "60,000 rows",
+        "CC-BY-4.0",
+        "toolworld",
+        "show",
+    ):
+        assert words in flat
 
 
 def test_toolworld_needs_no_file(run: Run, tmp_path: Path) -> None:
@@ -263,6 +272,17 @@ def test_toolworld_needs_no_file(run: Run, tmp_path: Path) -> None:
         assert len(rows) == count
         assert {row["extra_info"]["split"] for row in rows} == {name}
         assert {row["data_source"] for row in rows} == {"toolworld"}
+
+
+def test_a_benchmark_is_not_written_for_training_unless_told_to(run: Run, tmp_path: Path) -> None:
+    words = ("bfcl", "--local_dataset_path", XLAM.parent / "bfcl", "--local_save_dir", tmp_path)
+    code, _, _ = run(*words)
+    assert code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.md", "test.parquet"]
+    assert len(rows_of(tmp_path / "test.parquet")) == 3
+    code, _, _ = run(*words, "--allow_benchmark_training")
+    assert code == 0
+    assert len(rows_of(tmp_path / "train.parquet")) == 2
 
 
 def test_it_works_without_torch_and_verl(tmp_path: Path) -> None:

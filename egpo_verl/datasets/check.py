@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from egpo_verl.calls import Problem
+from egpo_verl.calls import Problem, ToolSet
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.tools import ToolSet
+from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.repair import admits_null, repaired
 from egpo_verl.datasets.sample import Message, Sample, Tool
@@ -38,12 +38,15 @@ def check(sample: Sample) -> Checked:
     _check_dialogue(sample.messages)
     tools = _distinct(sample.tools)
     toolset = ToolSet({name_of(tool): inner(tool) for tool in tools})
+    if sample.reference is not None:
+        reference = fitting(sample.reference, toolset)
+        sample = replace(sample, reference=reference, calls=first_answer(reference))
     calls, repairs = sample.calls, Counter[str]()
-    if toolset.check(calls):
+    if sample.reference is None and toolset.check(calls):
         calls = tuple(_repaired(call, toolset, repairs) for call in calls)
-        problem = toolset.check(calls)
-        if problem:
-            raise Unusable(REASON[problem], _first_wrong(calls, toolset))
+    problem = toolset.check(calls)
+    if problem:
+        raise Unusable(REASON[problem], _first_wrong(calls, toolset))
     return Checked(replace(sample, tools=tools, calls=calls), repairs)
 
 

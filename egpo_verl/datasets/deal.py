@@ -45,16 +45,18 @@ def deal_randomly(total: int, test_size: float, max_samples: int | None, seed: i
 
 
 def deal(kept: Path, files: Sequence[str], folder: Path) -> dict[str, int]:
-    """Write `folder/NAME.parquet` for each name in `files`; returns file name -> rows.
+    """Write `folder/NAME.parquet` for each name that `files` uses; returns file name -> rows.
 
     Args:
         kept: parquet of `SCHEMA` with one row per entry of `files`, read by row groups.
         files: the file of each row, "" to leave it out.
     """
+    used = set(files)
     with ExitStack() as stack:
         outputs = {
             name: stack.enter_context(ParquetOut(folder / f"{name}.parquet"))
             for name in ("train", "test")
+            if name in used
         }
         start = 0
         for batch in pq.ParquetFile(kept).iter_batches(batch_size=ROW_GROUP):

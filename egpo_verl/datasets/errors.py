@@ -24,9 +24,13 @@ class Unusable(Exception):
 REASONS = {
     "not_an_object": "the row is not a JSON object",
     "missing_column": "a column of the schema is missing",
+    "foreign_row": "a column has another shape than the schema's",
     "bad_text": "a text is not valid Unicode",
     "no_question": "there is nothing to answer",
     "bad_dialogue": "the dialogue does not follow the schema",
+    "spoilt_history": "an earlier turn of the dialogue cannot be read",
+    "failed_tool": "a tool of the dialogue answered with an error",
+    "unsupported": "rows of this kind have no exact reference",
     "no_tools": "no function is offered",
     "bad_tools": "the functions cannot be read",
     "duplicate_tool": "two different functions have one name",
@@ -35,6 +39,7 @@ REASONS = {
     "missing_argument": "a required argument is missing from a call",
     "unknown_argument": "a call has an argument that the function does not declare",
     "wrong_value": "a value does not fit its declared type",
+    "nested_call": "an argument is the result of another call",
     "unspellable": "the call form cannot carry the reference",
     "too_long": "the prompt is longer than the limit",
 }

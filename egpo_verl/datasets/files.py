@@ -24,47 +24,74 @@ LONGEST_ROW = 1 << 26
 
 @dataclass
 class Rows:
-    """The rows of one file, read lazily; iterate it once.
+    """The rows of one file, or of all data files in one folder, read lazily.
 
     A row is whatever JSON value stands there, or an `Unusable` for a line that is not JSON.
 
     Attributes:
-        path: the file.
-        fraction: how much of the file has been read, 0 to 1, for a progress bar.
+        path: the file or the folder.
+        fraction: how much has been read, 0 to 1, for a progress bar.
     """
 
     path: Path
     fraction: float = field(default=0.0, init=False)
 
     def __iter__(self) -> Iterator[Any]:
-        kind, packing = _kind(self.path)
-        try:
-            with self.path.open("rb") as raw:
-                size = max(1, self.path.stat().st_size)
-                if kind == "parquet":
-                    yield from self._parquet(raw)
-                    return
-                for row in _json_rows(_unpacked(raw, packing), self.path):
-                    self.fraction = min(1.0, raw.tell() / size)
-                    yield row
-        except FileNotFoundError:
-            raise UserError(f"{self.path} does not exist; check --local_dataset_path.") from None
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{self.path} is not UTF-8 text ({error}); save it as UTF-8."
-            ) from error
-        except (OSError, EOFError, pa.ArrowException) as error:
-            raise UserError(f"{self.path} cannot be read: {error}.") from error
-
-    def _parquet(self, raw: BinaryIO) -> Iterator[Any]:
-        file = pq.ParquetFile(raw)
-        total = max(1, file.metadata.num_rows)
-        done = 0
-        for batch in file.iter_batches(batch_size=1000):
-            for row in batch.to_pylist():
-                done += 1
-                self.fraction = done / total
+        paths = _files(self.path)
+        for number, path in enumerate(paths):
+            for row, share in self._shared_rows(path):
+                self.fraction = (number + share) / len(paths)
                 yield row
+        self.fraction = 1.0
+
+    def rows_of(self, path: Path) -> Iterator[tuple[Any, float]]:
+        """The rows of one of the files, each with the share of the file that is read."""
+        kind, packing = _kind(path)
+        with path.open("rb") as raw:
+            if kind == "parquet":
+                yield from _parquet_rows(raw)
+                return
+            size = max(1, path.stat().st_size)
+            for row in _json_rows(_unpacked(raw, packing), path):
+                yield row, min(1.0, raw.tell() / size)
+
+    def _shared_rows(self, path: Path) -> Iterator[tuple[Any, float]]:
+        try:
+            yield from self.rows_of(path)
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8.") from error
+        except (OSError, EOFError, pa.ArrowException) as error:
+            raise UserError(f"{path} cannot be read: {error}.") from error
+
+
+def _files(path: Path) -> list[Path]:
+    """The file itself, or the data files of a folder by name."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist; check --local_dataset_path.")
+    if not path.is_dir():
+        return [path]
+    found = [item for item in sorted(path.iterdir()) if item.is_file() and _promises(item)]
+    if not found:
+        raise UserError(f"{path} is a folder without a .json, .jsonl or .parquet file.")
+    return found
+
+
+def _promises(path: Path) -> bool:
+    try:
+        _kind(path)
+    except UserError:
+        return False
+    return True
+
+
+def _parquet_rows(raw: BinaryIO) -> Iterator[tuple[Any, float]]:
+    file = pq.ParquetFile(raw)
+    total = max(1, file.metadata.num_rows)
+    done = 0
+    for batch in file.iter_batches(batch_size=1000):
+        for row in batch.to_pylist():
+            done += 1
+            yield row, done / total
 
 
 def _kind(path: Path) -> tuple[str, str]:

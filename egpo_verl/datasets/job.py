@@ -9,7 +9,6 @@ from pathlib import Path
 
 from egpo_verl.datasets.deal import deal, deal_randomly, with_split
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.files import Rows
 from egpo_verl.datasets.pipeline import CHUNK, Part, Shape, from_samples, parts
 from egpo_verl.datasets.report import Section, markdown, sections
 from egpo_verl.datasets.sample import Sample
@@ -29,11 +28,13 @@ class Deal:
         test_size: share of the rows for the test file.
         max_samples: at most so many rows in all, chosen at random; None for all.
         seed: of the choice.
+        test_only: all rows go to the test file, as those of a benchmark should.
     """
 
     test_size: float = 0.05
     max_samples: int | None = None
     seed: int = 0
+    test_only: bool = False
 
 
 def convert_file(
@@ -45,12 +46,12 @@ def convert_file(
     processes: int = 1,
     progress: Progress = lambda share: None,
 ) -> list[Section]:
-    """Write `train.parquet`, `test.parquet` and `report.md` to `folder`; returns the report.
+    """Write the parquet files and `report.md` to `folder`; returns the report.
 
     Raises:
         UserError: the file or the folder is unfit, or no row survives; `folder` is unchanged.
     """
-    rows = Rows(path)
+    rows = source.rows(path)
     tally = Tally()
     with aside(folder) as scratch:
         kept = scratch / "kept.parquet"
@@ -64,7 +65,10 @@ def convert_file(
                 f"no row of {path} can be used as {source.name}: {tally.why_nothing()}; "
                 "`python -m egpo_verl.preprocess --help` lists the sources and their columns."
             )
-        files = deal_randomly(tally.kept, dealing.test_size, dealing.max_samples, dealing.seed)
+        if dealing.test_only:
+            files = ["test"] * tally.kept
+        else:
+            files = deal_randomly(tally.kept, dealing.test_size, dealing.max_samples, dealing.seed)
         written = deal(kept, files, scratch)
         kept.unlink()
         return _reported(f"{source.name} from {path.name}", tally, written, scratch)

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.sample import Message, Sample, Tool
@@ -76,11 +77,21 @@ def rename(sample: Sample) -> tuple[Sample, Renaming]:
     def message(old: Message) -> Message:
         return {**old, "calls": tuple(map(call, old["calls"]))} if "calls" in old else old
 
+    def wanted(old: Mapping[str, Any]) -> Mapping[str, Any]:
+        names = parameters.get(old["name"], {})
+        new = call(Call(old["name"], old["arguments"]))
+        left_out = [names.get(key, key) for key in old.get("omissible", ())]
+        return {"name": new.name, "arguments": new.arguments, "omissible": left_out}
+
+    reference = sample.reference
+    if reference is not None:
+        reference = {**reference, "calls": list(map(wanted, reference["calls"]))}
     return replace(
         sample,
         messages=tuple(map(message, sample.messages)),
         tools=tuple(map(tool, sample.tools)),
         calls=tuple(map(call, sample.calls)),
+        reference=reference,
     ), way_back
 
 

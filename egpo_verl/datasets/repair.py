@@ -7,14 +7,13 @@ or the row is dropped. A repair is made only where the old value could be told f
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from egpo_verl.calls import parse
+from egpo_verl.datasets.literals import literal
 
 INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.0+)?")
 NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
@@ -109,10 +108,9 @@ def _from_text(wanted: str, text: str) -> Any:
 
 
 def _literal(text: str, kind: type) -> Any:
-    """A list or an object that is spelled in a text, in JSON or in Python."""
+    """A list or an object that is spelled in a text."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        calls = parse(f"[f(x={text})]").calls or ()
-        value = calls[0].arguments.get("x") if len(calls) == 1 else None
+        value = literal(text)
+    except ValueError:
+        return None
     return value if isinstance(value, kind) else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from egpo_verl.calls import render
 from egpo_verl.calls.call import Call
+from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.names import Renaming, rename
 from egpo_verl.datasets.prompt import system_prompt
@@ -62,12 +63,16 @@ def to_row(
     way_back = Renaming()
     if call_form in PYTHON_FORMS:
         sample, way_back = rename(sample)
-    _rendered(sample.calls, call_form)
+    try:
+        # The paper's syntax-tree stage: what the model should write parses to what we reward.
+        render(sample.calls, call_form)
+    except ValueError as error:
+        raise Unusable("unspellable", str(error)) from error
     return {
         "data_source": sample.source,
         "prompt": _prompt(sample, call_form),
         "ability": ABILITY,
-        "reward_model": {"style": "rule", "ground_truth": _json(_listed(sample.calls))},
+        "reward_model": {"style": "rule", "ground_truth": _ground_truth(sample)},
         "extra_info": {
             "index": index,
             "split": split,
@@ -91,10 +96,17 @@ def from_row(row: Mapping[str, Any]) -> Sample:
     own = system["content"].removeprefix(system_prompt(tools, info["call_form"])).lstrip("\n")
     if own:
         messages = [{"role": "system", "content": own}, *messages]
-    truth = json.loads(row["reward_model"]["ground_truth"])
-    calls = tuple(Call(item["name"], item["arguments"]) for item in truth)
+    calls, reference = read_truth(row["reward_model"]["ground_truth"])
     facts = json.loads(info["facts"])
-    return Sample(row["data_source"], tuple(messages), tools, calls, facts)
+    return Sample(row["data_source"], tuple(messages), tools, calls, facts, reference)
+
+
+def read_truth(text: str) -> tuple[tuple[Call, ...], dict[str, Any] | None]:
+    """One right answer of a row's `ground_truth`, and its alternatives where it has any."""
+    truth = json.loads(text)
+    if isinstance(truth, list):
+        return tuple(Call(item["name"], item["arguments"]) for item in truth), None
+    return first_answer(truth), truth
 
 
 def _prompt(sample: Sample, call_form: str) -> list[dict[str, str]]:
@@ -112,11 +124,18 @@ def _prompt(sample: Sample, call_form: str) -> list[dict[str, str]]:
 
 def _content(message: Message, call_form: str) -> str:
     calls = message.get("calls", ())
-    return _rendered(calls, call_form) if calls else str(message["content"])
+    if not calls:
+        return str(message["content"])
+    try:
+        return render(calls, call_form)
+    except ValueError as error:
+        raise Unusable("spoilt_history", str(error)) from error
 
 
-def _listed(calls: tuple[Call, ...]) -> list[dict[str, Any]]:
-    return [{"name": call.name, "arguments": dict(call.arguments)} for call in calls]
+def _ground_truth(sample: Sample) -> str:
+    if sample.reference is not None:
+        return _json(dict(sample.reference))
+    return _json([{"name": call.name, "arguments": dict(call.arguments)} for call in sample.calls])
 
 
 def _json(value: Any) -> str:
@@ -133,11 +152,3 @@ def _must_be_unicode(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise Unusable("bad_text", str(error)) from error
-
-
-def _rendered(calls: Sequence[Call], call_form: str) -> str:
-    """The calls as text that parses back to them: the paper's syntax-tree stage."""
-    try:
-        return render(calls, call_form)
-    except ValueError as error:
-        raise Unusable("unspellable", str(error)) from error

@@ -24,6 +24,8 @@ class Sample:
         tools: the functions offered, each in the dialect of its dataset.
         calls: the reference; empty where no call is wanted.
         extra: facts about the row that travel in `extra_info` (difficulty, original id, ...).
+        reference: where other values serve as well, the JSON object with alternatives that
+            `egpo_verl.calls.Reference` reads; `calls` is then one of the right answers.
     """
 
     source: str
@@ -31,3 +33,4 @@ class Sample:
     tools: tuple[Tool, ...]
     calls: tuple[Call, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    reference: Mapping[str, Any] | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.files import Rows
 from egpo_verl.datasets.sample import Sample
 
 Row = Mapping[str, Any]
@@ -22,9 +24,11 @@ class Source:
         licence: of the data, not of the adapter.
         size: rows as published, in words.
         home: hub name or address.
-        columns: what each row must have.
+        columns: what each row must have; several tuples where the dataset goes in several forms.
         convert: row -> its samples, or `Unusable` objects for turns that cannot be used; may
             raise `Unusable` where the whole row cannot.
+        benchmark: its rows are for evaluation, not for training.
+        rows: how its file is read.
     """
 
     name: str
@@ -32,8 +36,10 @@ class Source:
     licence: str
     size: str
     home: str
-    columns: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
     convert: Callable[[Row], Iterable[Sample | Unusable]]
+    benchmark: bool = False
+    rows: Callable[[Path], Rows] = Rows
 
     def samples(self, row: Any) -> list[Sample | Unusable]:
         """All samples of one row of the file, whatever stands there; never raises `Unusable`."""
@@ -41,11 +47,15 @@ class Source:
             return [row]
         if not isinstance(row, Mapping):
             return [Unusable("not_an_object", repr(row)[:60])]
-        missing = [column for column in self.columns if row.get(column) is None]
-        if missing:
+        missing = [[name for name in form if row.get(name) is None] for form in self.columns]
+        if all(missing):
+            wanted = " or ".join(", ".join(names) for names in missing)
             found = ", ".join(map(str, row)) or "none"
-            return [Unusable("missing_column", f"{', '.join(missing)} (columns found: {found})")]
+            return [Unusable("missing_column", f"{wanted} (columns found: {found})")]
         try:
             return list(self.convert(row))
         except Unusable as error:
             return [error]
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            # A column of another shape than the schema's: the row's fault, and counted as such.
+            return [Unusable("foreign_row", f"{type(error).__name__}: {error}"[:200])]

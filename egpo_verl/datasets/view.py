@@ -14,9 +14,8 @@ from rich.panel import Panel
 from rich.text import Text
 
 from egpo_verl.calls import render
-from egpo_verl.calls.call import Call
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.rows import SCHEMA
+from egpo_verl.datasets.rows import SCHEMA, read_truth
 from egpo_verl.datasets.tools import name_of, parameters_of
 
 LONGEST = 2000
@@ -46,8 +45,9 @@ def _lines(row: dict[str, Any]) -> Iterator[Text]:
         yield _labelled(message["role"], message["content"])
     for tool in json.loads(info["tools"]):
         yield _labelled("offers", f"{name_of(tool)}({', '.join(parameters_of(tool))})")
-    calls = [Call(c["name"], c["arguments"]) for c in json.loads(_truth(row))]
-    yield _labelled("answer", render(calls, info["call_form"]) if calls else "(no call)")
+    calls, reference = read_truth(row["reward_model"]["ground_truth"])
+    label = "answer" if reference is None else "one answer"
+    yield _labelled(label, render(calls, info["call_form"]) if calls else "(no call)")
     for label in ("renamed", "facts"):
         if info[label] != "{}":
             yield _labelled(label, info[label])
@@ -56,10 +56,6 @@ def _lines(row: dict[str, Any]) -> Iterator[Text]:
 def _labelled(label: str, text: str) -> Text:
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text):,} characters)"
     return Text.assemble((f"{label}: ", "bold"), shown)
-
-
-def _truth(row: dict[str, Any]) -> str:
-    return str(row["reward_model"]["ground_truth"])
 
 
 def _rows(path: Path, count: int) -> Iterator[dict[str, Any]]:

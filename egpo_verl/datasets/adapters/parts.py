@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.literals import literal
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.tools import inner
 
+NAME_KEYS = ("name", "api")
 ARGUMENT_KEYS = ("arguments", "parameters")
 
 
 def tools_from(value: Any) -> tuple[Tool, ...]:
     """Functions from a JSON text or a list; raises `Unusable`."""
-    tools = _loaded(value, "bad_tools")
+    tools = loaded(value, "bad_tools")
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
     for tool in tools:
@@ -27,7 +28,7 @@ def tools_from(value: Any) -> tuple[Tool, ...]:
 
 def calls_from(value: Any) -> tuple[Call, ...]:
     """Calls from a JSON text, a list or one call object; raises `Unusable`."""
-    calls = _loaded(value, "bad_calls")
+    calls = loaded(value, "bad_calls")
     if isinstance(calls, dict):
         calls = [calls]
     if not isinstance(calls, list):
@@ -36,14 +37,17 @@ def calls_from(value: Any) -> tuple[Call, ...]:
 
 
 def call_from(item: Any) -> Call:
-    """A call from `{"name", "arguments"}` (or "parameters"; as JSON text too)."""
-    if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
+    """A call from `{"name", "arguments"}`, by their other names too; arguments may be a text."""
+    if not isinstance(item, Mapping):
+        raise Unusable("bad_calls", f"not an object: {str(item)[:60]}")
+    name = next((item[key] for key in NAME_KEYS if isinstance(item.get(key), str)), None)
+    if name is None:
         raise Unusable("bad_calls", f"no name in {str(item)[:60]}")
     given: Any = next((item[key] for key in ARGUMENT_KEYS if item.get(key) is not None), {})
-    arguments = _loaded(given, "bad_calls")
+    arguments = loaded(given, "bad_calls")
     if not isinstance(arguments, Mapping):
         raise Unusable("bad_calls", f"arguments are not an object: {str(arguments)[:60]}")
-    return Call(item["name"], dict(arguments))
+    return Call(name, dict(arguments))
 
 
 def user(text: Any) -> dict[str, str]:
@@ -58,10 +62,11 @@ def known(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: row[key] for key in keys if row.get(key) is not None}
 
 
-def _loaded(value: Any, reason: str) -> Any:
+def loaded(value: Any, reason: str) -> Any:
+    """A value that may be written as a text, in JSON or in Python; raises `Unusable`."""
     if isinstance(value, str):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise Unusable(reason, f"{error} in {value[:60]!r}") from error
+            return literal(value)
+        except ValueError as error:
+            raise Unusable(reason, str(error)) from error
     return list(value) if isinstance(value, Sequence) else value

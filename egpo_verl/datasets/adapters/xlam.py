@@ -26,6 +26,6 @@ SOURCE = Source(
     licence="CC-BY-4.0",
     size="60,000",
     home="Salesforce/xlam-function-calling-60k",
-    columns=("query", "tools", "answers"),
+    columns=(("query", "tools", "answers"),),
     convert=convert,
 )

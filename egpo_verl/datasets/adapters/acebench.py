@@ -1,0 +1,67 @@
+"""ACEBench's normal and special categories: for evaluation. Its agents are scored by running."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from egpo_verl.calls.call import Call
+from egpo_verl.datasets.adapters.parts import tools_from
+from egpo_verl.datasets.answered import AnsweredRows
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.sample import Message, Sample, Tool
+from egpo_verl.datasets.source import Row, Source
+from egpo_verl.datasets.tools import name_of
+
+SPEAKER = re.compile(r"^(user|system):\s*", re.MULTILINE)
+ROLES = {"user": "user", "system": "assistant"}
+COUNTED = re.compile(r"_\d+$")
+"""A function called twice stands in the answer as `name_1` and `name_2`."""
+
+
+def convert(row: Row) -> Iterator[Sample]:
+    """One sample; nothing is to be called in the special categories."""
+    identity = str(row["id"])
+    if identity.startswith("agent"):
+        raise Unusable("unsupported", identity)
+    tools = tools_from(row["function"])
+    calls = () if identity.startswith("special") else _calls(row.get("ground_truth"), tools)
+    facts = {"id": identity, "category": re.sub(r"(_\d+)+$", "", identity)}
+    yield Sample("acebench", (*_known(row), *_said(str(row["question"]))), tools, calls, facts)
+
+
+def _known(row: Row) -> Iterator[Message]:
+    """The time or the user's profile, which some questions need."""
+    known = [f"{key.capitalize()}: {row[key]}" for key in ("time", "profile") if row.get(key)]
+    if known:
+        yield {"role": "system", "content": "\n".join(known)}
+
+
+def _said(question: str) -> Iterator[Message]:
+    parts = SPEAKER.split(question)[1:]
+    for who, text in zip(parts[::2], parts[1::2], strict=True):
+        yield {"role": ROLES[who], "content": text.strip()}
+
+
+def _calls(truth: Any, tools: tuple[Tool, ...]) -> tuple[Call, ...]:
+    if not isinstance(truth, dict):
+        raise Unusable("unsupported", f"not one answer: {str(truth)[:60]}")
+    offered = {name_of(tool) for tool in tools}
+    return tuple(
+        Call(name if name in offered else COUNTED.sub("", name), arguments)
+        for name, arguments in truth.items()
+    )
+
+
+SOURCE = Source(
+    name="acebench",
+    title="ACEBench, its normal and special categories",
+    licence="MIT",
+    size="2,040",
+    home="github.com/ACEBench/ACEBench",
+    columns=(("id", "question", "function"),),
+    convert=convert,
+    benchmark=True,
+    rows=AnsweredRows,
+)

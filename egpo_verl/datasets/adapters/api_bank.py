@@ -1,0 +1,74 @@
+"""API-Bank's training rows of level 3: a request, and the search for the tool that serves it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from egpo_verl.calls.call import Call
+from egpo_verl.datasets.adapters.brackets import bracketed_calls
+from egpo_verl.datasets.adapters.parts import loaded
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.sample import Message, Sample, Tool
+from egpo_verl.datasets.source import Row, Source
+
+ASKED = re.compile(r"\nUser: (?P<text>.*?)(?:\s*TIME: (?P<time>.*))?$", re.MULTILINE)
+REQUEST = "API-Request: "
+STEP = re.compile(r"^API-Request: (?P<call>\[.*?\])->(?P<result>.*)$", re.MULTILINE)
+
+
+def convert(row: Row) -> Iterator[Sample]:
+    """One sample; tools that earlier searches found are offered beside the search."""
+    text = str(row["input"])
+    asked = ASKED.search(text)
+    if asked is None:
+        raise Unusable("no_question", "no user in the input")
+    tools = [_tool(loaded(text[: asked.start()], "bad_tools"))]
+    time = f"\nTime: {asked['time'].strip()}" if asked["time"] else ""
+    messages: list[Message] = [{"role": "user", "content": asked["text"] + time}]
+    for step in STEP.finditer(text, asked.end()):
+        messages.append({"role": "assistant", "content": "", "calls": _calls(step["call"], tools)})
+        messages.append({"role": "tool", "content": step["result"]})
+        tools += _found(step["result"])
+    answer = str(row["output"]).strip().removeprefix(REQUEST)
+    yield Sample("api_bank", tuple(messages), _distinct(tools), _calls(answer, tools))
+
+
+def _calls(text: str, tools: list[Tool]) -> tuple[Call, ...]:
+    return bracketed_calls(text, [tool["name"] for tool in tools], bare=True)
+
+
+def _found(result: str) -> list[Tool]:
+    """The tools in a search's result, none where it is the result of another call."""
+    try:
+        found: Any = loaded(result, "bad_tools")
+    except Unusable:
+        return []
+    listed = found if isinstance(found, list) else [found]
+    return [_tool(item) for item in listed if isinstance(item, dict) and "input_parameters" in item]
+
+
+def _tool(api: Any) -> Tool:
+    name = api.get("apiCode", api.get("name")) if isinstance(api, dict) else None
+    if not isinstance(name, str):
+        raise Unusable("bad_tools", f"no name in {json.dumps(api)[:60]}")
+    parameters = api.get("parameters", api.get("input_parameters", {}))
+    return {"name": name, "description": api.get("description", ""), "parameters": parameters}
+
+
+def _distinct(tools: list[Tool]) -> tuple[Tool, ...]:
+    """The last description of each tool: searches repeat themselves in other words."""
+    return tuple({tool["name"]: tool for tool in tools}.values())
+
+
+SOURCE = Source(
+    name="api_bank",
+    title="API-Bank, the training rows of level 3",
+    licence="Apache-2.0",
+    size="907",
+    home="github.com/AlibabaResearch/DAMO-ConvAI, api-bank",
+    columns=(("instruction", "input", "output"),),
+    convert=convert,
+)

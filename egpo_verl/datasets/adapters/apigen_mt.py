@@ -1,0 +1,29 @@
+"""APIGen-MT: long dialogues with a policy in the system text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from egpo_verl.datasets.adapters.dialogue import Turn, no_calls, samples_of, turns_of
+from egpo_verl.datasets.adapters.parts import tools_from
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.source import Row, Source
+
+
+def convert(row: Row) -> Iterator[Sample | Unusable]:
+    """One sample per turn of the assistant; the policy stays, below our own system text."""
+    system = [Turn("system", row["system"])] if row.get("system") else []
+    turns = turns_of(row["conversations"], no_calls)
+    yield from samples_of("apigen_mt", tools_from(row["tools"]), [*system, *turns], {})
+
+
+SOURCE = Source(
+    name="apigen_mt",
+    title="APIGen-MT, simulated retail and airline dialogues",
+    licence="CC-BY-NC-4.0",
+    size="5,000",
+    home="Salesforce/APIGen-MT-5k",
+    columns=(("conversations", "tools"),),
+    convert=convert,
+)

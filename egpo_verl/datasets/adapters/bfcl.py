@@ -1,0 +1,93 @@
+"""BFCL's single-turn Python categories, with their alternatives: for evaluation.
+
+Other languages want every value as a text in that language's syntax, relevance has no answer,
+and the multi-turn and agentic categories are scored by running them: those rows are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, product
+from typing import Any
+
+from egpo_verl.datasets.adapters.parts import tools_from
+from egpo_verl.datasets.alternatives import first_answer
+from egpo_verl.datasets.answered import AnsweredRows
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.source import Row, Source
+
+LEFT_OUT = ""
+"""Among alternatives it stands for leaving the parameter out."""
+MOST = 256
+"""Alternatives of one argument, after those of its parts are multiplied out."""
+REFUSED = ("java", "relevance", "multi_turn", "memory", "web_search")
+
+
+def convert(row: Row) -> Iterator[Sample]:
+    """One sample, whose reference carries the alternatives."""
+    identity = str(row["id"])
+    category = identity.rpartition("_")[0]
+    irrelevant = "irrelevance" in category
+    if "function" not in row or (not irrelevant and any(word in category for word in REFUSED)):
+        raise Unusable("unsupported", identity)
+    if not irrelevant and "ground_truth" not in row:
+        raise Unusable(
+            "missing_column", f"ground_truth of {identity}; keep possible_answer/ beside"
+        )
+    if len(row["question"]) != 1:
+        raise Unusable("bad_dialogue", f"{identity} has {len(row['question'])} turns")
+    reference = None if irrelevant else _reference(row["ground_truth"])
+    yield Sample(
+        "bfcl",
+        tuple(row["question"][0]),
+        tools_from(row["function"]),
+        first_answer(reference) if reference else (),
+        {"id": identity, "category": category},
+        reference,
+    )
+
+
+def _reference(truth: Any) -> dict[str, Any]:
+    calls = [
+        {
+            "name": name,
+            "arguments": {key: _alternatives(values) for key, values in arguments.items()},
+            "omissible": [key for key, values in arguments.items() if LEFT_OUT in values],
+        }
+        for call in truth
+        for name, arguments in call.items()
+    ]
+    return {"calls": calls, "alternatives": True}
+
+
+def _alternatives(values: list[Any]) -> list[Any]:
+    """The values that serve, with the alternatives inside objects multiplied out."""
+    given = [value for value in values if value != LEFT_OUT]
+    return list(islice((item for value in given for item in _multiplied(value)), MOST))
+
+
+def _multiplied(value: Any) -> Iterator[Any]:
+    """An object states alternatives for each of its keys; a list may hold such objects."""
+    if isinstance(value, dict):
+        keys = list(value)
+        for chosen in product(*(value[key] for key in keys)):
+            pairs = zip(keys, chosen, strict=True)
+            yield {key: item for key, item in pairs if item != LEFT_OUT}
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        yield from map(list, product(*(list(_multiplied(item)) for item in value)))
+    else:
+        yield value
+
+
+SOURCE = Source(
+    name="bfcl",
+    title="BFCL v4, its single-turn Python categories",
+    licence="Apache-2.0",
+    size="3,129",
+    home="pypi.org/project/bfcl-eval, bfcl_eval/data",
+    columns=(("id", "question"),),
+    convert=convert,
+    benchmark=True,
+    rows=AnsweredRows,
+)

@@ -1,0 +1,38 @@
+"""Hermes function calling v1: calls in `<tool_call>` tags, in JSON or in Python's spelling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from egpo_verl.datasets.adapters.dialogue import samples_of, turns_of
+from egpo_verl.datasets.adapters.parts import known, tools_from
+from egpo_verl.datasets.adapters.tagged import tagged_calls
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.source import Row, Source
+
+WRAPPING = re.compile(r"</?tool_response>")
+
+
+def convert(row: Row) -> Iterator[Sample | Unusable]:
+    """One sample per turn of the assistant; the system text only repeats the functions."""
+    turns = [
+        replace(turn, text=WRAPPING.sub("", turn.text).strip())
+        for turn in turns_of(row["conversations"], tagged_calls)
+        if turn.role != "system"
+    ]
+    facts = known(row, "id", "category", "subcategory", "task")
+    yield from samples_of("hermes", tools_from(row["tools"]), turns, facts)
+
+
+SOURCE = Source(
+    name="hermes",
+    title="Hermes function calling v1, the function-calling configurations",
+    licence="Apache-2.0",
+    size="11,578",
+    home="NousResearch/hermes-function-calling-v1",
+    columns=(("conversations", "tools"),),
+    convert=convert,
+)

@@ -1,0 +1,46 @@
+"""References with alternatives, as benchmarks have them.
+
+Their form is `{"calls": [{"name", "arguments": {parameter: [value, ...]}, "omissible":
+[parameter, ...]}, ...], "alternatives": true}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from egpo_verl.calls import Call, ToolSet
+
+Reference = Mapping[str, Any]
+
+
+def first_answer(reference: Reference) -> tuple[Call, ...]:
+    """One right answer: the first value of every argument that has one."""
+    return tuple(
+        Call(item["name"], {key: values[0] for key, values in item["arguments"].items() if values})
+        for item in reference["calls"]
+    )
+
+
+def fitting(reference: Reference, tools: ToolSet) -> Reference:
+    """The reference without the values that their parameter's type refuses.
+
+    A call with such a value is wrong by the function's own signature, whatever the benchmark
+    lists. A parameter that keeps no value stays only if the reference cannot do without it.
+    """
+    return {**reference, "calls": [_fitting_call(item, tools) for item in reference["calls"]]}
+
+
+def _fitting_call(item: Mapping[str, Any], tools: ToolSet) -> dict[str, Any]:
+    signature = tools.signature(item["name"])
+    schemas = signature.schema.get("properties", {}) if signature else {}
+    kept = {}
+    for name, values in item["arguments"].items():
+        fits = jsonschema_rs.Draft4Validator(schemas.get(name, {})).is_valid
+        good = [value for value in values if fits(value)]
+        if good or name not in item["omissible"]:
+            kept[name] = good or values
+    omissible = [name for name in item["omissible"] if name in kept]
+    return {**item, "arguments": kept, "omissible": omissible}

@@ -1,0 +1,24 @@
+"""Benchmarks that keep questions and answers in two files of one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from egpo_verl.datasets.files import Rows
+
+FOLDER = "possible_answer"
+
+
+class AnsweredRows(Rows):
+    """Rows of a file or a folder, each with the `ground_truth` that `possible_answer/` has."""
+
+    def rows_of(self, path: Path) -> Iterator[tuple[Any, float]]:
+        answers = path.parent / FOLDER / path.name
+        truths: dict[str, Any] = {}
+        if answers.exists():
+            truths = {row["id"]: row["ground_truth"] for row, _ in super().rows_of(answers)}
+        for row, share in super().rows_of(path):
+            known = isinstance(row, dict) and row.get("id") in truths
+            yield ({**row, "ground_truth": truths[row["id"]]} if known else row), share

@@ -1,0 +1,23 @@
+"""Values spelled in a text, in JSON or in Python, read without evaluating anything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from egpo_verl.calls import parse
+
+WORDS = {"true": True, "false": False, "null": None}
+
+
+def literal(text: str) -> Any:
+    """The value of a JSON text or of a Python literal; ValueError where it is neither."""
+    if text.strip() in WORDS:
+        return WORDS[text.strip()]
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        calls = parse(f"[f(x={text})]").calls or ()
+        if len(calls) != 1 or calls[0].arguments.keys() != {"x"}:
+            raise ValueError(f"neither JSON nor a Python literal: {text[:60]!r}") from None
+        return calls[0].arguments["x"]
