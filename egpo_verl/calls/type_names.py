@@ -25,16 +25,17 @@ _SPELLINGS = {
 _BASIC = {name: kind for kind, names in _SPELLINGS.items() for name in names.split()}
 _ANYTHING = frozenset({"any", "typing.any"})
 _UNIONS = frozenset({"union", "either"})
-_OPTIONAL = re.compile(r",?\s*\(?optional\)?\s*$", re.IGNORECASE)
+_OPTIONAL = re.compile(r"(?:,\s*optional|\s\(optional\))\s*\Z", re.IGNORECASE)
 _TOKEN = re.compile(r"\s*([\w.]+|[\[\]<>(),|]|\S)")
 _ELLIPSIS: Schema = {"...": True}
 _OPENERS = {"[": "]", "<": ">", "(": ")"}
 _MAX_NESTING = 16
+_MAX_CHARS = 400
 
 
 def is_optional(name: str) -> bool:
     """xLAM writes `str, optional` where a parameter may be left out."""
-    return _OPTIONAL.search(name) is not None and name.strip().lower() != "optional"
+    return _OPTIONAL.search(name) is not None
 
 
 def schema_of_name(name: str, note: Note) -> Schema:
@@ -44,13 +45,13 @@ def schema_of_name(name: str, note: Note) -> Schema:
         name: the type as its dataset writes it.
         note: told of every name that stays unchecked.
     """
-    tokens = _TOKEN.findall(_OPTIONAL.sub("", name) or name)
+    tokens = _TOKEN.findall((_OPTIONAL.sub("", name) or name)[:_MAX_CHARS])
     try:
         schema, rest = _alternatives(tokens, note, 0)
     except _NotAType:
-        rest = tokens
+        schema, rest = {}, ["?"]
     if rest:
-        note(name)
+        note(f"type {name!r:.60}")
         return {}
     return schema
 
@@ -112,7 +113,7 @@ def _combined(name: str, inner: list[Schema] | None, note: Note) -> Schema:
         return any_of(inner)
     kind = _BASIC.get(name)
     if kind is None:
-        note(name)
+        note(f"type {name!r:.60}")
         return {}
     if not inner or kind not in ("array", "object"):
         return {"type": kind}
