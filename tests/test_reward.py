@@ -191,6 +191,15 @@ def test_named_options_are_off_by_default() -> None:
     assert tolerant["score"] == 1.0
 
 
+def test_bfcl_takes_a_listed_value_that_the_type_refuses() -> None:
+    text = weather(city="Paris", days="three")
+    answer = THOUGHT + "[weather(city='Paris', days='three')]"
+    assert score(answer, text)["reason"] == Reason.WRONG_VALUE
+    assert score(answer, text, strings="bfcl")["score"] == 1.0
+    assert score(THOUGHT + "[weather()]", text, strings="bfcl")["reason"] == Reason.MISSING_ARGUMENT
+    assert score(answer, ONE, strings="bfcl")["reason"] == Reason.WRONG_ARGUMENT
+
+
 def test_what_verl_adds_by_itself_is_ignored() -> None:
     answer = THOUGHT + "[weather(city='Paris', days=3)]"
     result = score(answer, ONE, reward_router_address="x:1", reward_model_tokenizer=None)
