@@ -1,0 +1,163 @@
+"""verl's own `main_ppo` trains with EGPO on the CPU: two steps, real model, real rows, real Ray."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from egpo_verl.run_log import Run, read_run
+
+ROOT = Path(__file__).parent.parent
+MODEL = ROOT / "egpo_verl" / "toolworld" / "model"
+STEPS = 2
+METRICS = {
+    "egpo/cot_entropy",
+    "egpo/cot_tokens",
+    "egpo/bonus",
+    "egpo/bonus_over_abs_adv",
+    "egpo/clip_frac",
+    "egpo/no_cot_frac",
+    "egpo/silent_group_frac",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    command = [sys.executable, "-m", "egpo_verl.preprocess", "toolworld", "--levels", "1"]
+    sizes = ["--num_train", "64", "--num_test", "8"]
+    subprocess.run([*command, *sizes, "--local_save_dir", str(folder)], check=True, timeout=120)
+    return folder
+
+
+def train(data: Path, folder: Path, *overrides: str, probe: bool = False) -> Run:
+    """Two steps of 4 prompts x 4 responses; the log of the run."""
+    environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(folder / "steps.jsonl")}
+    if probe:
+        environment["VERL_USE_EXTERNAL_MODULES"] = "sampler_probe"
+        environment["PYTHONPATH"] = str(ROOT / "tests")
+    command = [sys.executable, "-m", "verl.trainer.main_ppo", "+egpo=paper", "+machine=cpu"]
+    settings = [
+        f"data.train_files={data / 'train.parquet'}",
+        f"data.val_files={data / 'test.parquet'}",
+        f"actor_rollout_ref.model.path={MODEL}",
+        "data.train_batch_size=4",
+        "data.max_prompt_length=512",
+        "data.max_response_length=48",
+        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+        "actor_rollout_ref.actor.optim.lr=1e-3",
+        "actor_rollout_ref.rollout.n=4",
+        f"trainer.total_training_steps={STEPS}",
+        "trainer.val_before_train=False",
+        "trainer.test_freq=-1",
+        "trainer.save_freq=1",
+        f"trainer.default_local_dir={folder / 'checkpoints'}",
+        "trainer.logger=['console','file']",
+    ]
+    ran = subprocess.run(
+        [*command, *settings, *overrides],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    assert ran.returncode == 0, ran.stdout[-6000:]
+    return read_run(folder / "steps.jsonl")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("egpo")
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, folder: Path) -> Run:
+    return train(data, folder, probe=True)
+
+
+def column(run: Run, metric: str) -> list[float]:
+    steps, values = run.series(metric)
+    assert steps == list(range(1, STEPS + 1)), f"{metric} was logged at {steps}"
+    return values
+
+
+@pytest.mark.slow
+def test_the_metrics_reach_verls_own_logger(run: Run) -> None:
+    assert set(run.values) >= METRICS | {"reward/format_ok", "reward/match_ok", "actor/kl_loss"}
+    for entropy in column(run, "egpo/cot_entropy"):
+        assert 0 < entropy < torch.log(torch.tensor(1e5))
+    for tokens, length in zip(
+        column(run, "egpo/cot_tokens"), column(run, "response_length/mean"), strict=True
+    ):
+        assert 0 < tokens < length
+    for metric in METRICS - {"egpo/cot_entropy", "egpo/cot_tokens"}:
+        assert all(0 <= value <= 1 for value in column(run, metric)), metric
+
+
+@pytest.mark.slow
+def test_the_sampler_has_the_log_probabilities_of_the_trainer(run: Run) -> None:
+    assert max(column(run, "training/rollout_probs_diff_max")) < 1e-4
+
+
+@pytest.mark.slow
+def test_the_sampler_holds_the_actors_weights_after_every_update(run: Run, folder: Path) -> None:
+    before: dict[str, Any] = {}
+    for step in range(1, STEPS + 1):
+        actor = weights(folder / "checkpoints" / f"global_step_{step}" / "actor")
+        sampler = torch.load(folder / "checkpoints" / f"sampler_{step}.pt")
+        assert set(actor) == set(sampler)
+        assert all(torch.equal(actor[name], sampler[name]) for name in actor)
+        assert not before or any(not torch.equal(actor[name], before[name]) for name in actor)
+        before = actor
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The parameters of verl's checkpoint of one rank, as plain tensors."""
+    (file,) = folder.glob("model_world_size_1_rank_0.pt")
+    stored = torch.load(file, weights_only=False)
+    return {name: getattr(value, "_local_tensor", value) for name, value in stored.items()}
+
+
+@pytest.mark.slow
+def test_at_lambda_zero_a_whole_run_is_grpo(data: Path, tmp_path: Path) -> None:
+    """Sampling is seeded, so two runs with equal updates agree to the last logged digit."""
+    logs = {}
+    for name, override in {
+        "egpo": "algorithm.egpo.lam=0",
+        "grpo": "algorithm.adv_estimator=grpo",
+    }.items():
+        (tmp_path / name).mkdir()
+        logs[name] = train(data, tmp_path / name, override, "trainer.save_freq=-1")
+    for metric in ("actor/grad_norm", "actor/kl_loss", "critic/score/mean", "actor/entropy"):
+        ours, stock = (column(logs[name], metric) for name in ("egpo", "grpo"))
+        assert ours == pytest.approx(stock, rel=1e-5, abs=1e-8), metric
+    assert not any(name.startswith("egpo/") for name in logs["grpo"].values)
+    assert column(logs["egpo"], "egpo/bonus") == [0.0, 0.0]
+
+
+@pytest.mark.slow
+def test_the_checkpoint_becomes_a_model_that_transformers_loads(run: Run, folder: Path) -> None:
+    out = folder / "merged"
+    merge = [sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"]
+    source = folder / "checkpoints" / f"global_step_{STEPS}" / "actor"
+    subprocess.run(
+        [*merge, "--local_dir", str(source), "--target_dir", str(out)],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(out)
+    assert model.config.to_dict()["model_type"] == "llama"
+    assert len(AutoTokenizer.from_pretrained(out)) == model.config.vocab_size
+    assert json.loads((out / "config.json").read_text())["vocab_size"] == model.config.vocab_size
