@@ -187,14 +187,13 @@ def _judge(answer: str, form: str, ground_truth: str, tools: str | None, strings
         beside = parsed.reason is Problem.NO_CALL_LIST and contains_call(answer)
         problem = Problem.TEXT_BESIDE_CALLS if beside else parsed.reason
         return Verdict(Reason[problem.name] if problem else Reason.SYNTAX)
-    names = _share_of_names(parsed.calls, reference)
     misfit = offered.check(parsed.calls) if offered else None
     # BFCL lists answers that its own types refuse, and takes them.
     if misfit is not None and not (misfit is Problem.WRONG_VALUE and strings == "bfcl"):
-        return Verdict(Reason[misfit.name], len(parsed.calls), names)
+        return _wrong(Reason[misfit.name], parsed.calls, reference)
     if match(parsed.calls, reference, strings):
-        return Verdict(Reason.OK, len(parsed.calls), 1.0)
-    return Verdict(_mismatch(parsed.calls, reference, names), len(parsed.calls), names)
+        return Verdict(Reason.OK, len(parsed.calls))
+    return _wrong(None, parsed.calls, reference)
 
 
 _judge_cached = lru_cache(maxsize=2_048)(_judge)
@@ -209,19 +208,20 @@ def _row(ground_truth: str, tools: str | None) -> tuple[Reference, ToolSet | Non
     return Reference.from_json(ground_truth, offered), offered
 
 
-def _share_of_names(calls: tuple[Call, ...], reference: Reference) -> float:
-    """Right names, one for one, over the greater of both numbers of calls."""
+def _wrong(misfit: Reason | None, calls: tuple[Call, ...], reference: Reference) -> Verdict:
+    """Calls that do not fit, or are not those wanted, with their share of right names."""
     given = Counter(call.name for call in calls)
     wanted = Counter(call.name for call in reference.calls)
-    return (given & wanted).total() / max(len(calls), len(reference.calls))
-
-
-def _mismatch(calls: tuple[Call, ...], reference: Reference, names: float) -> Reason:
-    if not calls:
-        return Reason.NO_CALL_MADE
-    if len(calls) != len(reference.calls):
-        return Reason.WRONG_COUNT
-    return Reason.WRONG_ARGUMENT if names == 1 else Reason.WRONG_FUNCTION
+    names = (given & wanted).total() / max(len(calls), len(reference.calls))
+    if misfit is not None:
+        reason = misfit
+    elif not calls:
+        reason = Reason.NO_CALL_MADE
+    elif len(calls) != len(reference.calls):
+        reason = Reason.WRONG_COUNT
+    else:
+        reason = Reason.WRONG_ARGUMENT if names == 1 else Reason.WRONG_FUNCTION
+    return Verdict(reason, len(calls), names)
 
 
 def _as_numbers(verdict: Verdict, options: Options) -> dict[str, float | int]:

@@ -15,7 +15,7 @@ def widened(value: Any, schema: Any) -> Any:
 
     JSON does not keep 5.0 and 5 apart, so a reference may say 5 and mean either.
     """
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, dict):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and _allows_float(schema):
         return float(value) if abs(value) <= 2**53 else value
@@ -28,7 +28,7 @@ def widened(value: Any, schema: Any) -> Any:
 
 def has_inner_defaults(schema: Any) -> bool:
     """Whether a value of `schema` can hold an object some of whose members have a default."""
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, dict):
         return False
     members = schema.get("properties", {}).values()
     return (
@@ -40,7 +40,7 @@ def has_inner_defaults(schema: Any) -> bool:
 
 def with_inner_defaults(value: Any, schema: Any) -> Any:
     """`value` with the stated defaults of objects inside it written out."""
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, dict):
         return value
     if isinstance(value, list):
         return [with_inner_defaults(v, _item_schema(schema, at)) for at, v in enumerate(value)]
@@ -57,11 +57,11 @@ def stated_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
 
     Datasets write `"default": ""` for whole numbers, which states nothing.
     """
-    return {
-        name: member["default"]
-        for name, member in schema.get("properties", {}).items()
-        if "default" in member and _fits(member["default"], member)
-    }
+    members = {n: m for n, m in schema.get("properties", {}).items() if "default" in m}
+    defaults = {name: member["default"] for name, member in members.items()}
+    if not defaults or _fits(defaults, {"properties": members}):
+        return defaults
+    return {name: value for name, value in defaults.items() if _fits(value, members[name])}
 
 
 def _fits(value: Any, schema: Schema) -> bool:

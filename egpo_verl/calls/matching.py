@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.fitting import with_inner_defaults
 from egpo_verl.calls.reference import Reference, Wanted
+from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import TEXT_COMPARISONS, SameText, equal, nfc
 
 
@@ -35,7 +37,7 @@ def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -
     if len(calls) != len(wanted):
         return False
     # Most right answers come in the order of the reference.
-    if all(map(lambda call, want: serves(call, want, same_text), calls, wanted)):
+    if all(serves(calls[at], want, same_text) for at, want in enumerate(wanted)):
         return True
     return len(calls) > 1 and _assignable(
         [[i for i, want in enumerate(wanted) if serves(call, want, same_text)] for call in calls]
@@ -44,18 +46,30 @@ def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -
 
 def serves(call: Call, wanted: Wanted, same_text: SameText) -> bool:
     """Whether one call serves as one call wanted."""
-    if nfc(call.name) != wanted.name:
+    if call.name != wanted.name and nfc(call.name) != wanted.name:
         return False
-    given = {nfc(name): value for name, value in call.arguments.items()}
-    for name, value in given.items():
-        alternatives = wanted.arguments.get(name)
-        if alternatives is None:
+    given = call.arguments
+    if not given.keys() <= wanted.arguments.keys():
+        given = {nfc(name): value for name, value in given.items()}
+        if not given.keys() <= wanted.arguments.keys():
             return False
-        if name in wanted.schemas:
-            value = with_inner_defaults(value, wanted.schemas[name])
-        if not any(equal(value, alternative, same_text) for alternative in alternatives):
+    for name, alternatives in wanted.arguments.items():
+        if name not in given:
+            if name not in wanted.omissible:
+                return False
+        elif not _serves_as(given[name], alternatives, wanted.schemas.get(name), same_text):
             return False
-    return all(name in given or name in wanted.omissible for name in wanted.arguments)
+    return True
+
+
+def _serves_as(
+    value: Any, alternatives: Sequence[Any], schema: Schema | None, same_text: SameText
+) -> bool:
+    if isinstance(value, str) and value in alternatives:
+        return True
+    if schema is not None:
+        value = with_inner_defaults(value, schema)
+    return any(equal(value, alternative, same_text) for alternative in alternatives)
 
 
 def _assignable(candidates: Sequence[Sequence[int]]) -> bool:

@@ -95,12 +95,10 @@ def is_python_name(name: str, *, dotted: bool = False) -> bool:
     """Whether Python spells `name` as it is: as a keyword argument, or (`dotted`) as a function."""
     if dotted and "." in name:
         return all(map(is_python_name, name.split(".")))
+    if iskeyword(name) or not name.isidentifier():
+        return False
     # Python folds identifiers to NFKC, so any other spelling would mean another name.
-    return (
-        name.isidentifier()
-        and not iskeyword(name)
-        and (name.isascii() or is_normalized("NFKC", name))
-    )
+    return name.isascii() or is_normalized("NFKC", name)
 
 
 def _skip(text: str, at: int) -> int:

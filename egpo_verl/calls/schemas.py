@@ -15,8 +15,11 @@ from egpo_verl.calls.type_names import Note, Schema, any_of, is_optional, schema
 from egpo_verl.calls.values import nfc
 
 _MAX_NESTING = 16
-_NUMBERS = ("minimum", "maximum", "multipleOf")
-_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_PLAIN = frozenset({"type", "description", "title", "name", "default"})
+_NUMBERS = frozenset({"minimum", "maximum", "multipleOf"})
+_COUNTS = frozenset(
+    {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
+)
 _LISTS_OF_SCHEMAS = ("anyOf", "oneOf", "allOf")
 _MAPS_OF_SCHEMAS = ("definitions", "$defs")
 
@@ -33,7 +36,7 @@ def parameters_schema(parameters: Any, required: Any, note: Note) -> Schema:
         required: a list beside `parameters`, as ToolACE has it; anything else is ignored.
         note: told of every part that stays unchecked.
     """
-    if not isinstance(parameters, Mapping):
+    if not isinstance(parameters, dict):
         if parameters is not None:
             note(f"parameters {parameters!r:.60}")
             return {"type": "object"}
@@ -65,19 +68,23 @@ def is_json_schema(parameters: Mapping[str, Any]) -> bool:
     properties = parameters.get("properties")
     if isinstance(parameters.get("type"), str | list):
         return True
-    return isinstance(properties, Mapping) and all(
-        isinstance(spec, Mapping) for spec in properties.values()
+    return isinstance(properties, dict) and all(
+        isinstance(spec, dict) for spec in properties.values()
     )
 
 
 def _schema(spec: Any, note: Note, depth: int) -> Schema:
     if isinstance(spec, str):
         return schema_of_name(spec, note)
-    if not isinstance(spec, Mapping) or depth > _MAX_NESTING:
+    if not isinstance(spec, dict) or depth > _MAX_NESTING:
         if spec is not True:
             note(f"schema {spec!r:.60}")
         return {}
     schema = _typed(spec, note)
+    if "default" in spec:
+        schema["default"] = spec["default"]
+    if spec.keys() <= _PLAIN:
+        return schema
     schema |= _array(spec, note, depth) | _object(spec, note, depth) | _limits(spec, note)
     for key in _LISTS_OF_SCHEMAS:
         choices = spec.get(key)
@@ -85,12 +92,10 @@ def _schema(spec: Any, note: Note, depth: int) -> Schema:
             schema[key] = [_schema(choice, note, depth + 1) for choice in choices]
     for key in _MAPS_OF_SCHEMAS:
         named = spec.get(key)
-        if isinstance(named, Mapping):
+        if isinstance(named, dict):
             schema[key] = {str(name): _schema(s, note, depth + 1) for name, s in named.items()}
     if "$ref" in spec:
         schema |= _reference(spec["$ref"], note)
-    if "default" in spec:
-        schema["default"] = spec["default"]
     return schema
 
 
@@ -134,7 +139,7 @@ def _object(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
     schema: Schema = {}
     properties = spec.get("properties")
     required = _names(spec.get("required"))
-    if isinstance(properties, Mapping):
+    if isinstance(properties, dict):
         schema["properties"] = {
             nfc(str(name)): _schema(inner, note, depth + 1) for name, inner in properties.items()
         }
@@ -161,11 +166,11 @@ def _limits(spec: Mapping[str, Any], note: Note) -> Schema:
         schema["enum"] = spec["enum"]
     if "const" in spec:
         schema["enum"] = [spec["const"]]
-    for key in _NUMBERS:
-        if _is_number(spec.get(key)) and (key != "multipleOf" or spec[key] > 0):
+    for key in spec.keys() & _NUMBERS:
+        if _is_number(spec[key]) and (key != "multipleOf" or spec[key] > 0):
             schema[key] = spec[key]
-    for key in _COUNTS:
-        if _is_number(spec.get(key)) and spec[key] >= 0 and spec[key] == int(spec[key]):
+    for key in spec.keys() & _COUNTS:
+        if _is_number(spec[key]) and spec[key] >= 0 and spec[key] == int(spec[key]):
             schema[key] = int(spec[key])
     if spec.get("uniqueItems") is True:
         schema["uniqueItems"] = True
@@ -188,20 +193,19 @@ def _is_number(value: Any) -> bool:
 
 
 def _names(required: Any) -> list[str]:
-    return (
-        [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
-    )
+    names = required if isinstance(required, list) else []
+    return [nfc(name) for name in names if isinstance(name, str)]
 
 
 def _marked_required(spec: Any) -> bool:
-    return isinstance(spec, Mapping) and spec.get("required") is True
+    return isinstance(spec, dict) and spec.get("required") is True
 
 
 def _may_be_left_out(spec: Any) -> bool:
     """xLAM: by its type's text, or because it has a default."""
     if isinstance(spec, str):
         return is_optional(spec)
-    if not isinstance(spec, Mapping):
+    if not isinstance(spec, dict):
         return True
     kind = spec.get("type")
     return (

@@ -38,18 +38,23 @@ class Signature:
 
     def check(self, arguments: Mapping[str, Any]) -> Problem | None:
         """The first reason why `arguments` do not fit, None where they do."""
-        arguments = {nfc(name): value for name, value in arguments.items()}
-        try:
-            if self.validator.is_valid(arguments):
-                return None
-        except ValueError:  # text that is no Unicode: a lone surrogate
-            return Problem.WRONG_VALUE
+        if self._fits(arguments):
+            return None
+        composed = {nfc(name): value for name, value in arguments.items()}
+        if composed.keys() != arguments.keys():
+            return self.check(composed)
         if not arguments.keys() >= set(self.schema.get("required", ())):
             return Problem.MISSING_ARGUMENT
         closed = self.schema.get("additionalProperties") is False
         if closed and not arguments.keys() <= self.schema.get("properties", {}).keys():
             return Problem.UNKNOWN_ARGUMENT
         return Problem.WRONG_VALUE
+
+    def _fits(self, arguments: Mapping[str, Any]) -> bool:
+        try:
+            return self.validator.is_valid(dict(arguments))
+        except ValueError:  # text that is no Unicode: a lone surrogate
+            return False
 
 
 class ToolSet:
@@ -108,6 +113,9 @@ class ToolSet:
 
     def signature(self, name: str) -> Signature | None:
         """The function of that name, None where it is not offered."""
+        compiled = self._signatures.get(name)
+        if compiled is not None:
+            return compiled
         specification = self._specifications.get(nfc(name))
         return None if specification is None else self._compiled(nfc(name), specification)
 

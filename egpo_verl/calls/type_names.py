@@ -45,6 +45,9 @@ def schema_of_name(name: str, note: Note) -> Schema:
         name: the type as its dataset writes it.
         note: told of every name that stays unchecked.
     """
+    kind = _BASIC.get(name)
+    if kind is not None:
+        return {"type": kind}
     tokens = _TOKEN.findall((_OPTIONAL.sub("", name) or name)[:_MAX_CHARS])
     try:
         schema, rest = _alternatives(tokens, note, 0)
