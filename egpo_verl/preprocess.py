@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,12 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from egpo_verl.calls import FORMS
+from egpo_verl.datasets.augment import Augmentation
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.job import Deal, convert_file, write_samples
+from egpo_verl.datasets.ledger import KINDS
 from egpo_verl.datasets.length import LengthLimit, opens_thought
 from egpo_verl.datasets.pipeline import Shape
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.report import Section, show
+from egpo_verl.datasets.split import WAYS
 from egpo_verl.datasets.view import show_rows
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
 
@@ -77,7 +81,14 @@ def parser() -> Parser:
         command.add_argument(
             "--test_size", type=_share, default=0.05, help="share of test rows (0.05)"
         )
+        command.add_argument(
+            "--split_by",
+            choices=WAYS,
+            default=WAYS[0],
+            help="tool_set: no function of the test is trained on; random: any row (tool_set)",
+        )
         command.add_argument("--max_samples", type=_count, help="at most so many rows, at random")
+        _add_checks(command)
         if source.benchmark:
             command.add_argument(
                 "--allow_benchmark_training",
@@ -90,6 +101,47 @@ def parser() -> Parser:
     _add_toolworld(commands)
     _add_show(commands)
     return top
+
+
+def _add_checks(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--decontaminate",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="PATH",
+        help="benchmarks, files or folders: drop rows with their questions or tools",
+    )
+    command.add_argument(
+        "--keep_duplicates", action="store_true", help="let rows in that say the same"
+    )
+    command.add_argument(
+        "--near_duplicates",
+        type=_share,
+        metavar="OVERLAP",
+        help="drop rows whose questions share so much of their wording, such as 0.8",
+    )
+    command.add_argument("--max_turns", type=_count, help="drop dialogues of more messages")
+    command.add_argument(
+        "--share",
+        type=_kind_share,
+        nargs="+",
+        default=(),
+        metavar="KIND=SHARE",
+        help=f"wanted share of a kind of rows, such as no_call=0.1; kinds: {', '.join(KINDS)}",
+    )
+    command.add_argument(
+        "--irrelevance", type=_share, default=0.0, help="share of training rows to lose their tool"
+    )
+    command.add_argument(
+        "--mask_names", type=_share, default=0.0, help="share of training rows with random names"
+    )
+    command.add_argument(
+        "--shuffle_tools",
+        type=_share,
+        default=0.0,
+        help="share of training rows with functions in another order",
+    )
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
@@ -136,9 +188,24 @@ def _add_show(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _run_file(options: argparse.Namespace) -> None:
-    shape = _shape(options)
+    shape = replace(
+        _shape(options),
+        benchmarks=tuple(options.decontaminate),
+        signatures=options.near_duplicates is not None,
+        max_turns=options.max_turns,
+    )
     test_only = options.source.benchmark and not options.allow_benchmark_training
-    dealing = Deal(options.test_size, options.max_samples, options.seed, test_only)
+    dealing = Deal(
+        options.test_size,
+        options.split_by,
+        options.max_samples,
+        options.seed,
+        test_only,
+        options.keep_duplicates or test_only,
+        options.near_duplicates,
+        _shares(options.share),
+        Augmentation(options.irrelevance, options.mask_names, options.shuffle_tools, options.seed),
+    )
     with _bar() as bar:
         task = bar.add_task(f"Reading {options.local_dataset_path.name}", total=1.0)
         report = convert_file(
@@ -204,6 +271,20 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return value
+
+
+def _kind_share(text: str) -> tuple[str, float]:
+    kind, _, share = text.partition("=")
+    if kind not in KINDS:
+        raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(KINDS)}")
+    return kind, 0.0 if share in ("0", "0.0") else _share(share)
+
+
+def _shares(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
+    shares = dict(pairs)
+    if len(shares) < len(pairs) or sum(shares.values()) > 1 + 1e-9:
+        raise UserError("--share must name each kind once, and the shares cannot exceed 1 in all.")
+    return shares
 
 
 def _share(text: str) -> float:

@@ -55,7 +55,9 @@ def xlam_row(**changes: Any) -> dict[str, Any]:
 
 def test_a_dataset_becomes_train_and_test_with_a_report(run: Run, tmp_path: Path) -> None:
     code, out, err = run(
-        "xlam", "--local_dataset_path", XLAM, "--local_save_dir", tmp_path, "--test_size", "0.25"
+        "xlam",
+        *("--local_dataset_path", XLAM, "--local_save_dir", tmp_path),
+        *("--test_size", "0.25", "--split_by", "random"),
     )
     assert (code, err) == (0, "")
     assert sorted(p.name for p in tmp_path.iterdir()) == [
@@ -93,7 +95,8 @@ def test_every_reference_is_what_the_file_said(run: Run, tmp_path: Path) -> None
 
 def test_the_split_is_the_seeds(run: Run, tmp_path: Path) -> None:
     def split(name: str, *more: str) -> list[int]:
-        run("xlam", "--local_dataset_path", XLAM, "--local_save_dir", tmp_path / name, *more)
+        paths = ("--local_dataset_path", XLAM, "--local_save_dir", tmp_path / name)
+        run("xlam", *paths, "--split_by", "random", *more)
         rows = rows_of(tmp_path / name / "test.parquet")
         return [row["extra_info"]["index"] for row in rows]
 
@@ -150,12 +153,11 @@ def test_several_processes_write_the_same_rows(
 def test_a_bad_row_among_good_ones_is_counted_out(
     run: Run, tmp_path: Path, row: Any, reason: str
 ) -> None:
-    rows = [xlam_row(), row, xlam_row()]
+    rows = [xlam_row(query="Ebb?"), row, xlam_row(query="Flow?")]
     (tmp_path / "in.json").write_text(json.dumps(rows))
     out = tmp_path / "out"
-    code, _, err = run(
-        "xlam", "--local_dataset_path", tmp_path / "in.json", "--local_save_dir", out
-    )
+    paths = ("--local_dataset_path", tmp_path / "in.json", "--local_save_dir", out)
+    code, _, err = run("xlam", *paths, "--split_by", "random")
     assert (code, err) == (0, "")
     written = rows_of(out / "train.parquet") + rows_of(out / "test.parquet")
     assert [r["extra_info"]["index"] for r in written] in ([0, 2], [2, 0])
@@ -170,6 +172,7 @@ def test_a_bad_row_among_good_ones_is_counted_out(
         ("hello", "not a JSON object"),
         ('{"question": "q"}\n{"question": "r"}', "a column of the schema is missing (2 of 2"),
         (json.dumps([xlam_row(tools="[]")]), "no function is offered (1 of 1"),
+        (json.dumps([xlam_row(), xlam_row(query="And?")]), "use --split_by random"),
         (json.dumps([xlam_row()]), "too few for a train and a test file"),
     ],
 )
@@ -280,7 +283,7 @@ def test_a_benchmark_is_not_written_for_training_unless_told_to(run: Run, tmp_pa
     assert code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.md", "test.parquet"]
     assert len(rows_of(tmp_path / "test.parquet")) == 3
-    code, _, _ = run(*words, "--allow_benchmark_training")
+    code, _, _ = run(*words, "--allow_benchmark_training", "--split_by", "random")
     assert code == 0
     assert len(rows_of(tmp_path / "train.parquet")) == 2
 

@@ -1,9 +1,8 @@
-"""Kept rows dealt to the train and the test file."""
+"""Kept rows written to the train and the test file."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,45 +10,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.writer import ROW_GROUP, ParquetOut
+from egpo_verl.datasets.writer import ROW_GROUP, ParquetOut, batch_of
+
+Row = dict[str, Any]
+Change = Callable[[Row, int], Row | None]
+"""A row and its place among the kept ones; gives it changed or not, or None to leave it out."""
 
 
-def deal_randomly(total: int, test_size: float, max_samples: int | None, seed: int) -> list[str]:
-    """The file of each of `total` kept rows: "train", "test" or "" for none.
-
-    Args:
-        test_size: share of the rows that go to the test file, above 0 and below 1; at least
-            one row goes to each file.
-        max_samples: at most so many rows in both together, chosen at random.
-
-    Raises:
-        UserError: there are fewer than two rows to deal.
-    """
-    chooser = random.Random(seed)
-    chosen: Sequence[int] = range(total)
-    if max_samples is not None and max_samples < total:
-        chosen = chooser.sample(chosen, max_samples)
-    if len(chosen) < 2:
-        raise UserError(
-            f"only {len(chosen)} row is left, too few for a train and a test file; "
-            "give more rows or a larger --max_samples."
-        )
-    wanted = min(max(1, round(test_size * len(chosen))), len(chosen) - 1)
-    files = [""] * total
-    for row in chosen:
-        files[row] = "train"
-    for row in chooser.sample(chosen, wanted):
-        files[row] = "test"
-    return files
-
-
-def deal(kept: Path, files: Sequence[str], folder: Path) -> dict[str, int]:
+def deal(
+    kept: Path, files: Sequence[str], folder: Path, change: Change | None = None
+) -> dict[str, int]:
     """Write `folder/NAME.parquet` for each name that `files` uses; returns file name -> rows.
 
     Args:
         kept: parquet of `SCHEMA` with one row per entry of `files`, read by row groups.
         files: the file of each row, "" to leave it out.
+        change: applied to each row that is written.
     """
     used = set(files)
     with ExitStack() as stack:
@@ -60,13 +36,21 @@ def deal(kept: Path, files: Sequence[str], folder: Path) -> dict[str, int]:
         }
         start = 0
         for batch in pq.ParquetFile(kept).iter_batches(batch_size=ROW_GROUP):
-            targets = files[start : start + batch.num_rows]
+            places = range(start, start + batch.num_rows)
             start += batch.num_rows
             for name, output in outputs.items():
-                part = batch.filter(pa.array([target == name for target in targets]))
+                here = [place for place in places if files[place] == name]
+                part = batch.filter(pa.array([files[place] == name for place in places]))
+                if part.num_rows and change is not None:
+                    part = _changed(part, here, change)
                 if part.num_rows:
                     output.add(with_split(part, name))
     return {f"{name}.parquet": output.rows for name, output in outputs.items()}
+
+
+def _changed(batch: pa.RecordBatch, places: Sequence[int], change: Change) -> pa.RecordBatch:
+    rows = (change(row, place) for row, place in zip(batch.to_pylist(), places, strict=True))
+    return batch_of([row for row in rows if row is not None])
 
 
 def with_split(batch: pa.RecordBatch, split: str) -> Any:

@@ -41,6 +41,13 @@ REASONS = {
     "wrong_value": "a value does not fit its declared type",
     "nested_call": "an argument is the result of another call",
     "unspellable": "the call form cannot carry the reference",
+    "duplicate": "an earlier row says the same",
+    "near_duplicate": "an earlier row says nearly the same",
+    "benchmark_question": "a benchmark asks the same question",
+    "benchmark_words": "a benchmark has the same 13 words in a row",
+    "benchmark_tool": "a benchmark describes the same tool in the same words",
+    "spans_split": "the row calls both training and held-out tools",
+    "too_many_turns": "the dialogue has more messages than the limit",
     "too_long": "the prompt is longer than the limit",
 }
 """Why a row is dropped: the code that is counted, and what it means."""

@@ -37,7 +37,7 @@ class Rows:
     fraction: float = field(default=0.0, init=False)
 
     def __iter__(self) -> Iterator[Any]:
-        paths = _files(self.path)
+        paths = files_of(self.path)
         for number, path in enumerate(paths):
             for row, share in self._shared_rows(path):
                 self.fraction = (number + share) / len(paths)
@@ -64,7 +64,7 @@ class Rows:
             raise UserError(f"{path} cannot be read: {error}.") from error
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
     """The file itself, or the data files of a folder by name."""
     if not path.exists():
         raise UserError(f"{path} does not exist; check --local_dataset_path.")

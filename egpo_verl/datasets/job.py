@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from random import Random
+from typing import Any
 
-from egpo_verl.datasets.deal import deal, deal_randomly, with_split
+from egpo_verl.datasets.augment import Augmentation, augmented
+from egpo_verl.datasets.balance import balanced
+from egpo_verl.datasets.deal import Change, deal, with_split
+from egpo_verl.datasets.duplicates import Duplicates
 from egpo_verl.datasets.errors import UserError
+from egpo_verl.datasets.fence import Fence, held_out_tools
+from egpo_verl.datasets.keep import Keeper
+from egpo_verl.datasets.ledger import Ledger
 from egpo_verl.datasets.pipeline import CHUNK, Part, Shape, from_samples, parts
-from egpo_verl.datasets.report import Section, markdown, sections
+from egpo_verl.datasets.report import Outcome, Section, reported
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
+from egpo_verl.datasets.split import Split, split_by_tools, split_randomly
 from egpo_verl.datasets.tally import Tally
 from egpo_verl.datasets.writer import ParquetOut, aside
 
@@ -26,15 +35,25 @@ class Deal:
 
     Attributes:
         test_size: share of the rows for the test file.
+        split_by: one of `egpo_verl.datasets.split.WAYS`.
         max_samples: at most so many rows in all, chosen at random; None for all.
-        seed: of the choice.
+        seed: of every choice.
         test_only: all rows go to the test file, as those of a benchmark should.
+        duplicates: let rows in that say the same as an earlier one.
+        near: overlap from which rows count as near duplicates; None to let those in.
+        shares: kind of row -> its wanted share.
+        augmentation: what is done to training rows.
     """
 
     test_size: float = 0.05
+    split_by: str = "tool_set"
     max_samples: int | None = None
     seed: int = 0
     test_only: bool = False
+    duplicates: bool = False
+    near: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 def convert_file(
@@ -52,26 +71,64 @@ def convert_file(
         UserError: the file or the folder is unfit, or no row survives; `folder` is unchanged.
     """
     rows = source.rows(path)
-    tally = Tally()
     with aside(folder) as scratch:
         kept = scratch / "kept.parquet"
         with ParquetOut(kept) as output:
+            keeper = Keeper(output, None if dealing.duplicates else Duplicates(dealing.near))
             for part in parts(source, rows, shape, processes):
-                output.add(part.batch)
-                tally.add(part.tally)
+                keeper.take(part)
                 progress(rows.fraction)
+        tally = keeper.tally
         if not tally.kept:
             raise UserError(
                 f"no row of {path} can be used as {source.name}: {tally.why_nothing()}; "
                 "`python -m egpo_verl.preprocess --help` lists the sources and their columns."
             )
-        if dealing.test_only:
-            files = ["test"] * tally.kept
-        else:
-            files = deal_randomly(tally.kept, dealing.test_size, dealing.max_samples, dealing.seed)
-        written = deal(kept, files, scratch)
+        split = _split(keeper.ledger, dealing)
+        pool = held_out_tools(kept, split, keeper.ledger)
+        fence = Fence(split, keeper.ledger, pool, dealing.seed)
+        written = deal(kept, split.files, scratch, _change(fence, split, dealing.augmentation))
         kept.unlink()
-        return _reported(f"{source.name} from {path.name}", tally, written, scratch)
+        if not all(written.values()):
+            raise UserError(
+                "no function can be held out for the test file and leave rows to train on; "
+                "use --split_by random."
+            )
+        outcome = Outcome(
+            tally,
+            written,
+            unchosen=split.files.count("") - split.spanning,
+            spanning=split.spanning + fence.emptied,
+            taken=fence.taken,
+            replaced=fence.replaced,
+        )
+        return reported(f"{source.name} from {path.name}", outcome, scratch)
+
+
+def _split(ledger: Ledger, dealing: Deal) -> Split:
+    if dealing.test_only:
+        return Split(["test"] * len(ledger))
+    rows: list[int] = list(range(len(ledger)))
+    if dealing.shares:
+        rows = balanced(ledger, rows, dealing.shares, dealing.seed)
+    if dealing.max_samples is not None and dealing.max_samples < len(rows):
+        rows = sorted(Random(f"sample:{dealing.seed}").sample(rows, dealing.max_samples))
+    way = split_by_tools if dealing.split_by == "tool_set" else split_randomly
+    return way(ledger, rows, dealing.test_size, dealing.seed)
+
+
+def _change(fence: Fence, split: Split, augmentation: Augmentation) -> Change | None:
+    """What is done to rows on their way out; None for nothing, which spares reading them."""
+    if not split.held_out and not augmentation:
+        return None
+
+    def change(row: dict[str, Any], place: int) -> dict[str, Any] | None:
+        passed = fence.passed(row, place)
+        if passed is None or split.files[place] != "train" or not augmentation:
+            return passed
+        return augmented(passed, augmentation)
+
+    return change
 
 
 def write_samples(
@@ -91,13 +148,13 @@ def write_samples(
     with aside(folder) as scratch:
         for number, (name, samples) in enumerate(splits.items()):
             with ParquetOut(scratch / f"{name}.parquet") as output:
+                keeper = Keeper(output, None)
                 for part in _sample_parts(samples, shape):
-                    if part.batch.num_rows:
-                        output.add(with_split(part.batch, name))
-                    tally.add(part.tally)
+                    keeper.take(replace(part, batch=with_split(part.batch, name)))
+            tally.add(keeper.tally)
             written[f"{name}.parquet"] = output.rows
             progress((number + 1) / len(splits))
-        return _reported(title, tally, written, scratch)
+        return reported(title, Outcome(tally, written), scratch)
 
 
 def _sample_parts(samples: Iterable[Sample], shape: Shape) -> Iterator[Part]:
@@ -106,9 +163,3 @@ def _sample_parts(samples: Iterable[Sample], shape: Shape) -> Iterator[Part]:
         part = from_samples(shape, chunk)
         part.tally.rows = len(chunk)
         yield part
-
-
-def _reported(title: str, tally: Tally, written: dict[str, int], folder: Path) -> list[Section]:
-    found = sections(tally, written)
-    (folder / "report.md").write_text(markdown(f"Preprocessed: {title}", found), "utf-8")
-    return found

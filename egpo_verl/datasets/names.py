@@ -19,6 +19,8 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools import name_of, parameters_of, with_names
 
+Names = Mapping[str, str]
+
 
 @dataclass(frozen=True)
 class Renaming:
@@ -59,12 +61,29 @@ def rename(sample: Sample) -> tuple[Sample, Renaming]:
     """`sample` with names that the python form can spell, and the way back."""
     functions = new_names((name_of(tool) for tool in sample.tools), dotted=True)
     parameters = {name_of(tool): new_names(parameters_of(tool)) for tool in sample.tools}
-    way_back = Renaming(
+    way_back = way_back_of(functions, parameters)
+    return (
+        (sample, way_back)
+        if way_back == Renaming()
+        else (under_names(sample, functions, parameters), way_back)
+    )
+
+
+def way_back_of(functions: Names, parameters: Mapping[str, Names]) -> Renaming:
+    """The inverse of a renaming; both arguments are as in `under_names`."""
+    return Renaming(
         _changed(functions),
         {functions[name]: back for name, names in parameters.items() if (back := _changed(names))},
     )
-    if way_back == Renaming():
-        return sample, way_back
+
+
+def under_names(sample: Sample, functions: Names, parameters: Mapping[str, Names]) -> Sample:
+    """The sample with its tools, calls and earlier calls renamed.
+
+    Args:
+        functions: old function name -> new one.
+        parameters: old function name -> {old parameter name: new one}.
+    """
 
     def tool(old: Tool) -> Tool:
         return with_names(old, functions[name_of(old)], parameters[name_of(old)])
@@ -92,7 +111,21 @@ def rename(sample: Sample) -> tuple[Sample, Renaming]:
         tools=tuple(map(tool, sample.tools)),
         calls=tuple(map(call, sample.calls)),
         reference=reference,
-    ), way_back
+    )
+
+
+def compose(later: Renaming, earlier: Renaming) -> Renaming:
+    """The way back over two renamings, to the names before `earlier`."""
+    middle = {**{old: old for old in earlier.functions}, **_inverse(later.functions)}
+    functions = {middle[name]: old for name, old in earlier.functions.items()}
+    functions |= {new: old for new, old in later.functions.items() if old not in earlier.functions}
+    parameters: dict[str, dict[str, str]] = {}
+    for new in {*later.parameters, *(middle.get(name, name) for name in earlier.parameters)}:
+        before = earlier.parameters.get(later.functions.get(new, new), {})
+        after = later.parameters.get(new, {})
+        moved = {name: old for name, old in before.items() if name not in after.values()}
+        parameters[new] = moved | {name: before.get(old, old) for name, old in after.items()}
+    return Renaming(functions, parameters)
 
 
 def restore(calls: Iterable[Call], way_back: Renaming) -> tuple[Call, ...]:
@@ -140,3 +173,7 @@ def _identifier(text: str) -> str:
 
 def _changed(names: Mapping[str, str]) -> dict[str, str]:
     return {new: old for old, new in names.items() if new != old}
+
+
+def _inverse(names: Names) -> dict[str, str]:
+    return {old: new for new, old in names.items()}

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from egpo_verl.datasets.check import check
+from egpo_verl.datasets.contamination import benchmarks_in
+from egpo_verl.datasets.duplicates import digest, signature
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.length import LengthLimit
-from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.rows import spelled, written
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.tally import Tally
+from egpo_verl.datasets.tools import name_of
 from egpo_verl.datasets.writer import batch_of
 
 CHUNK = 500
@@ -28,29 +32,62 @@ Numbered = tuple[int, Any]
 
 @dataclass(frozen=True)
 class Shape:
-    """How rows are written.
+    """How rows are made and checked, each on its own.
 
     Attributes:
         call_form: a name of `egpo_verl.calls.FORMS`.
         think_in_prompt: the chat template opens `<think>` itself.
         limit: measures prompts and drops the long ones; None to do neither.
+        benchmarks: files whose questions and tools must not be trained on.
+        signatures: compute what near duplicates are found by.
+        max_turns: longest dialogue, in messages; None for any.
     """
 
     call_form: str = "python"
     think_in_prompt: bool = False
     limit: LengthLimit | None = None
+    benchmarks: tuple[Path, ...] = ()
+    signatures: bool = False
+    max_turns: int | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is known of a row that was made.
+
+    Attributes:
+        index: its place in the source.
+        calls, turns: how many calls are wanted, how many messages were said.
+        tokens: length of the prompt; None if not measured.
+        repairs: kind of repair -> arguments.
+        renamed: a name had to change.
+        offered, called: functions by the row's own names.
+        digest, signature: what duplicates and near duplicates are found by.
+    """
+
+    index: int
+    calls: int
+    turns: int
+    tokens: int | None
+    repairs: Mapping[str, int]
+    renamed: bool
+    offered: tuple[str, ...]
+    called: tuple[str, ...]
+    digest: int
+    signature: Any
 
 
 @dataclass(frozen=True)
 class Part:
-    """What came of a chunk: its kept rows, and the counts."""
+    """What came of a chunk: rows as a batch, what is known of each, and the counts of others."""
 
     batch: pa.RecordBatch
+    made: list[Made]
     tally: Tally
 
 
 def from_rows(source: Source, shape: Shape, chunk: list[Numbered]) -> Part:
-    """Rows of a file, each with its position, to kept rows."""
+    """Rows of a file, each with its place, to rows of ours."""
     samples = [(index, sample) for index, row in chunk for sample in source.samples(row)]
     part = from_samples(shape, samples)
     part.tally.rows = len(chunk)
@@ -58,31 +95,43 @@ def from_rows(source: Source, shape: Shape, chunk: list[Numbered]) -> Part:
 
 
 def from_samples(shape: Shape, samples: Iterable[tuple[int, Sample | Unusable]]) -> Part:
-    """Samples, each with the position of its row, to kept rows."""
-    tally, rows = Tally(), []
+    """Samples, each with the place of its row, to rows of ours."""
+    tally, rows, made = Tally(), [], []
     for index, sample in samples:
         tally.samples += 1
         try:
-            rows.append(_row(index, sample, shape, tally))
+            row, known = _row(index, sample, shape)
         except Unusable as problem:
-            tally.drop(problem)
-    return Part(batch_of(rows), tally)
+            tally.drop(problem, index)
+        else:
+            rows.append(row)
+            made.append(known)
+    return Part(batch_of(rows), made, tally)
 
 
-def _row(index: int, sample: Sample | Unusable, shape: Shape, tally: Tally) -> dict[str, Any]:
+def _row(index: int, sample: Sample | Unusable, shape: Shape) -> tuple[dict[str, Any], Made]:
     if isinstance(sample, Unusable):
         raise sample
+    if shape.max_turns is not None and len(sample.messages) > shape.max_turns:
+        raise Unusable("too_many_turns", f"{len(sample.messages)} messages")
+    if shape.benchmarks:
+        benchmarks_in(shape.benchmarks).check(sample)
     checked = check(sample)
-    row = to_row(checked.sample, index, "train", shape.call_form, shape.think_in_prompt)
-    if shape.limit is not None:
-        tally.tokens[shape.limit.measured(row["prompt"])] += 1
-    tally.kept += 1
-    tally.repaired += bool(checked.repairs)
-    tally.renamed += row["extra_info"]["renamed"] != "{}"
-    tally.repairs.update(checked.repairs)
-    tally.calls[len(checked.sample.calls)] += 1
-    tally.turns[len(checked.sample.messages)] += 1
-    return row
+    kept, way_back = spelled(checked.sample, shape.call_form)
+    row = written(kept, way_back, index, "train", shape.call_form, shape.think_in_prompt)
+    known = Made(
+        index=index,
+        calls=len(kept.calls),
+        turns=len(kept.messages),
+        tokens=shape.limit.measured(row["prompt"]) if shape.limit else None,
+        repairs=checked.repairs,
+        renamed=bool(way_back.functions or way_back.parameters),
+        offered=tuple(map(name_of, kept.tools)),
+        called=tuple(call.name for call in kept.calls),
+        digest=digest(sample),
+        signature=signature(sample) if shape.signatures else None,
+    )
+    return row, known
 
 
 def parts(source: Source, rows: Iterable[Any], shape: Shape, processes: int = 1) -> Iterator[Part]:

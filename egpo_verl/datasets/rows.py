@@ -60,9 +60,24 @@ def to_row(
     Raises:
         Unusable: the form cannot carry the reference, or a text is no valid Unicode.
     """
-    way_back = Renaming()
-    if call_form in PYTHON_FORMS:
-        sample, way_back = rename(sample)
+    sample, way_back = spelled(sample, call_form)
+    return written(sample, way_back, index, split, call_form, think_in_prompt)
+
+
+def spelled(sample: Sample, call_form: str) -> tuple[Sample, Renaming]:
+    """The sample under names that the form can spell, and the way back."""
+    return rename(sample) if call_form in PYTHON_FORMS else (sample, Renaming())
+
+
+def written(
+    sample: Sample,
+    way_back: Renaming,
+    index: int,
+    split: str,
+    call_form: str,
+    think_in_prompt: bool,
+) -> dict[str, Any]:
+    """`to_row` for a sample whose names are spelled already."""
     try:
         # The paper's syntax-tree stage: what the model should write parses to what we reward.
         render(sample.calls, call_form)
@@ -83,6 +98,19 @@ def to_row(
             "facts": _json(dict(sample.extra)),
         },
     }
+
+
+def rewritten(row: Mapping[str, Any], sample: Sample, way_back: Renaming) -> dict[str, Any]:
+    """The row with another sample in it: same place, split and form."""
+    info = row["extra_info"]
+    return written(
+        sample,
+        way_back,
+        info["index"],
+        info["split"],
+        info["call_form"],
+        info["think_in_prompt"],
+    )
 
 
 def from_row(row: Mapping[str, Any]) -> Sample:

@@ -18,14 +18,16 @@ class Tally:
     Attributes:
         rows: rows of the file.
         samples: what they were turned into, before any check.
-        kept: samples that became training rows.
-        repaired: kept samples of which at least one argument was repaired.
-        renamed: kept samples with a name that the call form could not spell.
+        kept: samples that became rows of ours.
+        repaired: of these, with at least one repaired argument.
+        renamed: of these, with a name that the call form could not spell.
         dropped: reason (a key of `REASONS`) -> samples.
         seen: reason -> the first detail met, for the report.
+        found: the benchmark's reason, row and detail of every sample that a benchmark has too.
         repairs: kind of repair -> arguments.
         calls: calls in the reference -> kept samples.
-        turns: messages of the dialogue, system prompt aside -> kept samples.
+        kinds: kind of row -> kept samples.
+        turns: messages of the dialogue -> kept samples.
         tokens: prompt length in tokens -> kept samples; empty without a tokenizer.
     """
 
@@ -36,15 +38,19 @@ class Tally:
     renamed: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     seen: dict[str, str] = field(default_factory=dict)
+    found: list[tuple[str, int, str]] = field(default_factory=list)
     repairs: Counter[str] = field(default_factory=Counter)
     calls: Counter[int] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
     turns: Counter[int] = field(default_factory=Counter)
     tokens: Counter[int] = field(default_factory=Counter)
 
-    def drop(self, problem: Unusable) -> None:
-        """Count a sample out."""
+    def drop(self, problem: Unusable, index: int) -> None:
+        """Count a sample out; `index` is the place of its row in the source."""
         self.dropped[problem.reason] += 1
         self.seen.setdefault(problem.reason, problem.detail)
+        if problem.reason.startswith("benchmark_"):
+            self.found.append((problem.reason, index, problem.detail))
 
     def add(self, other: Tally) -> None:
         """Take in the counts of another part."""
@@ -54,8 +60,10 @@ class Tally:
         self.repaired += other.repaired
         self.renamed += other.renamed
         self.dropped += other.dropped
+        self.found += other.found
         self.repairs += other.repairs
         self.calls += other.calls
+        self.kinds += other.kinds
         self.turns += other.turns
         self.tokens += other.tokens
         self.seen = {**other.seen, **self.seen}

@@ -1,0 +1,74 @@
+"""Rows that say the same, or nearly the same, as an earlier row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from egpo_verl.datasets.errors import Unusable, UserError
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.tools import name_of
+from egpo_verl.datasets.words import runs, words_of
+
+SHINGLE = 3
+"""Words of one shingle: what near duplicates are compared by."""
+PERMUTATIONS = 128
+
+
+def digest(sample: Sample) -> int:
+    """64 bits that are equal for samples with the same words, functions and calls."""
+    said = [
+        (message["role"], words_of(str(message["content"])), repr(message.get("calls", "")))
+        for message in sample.messages
+    ]
+    offered = sorted(map(name_of, sample.tools))
+    calls = [(call.name, dict(call.arguments)) for call in sample.calls]
+    text = json.dumps([said, offered, calls], sort_keys=True, default=str)
+    key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
+    return int.from_bytes(key.digest(), "big")
+
+
+def signature(sample: Sample) -> Any:
+    """MinHash of the user's words in 3-word shingles; UserError without the library."""
+    minhash = _library().MinHash(PERMUTATIONS)
+    words = [word for text in _asked(sample) for word in words_of(text)]
+    shingles = list(runs(words, SHINGLE)) or words
+    minhash.update_batch([shingle.encode() for shingle in shingles])
+    return minhash
+
+
+def _asked(sample: Sample) -> Sequence[str]:
+    return [str(m["content"]) for m in sample.messages if m["role"] == "user"]
+
+
+class Duplicates:
+    """What has been seen so far; memory grows by some 70 bytes a row, 10 kB with `threshold`."""
+
+    def __init__(self, threshold: float | None = None) -> None:
+        """`threshold`: the overlap (Jaccard) of shingles from which rows are near duplicates."""
+        self._seen: set[int] = set()
+        self._near = None
+        if threshold is not None:
+            self._near = _library().MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
+
+    def admit(self, key: int, near: Any = None) -> None:
+        """Remember a row by its digest and signature; raises `Unusable` where it is not new."""
+        if key in self._seen:
+            raise Unusable("duplicate")
+        self._seen.add(key)
+        if self._near is not None and near is not None:
+            if self._near.query(near):
+                raise Unusable("near_duplicate")
+            self._near.insert(key, near, check_duplication=False)
+
+
+def _library() -> Any:
+    try:
+        return import_module("datasketch")
+    except ImportError as error:
+        raise UserError(
+            "--near_duplicates needs datasketch; install it with `pip install 'egpo-verl[data]'`."
+        ) from error

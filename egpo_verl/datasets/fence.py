@@ -1,0 +1,118 @@
+"""Functions of the other side of the split, taken out of the rows that only offer them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from egpo_verl.datasets.ledger import Ledger
+from egpo_verl.datasets.names import Renaming
+from egpo_verl.datasets.rows import from_row, rewritten
+from egpo_verl.datasets.sample import Tool
+from egpo_verl.datasets.split import Split
+from egpo_verl.datasets.tools import name_of
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Fence:
+    """Keeps held-out functions out of training rows, and all others out of test rows.
+
+    A training row just offers fewer functions. In a test row a held-out function takes the
+    place, so that the test stays as hard as it was.
+
+    Attributes:
+        split: which functions are held out.
+        ledger: which functions the rows offer.
+        pool: held-out functions with their way back, to fill test rows with.
+        seed: of the filling.
+        taken: functions taken out of training rows.
+        replaced: functions replaced in test rows.
+        emptied: rows left out because no function would be left.
+    """
+
+    split: Split
+    ledger: Ledger
+    pool: Mapping[str, tuple[Tool, Renaming]]
+    seed: int
+    taken: int = 0
+    replaced: int = 0
+    emptied: int = 0
+    _numbers: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._numbers = list(self.ledger.names)
+
+    def foreign(self, place: int) -> set[str]:
+        """Names of the functions that the row at `place` of the ledger must not offer."""
+        inside = self.split.files[place] == "test"
+        held = self.split.held_out
+        return {self._numbers[n] for n in self.ledger.offered[place] if (n in held) != inside}
+
+    def passed(self, row: Row, place: int) -> Row | None:
+        """The row without what is foreign to it; None where nothing would be left."""
+        foreign = self.foreign(place)
+        if not foreign:
+            return row
+        sample, way_back = from_row(row), Renaming.from_json(row["extra_info"]["renamed"])
+        tools = list(sample.tools)
+        if self.split.files[place] == "test":
+            chooser = random.Random(f"fence:{self.seed}:{place}")
+            here = {name_of(tool) for tool in tools}
+            spare = [name for name in self.pool if name not in here]
+            fill = iter(chooser.sample(spare, min(len(spare), len(foreign))))
+        else:
+            fill = iter(())
+        kept: list[Tool] = []
+        for tool in tools:
+            if name_of(tool) not in foreign:
+                kept.append(tool)
+            elif (name := next(fill, None)) is not None:
+                other, back = self.pool[name]
+                kept.append(other)
+                way_back = _joined(way_back, back)
+                self.replaced += 1
+            else:
+                self.taken += 1
+        if not kept:
+            self.emptied += 1
+            return None
+        return rewritten(row, replace(sample, tools=tuple(kept)), way_back)
+
+
+def held_out_tools(kept: Path, split: Split, ledger: Ledger) -> dict[str, tuple[Tool, Renaming]]:
+    """The held-out functions that the kept rows offer, by name."""
+    names = list(ledger.names)
+    wanted = {names[number] for number in split.held_out}
+    pool: dict[str, tuple[Tool, Renaming]] = {}
+    columns = ["extra_info.tools", "extra_info.renamed"]
+    for batch in pq.ParquetFile(kept).iter_batches(columns=columns):
+        for info in batch.column("extra_info").to_pylist():
+            if len(pool) == len(wanted):
+                return pool
+            way_back = Renaming.from_json(info["renamed"])
+            for tool in json.loads(info["tools"]):
+                name = name_of(tool)
+                if name in wanted and name not in pool:
+                    pool[name] = (tool, _part(way_back, name))
+    return pool
+
+
+def _part(way_back: Renaming, name: str) -> Renaming:
+    """What a way back says of one function."""
+
+    def only(names: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: names[name]} if name in names else {}
+
+    return Renaming(only(way_back.functions), only(way_back.parameters))
+
+
+def _joined(one: Renaming, other: Renaming) -> Renaming:
+    return Renaming({**one.functions, **other.functions}, {**one.parameters, **other.parameters})

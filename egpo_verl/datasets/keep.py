@@ -1,0 +1,59 @@
+"""Rows let in one after another: duplicates out, the rest written aside and entered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from egpo_verl.datasets.duplicates import Duplicates
+from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.ledger import Ledger, kind_of
+from egpo_verl.datasets.pipeline import Made, Part
+from egpo_verl.datasets.tally import Tally
+from egpo_verl.datasets.writer import ParquetOut
+
+
+@dataclass
+class Keeper:
+    """The state of a job while it reads.
+
+    Attributes:
+        output: where rows are written.
+        duplicates: what has been seen; None to let duplicates in.
+        ledger: one entry per row written.
+        tally: counts so far.
+    """
+
+    output: ParquetOut
+    duplicates: Duplicates | None
+    ledger: Ledger = field(default_factory=Ledger)
+    tally: Tally = field(default_factory=Tally)
+
+    def take(self, part: Part) -> None:
+        """Write the part's rows that are new, and count all of them."""
+        self.tally.add(part.tally)
+        new = [self._admitted(made) for made in part.made]
+        batch = part.batch if all(new) else part.batch.filter(pa.array(new, pa.bool_()))
+        if batch.num_rows:
+            self.output.add(batch)
+
+    def _admitted(self, made: Made) -> bool:
+        try:
+            if self.duplicates is not None:
+                self.duplicates.admit(made.digest, made.signature)
+        except Unusable as problem:
+            self.tally.drop(problem, made.index)
+            return False
+        kind = kind_of(made.calls, len(made.offered))
+        self.ledger.add(made.index, kind, made.offered, made.called)
+        self.tally.kept += 1
+        self.tally.repaired += bool(made.repairs)
+        self.tally.renamed += made.renamed
+        self.tally.repairs.update(made.repairs)
+        self.tally.calls[made.calls] += 1
+        self.tally.kinds[kind] += 1
+        self.tally.turns[made.turns] += 1
+        if made.tokens is not None:
+            self.tally.tokens[made.tokens] += 1
+        return True

@@ -1,0 +1,71 @@
+"""What the split and the balance need to know of every kept row, in some 60 bytes a row."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+KINDS = ("no_call", "single", "multiple", "parallel")
+"""No call; one call and one function offered; one call of several functions; several calls."""
+
+
+def kind_of(calls: int, offered: int) -> str:
+    """The kind of a row by the number of its calls and of the functions offered."""
+    if calls == 0:
+        return "no_call"
+    if calls > 1:
+        return "parallel"
+    return "single" if offered == 1 else "multiple"
+
+
+class Bags:
+    """A list of lists of small numbers, flat in memory."""
+
+    def __init__(self) -> None:
+        self._items = array("I")
+        self._ends = array("Q")
+
+    def append(self, items: Iterable[int]) -> None:
+        """Add a list."""
+        self._items.extend(items)
+        self._ends.append(len(self._items))
+
+    def __getitem__(self, place: int) -> array[int]:
+        start = self._ends[place - 1] if place else 0
+        return self._items[start : self._ends[place]]
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+
+@dataclass
+class Ledger:
+    """One entry per kept row.
+
+    Attributes:
+        groups: the row's place in its source: rows of one dialogue have the same.
+        kinds: index into `KINDS`.
+        offered: numbers of the functions offered.
+        called: numbers of the functions called, each once.
+        names: function name -> its number.
+    """
+
+    groups: array[int] = field(default_factory=lambda: array("Q"))
+    kinds: array[int] = field(default_factory=lambda: array("B"))
+    offered: Bags = field(default_factory=Bags)
+    called: Bags = field(default_factory=Bags)
+    names: dict[str, int] = field(default_factory=dict)
+
+    def add(self, group: int, kind: str, offered: Iterable[str], called: Iterable[str]) -> None:
+        """Enter a row."""
+        self.groups.append(group)
+        self.kinds.append(KINDS.index(kind))
+        self.offered.append(self._number(name) for name in offered)
+        self.called.append({self._number(name) for name in called})
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def _number(self, name: str) -> int:
+        return self.names.setdefault(name, len(self.names))

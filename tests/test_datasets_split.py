@@ -1,0 +1,250 @@
+"""Who gets which row: by tool set, at random, in wanted shares."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egpo_verl.calls import ToolSet
+from egpo_verl.datasets.balance import balanced
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.datasets.ledger import KINDS, Bags, Ledger, kind_of
+from egpo_verl.datasets.names import Renaming, restore
+from egpo_verl.datasets.rows import from_row
+from egpo_verl.datasets.split import split_by_tools, split_randomly
+from egpo_verl.preprocess import main
+
+LETTERS = "abcdefghij"
+# A row: its dialogue, the functions offered, and which of them it calls.
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 30),
+        st.sets(st.sampled_from(LETTERS), min_size=1, max_size=4),
+        st.integers(0, 2),
+    ),
+    min_size=2,
+    max_size=40,
+)
+
+
+def ledger_of(rows: list[tuple[int, set[str], int]]) -> Ledger:
+    ledger = Ledger()
+    for group, offered, calls in sorted(rows, key=lambda row: row[0]):
+        called = sorted(offered)[:calls]
+        ledger.add(group, kind_of(len(called), len(offered)), sorted(offered), called)
+    return ledger
+
+
+@given(ROWS, st.floats(0.01, 0.9), st.integers(0, 5))
+def test_no_row_calls_a_function_of_the_other_side(
+    rows: list[tuple[int, set[str], int]], test_size: float, seed: int
+) -> None:
+    ledger = ledger_of(rows)
+    everything = range(len(ledger))
+    try:
+        split = split_by_tools(ledger, everything, test_size, seed)
+    except UserError:
+        return
+    assert split == split_by_tools(ledger, everything, test_size, seed)
+    assert {"train", "test"} <= set(split.files) <= {"train", "test", ""}
+    assert split.files.count("") == split.spanning
+    for row in everything:
+        called = set(ledger.called[row])
+        if split.files[row] == "test":
+            assert called <= split.held_out
+        elif split.files[row] == "train":
+            assert not called & split.held_out
+    sides: dict[int, set[str]] = {}
+    for row in everything:
+        sides.setdefault(ledger.groups[row], set()).add(split.files[row])
+    assert all(len(files) == 1 for files in sides.values()), "a dialogue was torn"
+
+
+def test_a_fair_set_is_split_in_the_wanted_share_without_loss() -> None:
+    ledger = Ledger()
+    for row in range(1000):
+        name = f"f{row % 200}"
+        ledger.add(row, "multiple", [name, f"f{(row * 7) % 200}"], [name])
+    split = split_by_tools(ledger, range(1000), 0.1, 0)
+    assert split.spanning == 0
+    assert 90 <= split.files.count("test") <= 150
+    other = split_by_tools(ledger, range(1000), 0.1, 1)
+    assert other.held_out != split.held_out
+
+
+def test_the_same_function_everywhere_cannot_be_held_out() -> None:
+    ledger = ledger_of([(n, {"a"}, 1) for n in range(10)])
+    with pytest.raises(UserError, match="--split_by random"):
+        split_by_tools(ledger, range(10), 0.1, 0)
+
+
+@given(st.integers(2, 60), st.floats(0.01, 0.99), st.integers(0, 3))
+def test_a_random_split_has_the_wanted_size(total: int, test_size: float, seed: int) -> None:
+    ledger = ledger_of([(n, {"a"}, 1) for n in range(total)])
+    files = split_randomly(ledger, range(total), test_size, seed).files
+    wanted = min(max(1, round(test_size * total)), total - 1)
+    assert Counter(files) == {"test": wanted, "train": total - wanted}
+
+
+def test_bags_are_lists_of_lists() -> None:
+    bags = Bags()
+    lists = [[1, 2], [], [3], [], [4, 5, 6]]
+    for items in lists:
+        bags.append(items)
+    assert [list(bags[place]) for place in range(len(bags))] == lists
+
+
+MIX = {"no_call": 40, "single": 100, "multiple": 200, "parallel": 60}
+
+
+def mixed() -> Ledger:
+    ledger = Ledger()
+    for kind, count in MIX.items():
+        for row in range(count):
+            ledger.add(row, kind, ["a"], [])
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("shares", "wanted"),
+    [
+        ({"no_call": 0.1}, MIX),
+        ({"no_call": 0.05}, {"no_call": 19, "single": 100, "multiple": 200, "parallel": 60}),
+        ({"no_call": 0.0}, {"single": 100, "multiple": 200, "parallel": 60}),
+        ({"parallel": 0.5}, {"parallel": 60}),
+        (dict.fromkeys(KINDS, 0.25), dict.fromkeys(KINDS, 40)),
+        ({"no_call": 0.2, "parallel": 0.3}, {"no_call": 40, "parallel": 60}),
+    ],
+)
+def test_shares_are_reached_by_leaving_rows_out(
+    shares: dict[str, float], wanted: dict[str, int]
+) -> None:
+    ledger = mixed()
+    rows = balanced(ledger, range(len(ledger)), shares, 0)
+    assert rows == sorted(set(rows))
+    kinds = Counter(KINDS[ledger.kinds[row]] for row in rows)
+    for kind, count in wanted.items():
+        assert kinds[kind] == count
+    for kind, share in shares.items():
+        assert kinds[kind] == pytest.approx(share * len(rows), abs=1)
+
+
+def test_a_share_without_rows_is_one_sentence() -> None:
+    ledger = ledger_of([(0, {"a"}, 1), (1, {"b"}, 1)])
+    with pytest.raises(UserError, match="no row is of that kind"):
+        balanced(ledger, range(2), {"parallel": 0.5}, 0)
+    with pytest.raises(UserError, match="below 1"):
+        balanced(ledger, range(2), {"single": 0.5}, 0)
+
+
+def xlam_file(path: Path, rows: int) -> Path:
+    """Rows that call one or two of 40 functions, among distractors, with names to be renamed."""
+    lines = []
+    for row in range(rows):
+        numbers = [row % 40, *((row * step) % 40 for step in (3, 7, 11))]
+        tools = [
+            {
+                "name": f"Tool {number}",
+                "description": f"Does {number}.",
+                "parameters": {"the-value": {"type": "int"}},
+            }
+            for number in dict.fromkeys(numbers)
+        ]
+        wanted = [] if row % 10 == 9 else numbers[:1] * (1 + row % 2)
+        answers = [
+            {"name": f"Tool {number}", "arguments": {"the-value": row + place}}
+            for place, number in enumerate(wanted)
+        ]
+        line = {
+            "query": f"Question {row}",
+            "tools": json.dumps(tools),
+            "answers": json.dumps(answers),
+        }
+        lines.append(json.dumps(line))
+    path.write_text("\n".join(lines))
+    return path
+
+
+def convert(tmp_path: Path, *more: str) -> dict[str, list[dict[str, Any]]]:
+    source = xlam_file(tmp_path / "in.jsonl", 400)
+    paths = ("--local_dataset_path", str(source), "--local_save_dir", str(tmp_path / "out"))
+    assert main(["xlam", *paths, *more]) == 0
+    return {
+        name: pq.read_table(tmp_path / "out" / f"{name}.parquet").to_pylist()
+        for name in ("train", "test")
+    }
+
+
+def offered(rows: list[dict[str, Any]]) -> set[str]:
+    return {tool["name"] for row in rows for tool in json.loads(row["extra_info"]["tools"])}
+
+
+def test_no_function_of_the_test_file_is_in_the_train_file(tmp_path: Path) -> None:
+    files = convert(tmp_path, "--test_size", "0.1")
+    assert offered(files["test"])
+    assert not offered(files["test"]) & offered(files["train"])
+    assert len(files["train"]) + len(files["test"]) == 400
+    for rows in files.values():
+        for row in rows:
+            sample = from_row(row)
+            tools = ToolSet.from_json(row["extra_info"]["tools"])
+            assert tools.check(sample.calls) is None
+            back = Renaming.from_json(row["extra_info"]["renamed"])
+            assert all(call.name.startswith("Tool ") for call in restore(sample.calls, back))
+            assert row["prompt"][0]["content"].count('"name": "Tool_') == len(sample.tools)
+    by_row = {row["extra_info"]["index"]: len(from_row(row).tools) for row in files["test"]}
+    wanted = {n: len({n % 40, n * 3 % 40, n * 7 % 40, n * 11 % 40}) for n in by_row}
+    assert by_row == wanted, "the test got easier"
+
+
+def test_a_random_split_changes_no_row(tmp_path: Path) -> None:
+    files = convert(tmp_path, "--split_by", "random")
+    assert len(files["test"]) == 20
+    for row in files["train"] + files["test"]:
+        n = row["extra_info"]["index"]
+        names = {f"Tool_{number}" for number in (n % 40, n * 3 % 40, n * 7 % 40, n * 11 % 40)}
+        assert {tool["name"] for tool in from_row(row).tools} == names
+
+
+def test_the_report_accounts_for_rows_left_out(tmp_path: Path) -> None:
+    files = convert(tmp_path, "--share", "no_call=0.05", "--max_samples", "100")
+    rows = files["train"] + files["test"]
+    assert sum(not from_row(row).calls for row in rows) <= 12
+    report = (tmp_path / "out" / "report.md").read_text()
+    left = int(report.split("left out for the wanted shares or number | ")[1].split()[0])
+    assert len(rows) + left == 400
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--share", "much=0.1"], "names none of no_call, single, multiple, parallel"),
+        (["--share", "no_call=2"], "not a share between 0 and 1"),
+        (["--share", "no_call=0.9", "parallel=0.9"], "cannot exceed 1"),
+        (["--share", "no_call=0.2", "no_call=0.1"], "each kind once"),
+        (["--max_turns", "0"], "whole number above 0"),
+        (["--split_by", "colour"], "invalid choice"),
+        (["--decontaminate", "none.json"], "does not exist"),
+    ],
+)
+def test_wrong_options_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    source = xlam_file(tmp_path / "in.jsonl", 10)
+    paths = ("--local_dataset_path", str(source), "--local_save_dir", str(tmp_path / "out"))
+    try:
+        code = main(["xlam", *paths, *words])
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    err = capsys.readouterr().err
+    assert code == 2
+    assert says in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
