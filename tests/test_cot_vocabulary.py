@@ -136,9 +136,13 @@ def test_ids_above_the_vocabulary() -> None:
     ids = torch.tensor([[*ids[:8], 300, *ids[8:]], [*ids[:3], 300, *ids[3:]]])
     found = cot_mask(tokenizer, ids, torch.ones_like(ids))
     assert found.int().tolist() == [[0] * 7 + [1] * 3 + [0] * 8, [0] * 18]
-    ids[0, 0] = 50_000
-    with pytest.raises(ValueError, match=r"token id 50000.*the policy's own tokenizer"):
-        cot_mask(tokenizer, ids, torch.ones_like(ids))
+
+
+@pytest.mark.parametrize("alien", [-100, 50_000])
+def test_ids_of_another_tokenizer(alien: int) -> None:
+    ids = torch.tensor([[5, alien, 7]])
+    with pytest.raises(ValueError, match=rf"{alien}.*pass the policy's own tokenizer"):
+        cot_mask(bytes_only(), ids, torch.ones_like(ids))
 
 
 def test_shapes_and_types() -> None:
@@ -160,6 +164,19 @@ def test_shapes_and_types() -> None:
         cot_mask(tokenizer, ids[0], ids[0])
     with pytest.raises(ValueError, match=r"prompts must have 2 rows"):
         cot_mask(tokenizer, ids, torch.ones_like(ids), prompts=ids[:1])
+
+
+@pytest.mark.parametrize("block", [1, 40])
+def test_a_batch_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    tokenizer = bytes_only()
+    text = "<think>so</think>be it <think>or not"
+    whole = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = torch.tensor([whole[i:] + whole[:i] for i in range(len(whole))])
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    expected = cot_mask(tokenizer, ids, mask)
+    monkeypatch.setattr("egpo_verl.cot.mask.BLOCK", block)
+    assert torch.equal(cot_mask(tokenizer, ids, mask), expected)
+    assert expected[0].sum() == len("so") + len("or not")
 
 
 def test_leaves_its_input_alone() -> None:

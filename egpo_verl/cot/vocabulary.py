@@ -47,7 +47,8 @@ class Vocabulary(NamedTuple):
         return Vocabulary(*(table.to(device) for table in self))
 
 
-_cache: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[tuple[int, frozenset[int]], Vocabulary]]
+_Version = tuple[int, frozenset[int]]
+_cache: WeakKeyDictionary[PreTrainedTokenizerBase, tuple[_Version, Vocabulary]]
 _cache = WeakKeyDictionary()
 
 
