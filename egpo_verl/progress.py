@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 STEP = re.compile(r"\bstep:(\d+) - (.*)")
-METRIC = re.compile(r"([\w/@.]+):(?:np\.\w+\()?(-?[\d.]+(?:e-?\d+)?)")
+METRIC = re.compile(r"([\w/@.-]+):(?:np\.\w+\()?(-?[\d.]+(?:e-?\d+)?)")
 SHOWN = {
     "reward": "critic/score/mean",
     "CoT entropy": "egpo/cot_entropy",

@@ -32,6 +32,4 @@ train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \
     actor_rollout_ref.actor.ppo_mini_batch_size=16 \
     actor_rollout_ref.actor.optim.lr=3e-4 \
     data.max_prompt_length=768 data.max_response_length=160 \
-    trainer.val_before_train=False trainer.test_freq=-1 trainer.save_freq=20 \
-    trainer.max_actor_ckpt_to_keep=1 \
     "$@"
