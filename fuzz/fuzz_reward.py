@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the reward: `python fuzz/fuzz_reward.py fuzz/corpus -runs=1000000`.
 
 Needs atheris (wheels for Python 3.11 and 3.12). The first byte of an input chooses the row, the
-form and who opens the thought; the rest is the response. Besides raising, a finding is: keys that
+form and who opens the thought, or puts one before; the rest is the response. Besides raising, a finding is: keys that
 change, a score that is neither 0 nor 1, a stage passed after one that failed, calls that cannot be
 written and read back, or calls that Python's own parser reads differently.
 """
@@ -46,6 +46,8 @@ def test_one_input(data: bytes) -> None:
         return
     choice, response = data[0], data[1:].decode("utf-8", "replace")
     row, form, opened = ROWS[choice % 4], FORMS[choice // 4 % len(FORMS)], choice >= 128
+    if choice & 64:
+        response = f"<think>So.</think>{response}"
     info = {"tools": TOOLS, "call_form": form, "think_in_prompt": opened}
     result = compute_score("fuzz", response, row, info)
     stages = [result[name] for name in STAGES]

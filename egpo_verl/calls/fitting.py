@@ -9,6 +9,17 @@ import jsonschema_rs
 
 from egpo_verl.calls.type_names import Schema
 
+_SIMPLE = frozenset({"type", "default"})
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
 
 def widened(value: Any, schema: Any) -> Any:
     """`value` with whole numbers as floats wherever `schema` declares a float.
@@ -57,14 +68,17 @@ def stated_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
 
     Datasets write `"default": ""` for whole numbers, which states nothing.
     """
-    members = {n: m for n, m in schema.get("properties", {}).items() if "default" in m}
-    defaults = {name: member["default"] for name, member in members.items()}
-    if not defaults or _fits(defaults, {"properties": members}):
-        return defaults
-    return {name: value for name, value in defaults.items() if _fits(value, members[name])}
+    return {
+        name: member["default"]
+        for name, member in schema.get("properties", {}).items()
+        if "default" in member and _fits(member["default"], member)
+    }
 
 
 def _fits(value: Any, schema: Schema) -> bool:
+    kind = schema.get("type")
+    if schema.keys() <= _SIMPLE and isinstance(kind, str):
+        return type(value) in _PYTHON_TYPES[kind]
     try:
         return jsonschema_rs.Draft4Validator(schema).is_valid(value)
     except (ValueError, jsonschema_rs.ReferencingError):
