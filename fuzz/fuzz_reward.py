@@ -1,9 +1,11 @@
 """Coverage-guided fuzzing of the reward: `python fuzz/fuzz_reward.py fuzz/corpus -runs=1000000`.
 
 Needs atheris (wheels for Python 3.11 and 3.12). The first byte of an input chooses the row, the
-form and who opens the thought, or puts one before; the rest is the response. Besides raising, a finding is: keys that
-change, a score that is neither 0 nor 1, a stage passed after one that failed, calls that cannot be
-written and read back, or calls that Python's own parser reads differently.
+form and who opens the thought, or puts one before; the rest is the response.
+
+Besides an exception, a finding is: keys that change, a score that is neither 0 nor 1, a stage
+passed after one that failed, calls that cannot be written and read back, or calls that Python's own
+parser reads differently.
 """
 
 from __future__ import annotations
