@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from egpo_verl.calls import FORMS
 from egpo_verl.datasets.augment import Augmentation
 from egpo_verl.datasets.errors import UserError
+from egpo_verl.datasets.hub import HubRows
 from egpo_verl.datasets.job import Deal, convert_file, write_samples
 from egpo_verl.datasets.ledger import KINDS
 from egpo_verl.datasets.length import LengthLimit, opens_thought
@@ -74,10 +75,16 @@ def parser() -> Parser:
         command.add_argument(
             "--local_dataset_path",
             type=Path,
-            required=True,
-            metavar="FILE",
-            help="json (a list), jsonl or parquet; json and jsonl also as .gz or .zst",
+            required=not source.on_hub,
+            metavar="PATH",
+            help="a file, or a folder of files: json (a list), jsonl, parquet, the first two also "
+            f"as .gz or .zst{' (left out: read from the hub)' if source.on_hub else ''}",
         )
+        if source.on_hub:
+            command.add_argument(
+                "--hub_dataset", default=source.home, metavar="NAME", help=f"({source.home})"
+            )
+            command.add_argument("--hub_config", metavar="NAME", help="configuration on the hub")
         command.add_argument(
             "--test_size", type=_share, default=0.05, help="share of test rows (0.05)"
         )
@@ -206,11 +213,15 @@ def _run_file(options: argparse.Namespace) -> None:
         _shares(options.share),
         Augmentation(options.irrelevance, options.mask_names, options.shuffle_tools, options.seed),
     )
+    if options.local_dataset_path is not None:
+        rows = options.source.rows(options.local_dataset_path)
+    else:
+        rows = HubRows(Path(options.hub_dataset), options.hub_config)
     with _bar() as bar:
-        task = bar.add_task(f"Reading {options.local_dataset_path.name}", total=1.0)
+        task = bar.add_task(f"Reading {rows.path.name}", total=1.0)
         report = convert_file(
             options.source,
-            options.local_dataset_path,
+            rows,
             options.local_save_dir,
             shape,
             dealing,

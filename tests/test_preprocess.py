@@ -203,7 +203,8 @@ def test_a_failed_job_leaves_the_folder_as_it_was(run: Run, tmp_path: Path) -> N
     [
         ([], "required: SOURCE"),
         (["nosuch"], "invalid choice: 'nosuch'"),
-        (["xlam"], "required: --local_dataset_path, --local_save_dir"),
+        (["xlam"], "required: --local_save_dir"),
+        (["bfcl"], "required: --local_dataset_path, --local_save_dir"),
         (["xlam", "--local_dataset_path", "none.json", "--local_save_dir", "o"], "does not exist"),
         (["toolworld", "--local_save_dir", "o", "--num_train", "0"], "whole number above 0"),
         (["toolworld", "--local_save_dir", "o", "--levels", "9"], "invalid choice: 9"),

@@ -11,7 +11,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from egpo_verl.calls import Call, ToolSet
+from egpo_verl.calls import Call
+from egpo_verl.calls.tools import Signature
 
 Reference = Mapping[str, Any]
 
@@ -24,17 +25,17 @@ def first_answer(reference: Reference) -> tuple[Call, ...]:
     )
 
 
-def fitting(reference: Reference, tools: ToolSet) -> Reference:
+def fitting(reference: Reference, signatures: Mapping[str, Signature]) -> Reference:
     """The reference without the values that their parameter's type refuses.
 
     A call with such a value is wrong by the function's own signature, whatever the benchmark
     lists. A parameter that keeps no value stays only if the reference cannot do without it.
     """
-    return {**reference, "calls": [_fitting_call(item, tools) for item in reference["calls"]]}
+    return {**reference, "calls": [_fitting_call(item, signatures) for item in reference["calls"]]}
 
 
-def _fitting_call(item: Mapping[str, Any], tools: ToolSet) -> dict[str, Any]:
-    signature = tools.signature(item["name"])
+def _fitting_call(item: Mapping[str, Any], signatures: Mapping[str, Signature]) -> dict[str, Any]:
+    signature = signatures.get(item["name"])
     schemas = signature.schema.get("properties", {}) if signature else {}
     kept = {}
     for name, values in item["arguments"].items():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from egpo_verl.calls import Problem, ToolSet
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.repair import admits_null, repaired
@@ -37,40 +40,56 @@ def check(sample: Sample) -> Checked:
     """Check the dialogue, the functions, and the reference against them; raises `Unusable`."""
     _check_dialogue(sample.messages)
     tools = _distinct(sample.tools)
-    toolset = ToolSet({name_of(tool): inner(tool) for tool in tools})
+    signatures = _called(sample.calls, tools)
+    repairs = Counter[str]()
     if sample.reference is not None:
-        reference = fitting(sample.reference, toolset)
+        reference = fitting(sample.reference, signatures)
         sample = replace(sample, reference=reference, calls=first_answer(reference))
-    calls, repairs = sample.calls, Counter[str]()
-    if sample.reference is None and toolset.check(calls):
-        calls = tuple(_repaired(call, toolset, repairs) for call in calls)
-    problem = toolset.check(calls)
-    if problem:
-        raise Unusable(REASON[problem], _first_wrong(calls, toolset))
-    return Checked(replace(sample, tools=tools, calls=calls), repairs)
+    elif any(_problem(call, signatures) for call in sample.calls):
+        calls = tuple(_repaired(call, signatures, repairs) for call in sample.calls)
+        sample = replace(sample, calls=calls)
+    for call in sample.calls:
+        problem = _problem(call, signatures)
+        if problem:
+            raise Unusable(REASON[problem], f"{call.name} {dict(call.arguments)}")
+    return Checked(replace(sample, tools=tools), repairs)
 
 
-def _repaired(call: Call, toolset: ToolSet, repairs: Counter[str]) -> Call:
+def _called(calls: Sequence[Call], tools: Sequence[Tool]) -> dict[str, Signature]:
+    """The signatures of the functions called, as far as they are offered."""
+    names = {call.name for call in calls}
+    specs = {name_of(tool): inner(tool) for tool in tools}
+    return {name: _signature(json.dumps(specs[name])) for name in names & specs.keys()}
+
+
+@lru_cache(maxsize=1 << 13)
+def _signature(spec: str) -> Signature:
+    """Datasets offer the same functions again and again, so each is compiled once."""
+    tools = ToolSet.from_json(f"[{spec}]")
+    signature = tools.signature(tools.names[0])
+    assert signature is not None
+    return signature
+
+
+def _problem(call: Call, signatures: Mapping[str, Signature]) -> Problem | None:
+    signature = signatures.get(call.name)
+    return signature.check(call.arguments) if signature else Problem.UNKNOWN_FUNCTION
+
+
+def _repaired(call: Call, signatures: Mapping[str, Signature], repairs: Counter[str]) -> Call:
     """The call with its arguments in their declared types, as far as nothing is lost."""
-    signature = toolset.signature(call.name)
-    if signature is None:
+    if call.name not in signatures:
         return call
-    declared = signature.schema.get("properties", {})
-    required = signature.schema.get("required", ())
+    schema = signatures[call.name].schema
+    declared, required = schema.get("properties", {}), schema.get("required", ())
     arguments = {}
     for name, value in call.arguments.items():
-        schema = declared.get(name, {})
-        if value is None and name in declared and name not in required and not admits_null(schema):
+        known = declared.get(name, {})
+        if value is None and name in declared and name not in required and not admits_null(known):
             repairs["None left out"] += 1
             continue
-        arguments[name] = repaired(value, schema, repairs)
+        arguments[name] = repaired(value, known, repairs)
     return Call(call.name, arguments)
-
-
-def _first_wrong(calls: Sequence[Call], toolset: ToolSet) -> str:
-    """The first call that does not fit, for the report."""
-    wrong = next(call for call in calls if toolset.check((call,)))
-    return f"{wrong.name} {dict(wrong.arguments)}"
 
 
 def _check_dialogue(messages: Sequence[Message]) -> None:

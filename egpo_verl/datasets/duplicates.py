@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -25,8 +24,8 @@ def digest(sample: Sample) -> int:
         for message in sample.messages
     ]
     offered = sorted(map(name_of, sample.tools))
-    calls = [(call.name, dict(call.arguments)) for call in sample.calls]
-    text = json.dumps([said, offered, calls], sort_keys=True, default=str)
+    calls = [(call.name, sorted(call.arguments.items())) for call in sample.calls]
+    text = repr((said, offered, calls))
     key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
     return int.from_bytes(key.digest(), "big")
 

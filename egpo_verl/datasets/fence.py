@@ -45,16 +45,16 @@ class Fence:
     taken: int = 0
     replaced: int = 0
     emptied: int = 0
-    _numbers: list[str] = field(init=False)
+    _names: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._numbers = list(self.ledger.names)
+        self._names = list(self.ledger.names)
 
     def foreign(self, place: int) -> set[str]:
         """Names of the functions that the row at `place` of the ledger must not offer."""
         inside = self.split.files[place] == "test"
         held = self.split.held_out
-        return {self._numbers[n] for n in self.ledger.offered[place] if (n in held) != inside}
+        return {self._names[n] for n in self.ledger.offered[place] if (n in held) != inside}
 
     def passed(self, row: Row, place: int) -> Row | None:
         """The row without what is foreign to it; None where nothing would be left."""
@@ -90,19 +90,25 @@ class Fence:
 def held_out_tools(kept: Path, split: Split, ledger: Ledger) -> dict[str, tuple[Tool, Renaming]]:
     """The held-out functions that the kept rows offer, by name."""
     names = list(ledger.names)
-    wanted = {names[number] for number in split.held_out}
+    missing = set(split.held_out)
     pool: dict[str, tuple[Tool, Renaming]] = {}
-    columns = ["extra_info.tools", "extra_info.renamed"]
-    for batch in pq.ParquetFile(kept).iter_batches(columns=columns):
-        for info in batch.column("extra_info").to_pylist():
-            if len(pool) == len(wanted):
-                return pool
-            way_back = Renaming.from_json(info["renamed"])
-            for tool in json.loads(info["tools"]):
-                name = name_of(tool)
-                if name in wanted and name not in pool:
-                    pool[name] = (tool, _part(way_back, name))
+    place = 0
+    for batch in pq.ParquetFile(kept).iter_batches(columns=["extra_info"]):
+        infos = batch.column("extra_info")
+        for row in range(batch.num_rows):
+            found = missing.intersection(ledger.offered[place])
+            place += 1
+            if found:
+                pool |= _parts(infos[row].as_py(), {names[number] for number in found})
+                missing -= found
     return pool
+
+
+def _parts(info: Mapping[str, Any], wanted: set[str]) -> dict[str, tuple[Tool, Renaming]]:
+    """The wanted functions of a row, each with what the row's way back says of it."""
+    way_back = Renaming.from_json(info["renamed"])
+    tools = {name_of(tool): tool for tool in json.loads(info["tools"])}
+    return {name: (tools[name], _part(way_back, name)) for name in wanted}
 
 
 def _part(way_back: Renaming, name: str) -> Renaming:

@@ -15,6 +15,7 @@ from egpo_verl.datasets.deal import Change, deal, with_split
 from egpo_verl.datasets.duplicates import Duplicates
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.fence import Fence, held_out_tools
+from egpo_verl.datasets.files import Rows
 from egpo_verl.datasets.keep import Keeper
 from egpo_verl.datasets.ledger import Ledger
 from egpo_verl.datasets.pipeline import CHUNK, Part, Shape, from_samples, parts
@@ -58,7 +59,7 @@ class Deal:
 
 def convert_file(
     source: Source,
-    path: Path,
+    rows: Rows,
     folder: Path,
     shape: Shape,
     dealing: Deal,
@@ -68,12 +69,11 @@ def convert_file(
     """Write the parquet files and `report.md` to `folder`; returns the report.
 
     Raises:
-        UserError: the file or the folder is unfit, or no row survives; `folder` is unchanged.
+        UserError: the rows or the folder are unfit, or no row survives; `folder` is unchanged.
     """
-    rows = source.rows(path)
     with aside(folder) as scratch:
         kept = scratch / "kept.parquet"
-        with ParquetOut(kept) as output:
+        with ParquetOut(kept, "lz4") as output:
             keeper = Keeper(output, None if dealing.duplicates else Duplicates(dealing.near))
             for part in parts(source, rows, shape, processes):
                 keeper.take(part)
@@ -81,7 +81,7 @@ def convert_file(
         tally = keeper.tally
         if not tally.kept:
             raise UserError(
-                f"no row of {path} can be used as {source.name}: {tally.why_nothing()}; "
+                f"no row of {rows.path} can be used as {source.name}: {tally.why_nothing()}; "
                 "`python -m egpo_verl.preprocess --help` lists the sources and their columns."
             )
         split = _split(keeper.ledger, dealing)
@@ -102,7 +102,7 @@ def convert_file(
             taken=fence.taken,
             replaced=fence.replaced,
         )
-        return reported(f"{source.name} from {path.name}", outcome, scratch)
+        return reported(f"{source.name} from {rows.path.name}", outcome, scratch)
 
 
 def _split(ledger: Ledger, dealing: Deal) -> Split:
@@ -122,13 +122,14 @@ def _change(fence: Fence, split: Split, augmentation: Augmentation) -> Change | 
     if not split.held_out and not augmentation:
         return None
 
-    def change(row: dict[str, Any], place: int) -> dict[str, Any] | None:
-        passed = fence.passed(row, place)
-        if passed is None or split.files[place] != "train" or not augmentation:
-            return passed
-        return augmented(passed, augmentation)
+    def augments(place: int) -> bool:
+        return bool(augmentation) and split.files[place] == "train"
 
-    return change
+    def apply(row: dict[str, Any], place: int) -> dict[str, Any] | None:
+        passed = fence.passed(row, place)
+        return augmented(passed, augmentation) if passed and augments(place) else passed
+
+    return Change(lambda place: augments(place) or bool(fence.foreign(place)), apply)
 
 
 def write_samples(

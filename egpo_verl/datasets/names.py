@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from egpo_verl.calls.call import Call
@@ -36,6 +37,8 @@ class Renaming:
 
     def to_json(self) -> str:
         """A JSON object, `{}` where nothing was renamed."""
+        if not self.functions and not self.parameters:
+            return "{}"
         maps = {"functions": dict(self.functions), "parameters": dict(self.parameters)}
         return json.dumps({key: value for key, value in maps.items() if value}, ensure_ascii=False)
 
@@ -48,6 +51,7 @@ class Renaming:
         return Renaming(maps.get("functions", {}), maps.get("parameters", {}))
 
 
+@lru_cache(maxsize=1 << 16)
 def spellable(name: str, dotted: bool = False) -> bool:
     """Whether Python source can carry `name` as it is (`a.b` too, if `dotted`)."""
     # Python folds identifiers to NFKC, so any other spelling would come back changed.
@@ -59,14 +63,15 @@ def spellable(name: str, dotted: bool = False) -> bool:
 
 def rename(sample: Sample) -> tuple[Sample, Renaming]:
     """`sample` with names that the python form can spell, and the way back."""
+    if all(map(_is_spelled, sample.tools)):
+        return sample, Renaming()
     functions = new_names((name_of(tool) for tool in sample.tools), dotted=True)
     parameters = {name_of(tool): new_names(parameters_of(tool)) for tool in sample.tools}
-    way_back = way_back_of(functions, parameters)
-    return (
-        (sample, way_back)
-        if way_back == Renaming()
-        else (under_names(sample, functions, parameters), way_back)
-    )
+    return under_names(sample, functions, parameters), way_back_of(functions, parameters)
+
+
+def _is_spelled(tool: Tool) -> bool:
+    return spellable(name_of(tool), dotted=True) and all(map(spellable, parameters_of(tool)))
 
 
 def way_back_of(functions: Names, parameters: Mapping[str, Names]) -> Renaming:

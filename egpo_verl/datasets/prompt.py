@@ -33,5 +33,9 @@ Every value must have the type that its function declares."""
 
 def system_prompt(tools: Sequence[Tool], call_form: str = "python") -> str:
     """The system message for `tools`, asking for calls in `call_form` (a key of `ANSWER_SHAPE`)."""
-    listing = json.dumps(list(tools), ensure_ascii=False)
+    return system_prompt_of(json.dumps(list(tools), ensure_ascii=False), call_form)
+
+
+def system_prompt_of(listing: str, call_form: str = "python") -> str:
+    """`system_prompt` for functions that are a JSON list already."""
     return TEMPLATE.replace("{shape}", ANSWER_SHAPE[call_form]).replace("{tools}", listing)

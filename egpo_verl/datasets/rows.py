@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.names import Renaming, rename
-from egpo_verl.datasets.prompt import system_prompt
+from egpo_verl.datasets.prompt import system_prompt_of
 from egpo_verl.datasets.sample import Message, Sample
 
 ABILITY = "function_call"
@@ -83,15 +83,16 @@ def written(
         render(sample.calls, call_form)
     except ValueError as error:
         raise Unusable("unspellable", str(error)) from error
+    tools = _json(list(sample.tools))
     return {
         "data_source": sample.source,
-        "prompt": _prompt(sample, call_form),
+        "prompt": _prompt(sample.messages, tools, call_form),
         "ability": ABILITY,
         "reward_model": {"style": "rule", "ground_truth": _ground_truth(sample)},
         "extra_info": {
             "index": index,
             "split": split,
-            "tools": _json(list(sample.tools)),
+            "tools": tools,
             "call_form": call_form,
             "think_in_prompt": think_in_prompt,
             "renamed": way_back.to_json(),
@@ -121,7 +122,11 @@ def from_row(row: Mapping[str, Any]) -> Sample:
     info = row["extra_info"]
     tools = tuple(json.loads(info["tools"]))
     system, *messages = row["prompt"]
-    own = system["content"].removeprefix(system_prompt(tools, info["call_form"])).lstrip("\n")
+    own = (
+        system["content"]
+        .removeprefix(system_prompt_of(info["tools"], info["call_form"]))
+        .lstrip("\n")
+    )
     if own:
         messages = [{"role": "system", "content": own}, *messages]
     calls, reference = read_truth(row["reward_model"]["ground_truth"])
@@ -137,10 +142,10 @@ def read_truth(text: str) -> tuple[tuple[Call, ...], dict[str, Any] | None]:
     return first_answer(truth), truth
 
 
-def _prompt(sample: Sample, call_form: str) -> list[dict[str, str]]:
+def _prompt(said: Sequence[Message], tools: str, call_form: str) -> list[dict[str, str]]:
     """Our system prompt, the dataset's own below it, then the dialogue."""
-    system = system_prompt(sample.tools, call_form)
-    messages = list(sample.messages)
+    system = system_prompt_of(tools, call_form)
+    messages = list(said)
     if messages and messages[0]["role"] == "system":
         system = f"{system}\n\n{messages.pop(0)['content']}"
     written = [{"role": "system", "content": system}]

@@ -29,6 +29,7 @@ class Source:
             raise `Unusable` where the whole row cannot.
         benchmark: its rows are for evaluation, not for training.
         rows: how its file is read.
+        on_hub: `home` is a name on the Hugging Face hub.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Source:
     convert: Callable[[Row], Iterable[Sample | Unusable]]
     benchmark: bool = False
     rows: Callable[[Path], Rows] = Rows
+    on_hub: bool = False
 
     def samples(self, row: Any) -> list[Sample | Unusable]:
         """All samples of one row of the file, whatever stands there; never raises `Unusable`."""

@@ -14,7 +14,7 @@ PARAMETER_KEYS = ("parameters", "arguments")
 def inner(tool: Tool) -> Tool:
     """The specification itself, out of OpenAI's `{"type": "function", "function": {...}}`."""
     function = tool.get("function")
-    return function if isinstance(function, Mapping) else tool
+    return function if isinstance(function, dict) else tool
 
 
 def name_of(tool: Tool) -> str:
@@ -26,9 +26,9 @@ def parameters_of(tool: Tool) -> Mapping[str, Any]:
     """Parameter name -> its description in the tool's own dialect; empty where there is none."""
     for key in PARAMETER_KEYS:
         parameters = inner(tool).get(key)
-        if isinstance(parameters, Mapping):
+        if isinstance(parameters, dict):
             found = parameters.get("properties") if is_json_schema(parameters) else parameters
-            return found if isinstance(found, Mapping) else {}
+            return found if isinstance(found, dict) else {}
     return {}
 
 

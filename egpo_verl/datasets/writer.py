@@ -55,9 +55,9 @@ class ParquetOut:
         rows: rows given so far.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, compression: str = "zstd") -> None:
         self.rows = 0
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._writer = pq.ParquetWriter(path, SCHEMA, compression=compression)
         self._waiting: list[Any] = []
         self._waiting_rows = 0
 

@@ -26,4 +26,5 @@ SOURCE = Source(
     home="Salesforce/APIGen-MT-5k",
     columns=(("conversations", "tools"),),
     convert=convert,
+    on_hub=True,
 )

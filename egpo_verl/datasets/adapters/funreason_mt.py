@@ -38,4 +38,5 @@ SOURCE = Source(
     home="Bingguang/FunReason-MT",
     columns=(("conversations",), ("messages",)),
     convert=convert,
+    on_hub=True,
 )

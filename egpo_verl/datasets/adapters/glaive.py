@@ -80,4 +80,5 @@ SOURCE = Source(
     home="glaiveai/glaive-function-calling-v2",
     columns=(("conversations", "tools"), ("system", "chat")),
     convert=convert,
+    on_hub=True,
 )

@@ -35,4 +35,5 @@ SOURCE = Source(
     home="NousResearch/hermes-function-calling-v1",
     columns=(("conversations", "tools"),),
     convert=convert,
+    on_hub=True,
 )

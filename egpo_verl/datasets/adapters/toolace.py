@@ -51,4 +51,5 @@ SOURCE = Source(
     home="Team-ACE/ToolACE",
     columns=(("system", "conversations"),),
     convert=convert,
+    on_hub=True,
 )

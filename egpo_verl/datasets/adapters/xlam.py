@@ -28,4 +28,5 @@ SOURCE = Source(
     home="Salesforce/xlam-function-calling-60k",
     columns=(("query", "tools", "answers"),),
     convert=convert,
+    on_hub=True,
 )

@@ -1,0 +1,70 @@
+"""Datasets by their name on the hub."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.datasets.hub import HubRows
+from egpo_verl.preprocess import main
+
+XLAM = Path(__file__).parents[1] / "data" / "samples" / "xlam.jsonl"
+
+
+@pytest.mark.slow
+def test_the_hubs_own_library_streams_the_rows(tmp_path: Path) -> None:
+    """The library takes a folder where it takes a name, so it is tried without a network."""
+    pytest.importorskip("datasets")
+    (tmp_path / "set").mkdir()
+    shutil.copy(XLAM, tmp_path / "set" / "train.jsonl")
+    out = tmp_path / "out"
+    words = ("--hub_dataset", str(tmp_path / "set"), "--local_save_dir", str(out))
+    assert main(["xlam", *words]) == 0
+    rows = [
+        row
+        for name in ("train", "test")
+        for row in pq.read_table(out / f"{name}.parquet").to_pylist()
+    ]
+    assert sorted(row["extra_info"]["index"] for row in rows) == list(range(8))
+
+
+class Fake:
+    """Stands in for the library."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def load_dataset(self, *names: Any, **options: Any) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError("Dataset 'a/b' is a gated dataset.\nAsk for access."),
+        ConnectionError("Couldn't reach the hub"),
+        ValueError("Config name is missing. Please pick one"),
+    ],
+)
+def test_what_the_hub_refuses_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("egpo_verl.datasets.hub.import_module", lambda name: Fake(error))
+    with pytest.raises(UserError, match="give --local_dataset_path") as caught:
+        list(HubRows(Path("a/b")))
+    assert "\n" not in str(caught.value)
+    assert str(error).split("\n")[0].rstrip(".") in str(caught.value)
+
+
+def test_without_the_library_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr("egpo_verl.datasets.hub.import_module", missing)
+    with pytest.raises(UserError, match="needs the library `datasets`"):
+        list(HubRows(Path("a/b")))
