@@ -61,7 +61,7 @@ def test_strings_as_bfcl_compares_them() -> None:
         assert not same(value, wanted)
         assert same(value, wanted, "bfcl")
         assert same([{"k": value}], [{"k": wanted}], "bfcl")
-    for value, wanted in [("a:b", "ab"), ("5", 5), ("a\tb", "ab")]:
+    for value, wanted in [("a:b", "ab"), ("5", 5), ("a\tb", "ab"), ("ß", "ss")]:
         assert not same(value, wanted, "bfcl")
 
 
@@ -213,6 +213,27 @@ def test_a_whole_number_in_the_reference_is_a_float_where_one_is_declared() -> N
         assert not match([Call("f", {**floats, name: value})], reference)
 
 
+FLOATS_INSIDE = [
+    ({"oneOf": [{"type": "string"}, {"type": "number"}]}, 5, 5.0),
+    ({"anyOf": [{"type": "string"}, {"type": "number"}]}, 5, 5.0),
+    ({"type": "array", "items": [{"type": "int"}], "additionalItems": {"type": "float"}}, [5, 5, 5], [5, 5, 5.0]),
+    ({"type": "array", "prefixItems": [{"type": "int"}], "items": {"type": "float"}}, [5, 5, 5], [5, 5.0, 5.0]),
+    ({"type": "array", "prefixItems": [{"type": "float"}]}, [5, 5], [5.0, 5]),
+    ({"type": "float"}, 2**53, float(2**53)),
+    ({"type": "float"}, -(2**53), -float(2**53)),
+    ({"type": "float"}, 10**6, 1e6),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "wanted", "given_value"), FLOATS_INSIDE)
+def test_floats_declared_inside_other_types(spec: Any, wanted: Any, given_value: Any) -> None:
+    declared = tools({"a": spec})
+    reference = exactly(Call("f", {"a": wanted})).for_tools(declared)
+    assert declared.check([Call("f", {"a": given_value})]) is None
+    assert match([Call("f", {"a": given_value})], reference)
+    assert not match([Call("f", {"a": given_value})], exactly(Call("f", {"a": wanted})))
+
+
 def test_a_whole_number_that_no_float_holds_stays_whole() -> None:
     declared = tools({"x": {"type": "float"}})
     reference = exactly(Call("f", {"x": 2**53 + 1})).for_tools(declared)
@@ -272,10 +293,46 @@ def test_defaults_inside_objects() -> None:
         assert not match([Call("f", other)], reference)
 
 
+K = {"type": "object", "properties": {"k": {"type": "int", "default": 7}}}
+DEFAULTS_INSIDE = [
+    (K, {}, {"k": 7}),
+    ({"type": "object", "properties": {"o": K}}, {"o": {}}, {"o": {"k": 7}}),
+    ({"type": "array", "items": {"type": "array", "items": K}}, [[{}]], [[{"k": 7}]]),
+    ({"type": "array", "items": [{"type": "int"}, K]}, [1, {}], [1, {"k": 7}]),
+    ({"type": "array", "items": [K], "additionalItems": False}, [{}], [{"k": 7}]),
+    ({"type": "array", "prefixItems": [{}], "items": K}, [{}, {}], [{}, {"k": 7}]),
+    ({"type": "object", "additionalProperties": K}, {"x": {}}, {"x": {"k": 7}}),
+    ({"type": "object", "properties": {"e": {"enum": ["x", "y"], "default": "x"}}}, {}, {"e": "x"}),
+    ({"type": "object", "properties": {"f": {"type": "float", "default": 1}}}, {}, {"f": 1.0}),
+    ({"type": "object", "properties": {"n": {"type": ["int", "null"], "default": None}}}, {}, {"n": None}),
+    ({"type": "object", "properties": {"l": {"type": "list", "default": []}}}, {}, {"l": []}),
+    ({"type": "object", "properties": {"s": {"type": "str", "default": "", "minLength": 0}}}, {}, {"s": ""}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "short", "long"), DEFAULTS_INSIDE)
+def test_defaults_wherever_an_object_states_them(spec: Any, short: Any, long: Any) -> None:
+    for schema_of_a in (spec, {"type": "array", "items": spec}):
+        wrap = schema_of_a is not spec
+        left_out, written = ([short], [long]) if wrap else (short, long)
+        for wanted in (left_out, written):
+            reference = exactly(Call("f", {"a": wanted})).for_tools(tools({"a": schema_of_a}))
+            assert match([Call("f", {"a": left_out})], reference)
+            assert match([Call("f", {"a": written})], reference)
+    assert not match([Call("f", {"a": short})], exactly(Call("f", {"a": long})))
+
+
+def test_a_reference_from_json_takes_the_types_of_its_tools() -> None:
+    declared = tools({"x": {"type": "float"}, "n": {"type": "int", "default": 1}})
+    reference = Reference.from_json('[{"name": "f", "arguments": {"x": 5}}]', declared)
+    assert match([Call("f", {"x": 5.0, "n": 1})], reference)
+
+
 @pytest.mark.parametrize(
     "spec",
     [{"type": "int", "default": ""}, {"type": "int", "default": None}, {"type": "str", "default": 5},
-     {"enum": ["x"], "default": "y"}],
+     {"type": "int", "default": True}, {"type": "int", "default": 1.0}, {"type": "bool", "default": 0},
+     {"enum": ["x"], "default": "y"}, {"type": "int", "minimum": 3, "default": 1}],
 )  # fmt: skip
 def test_a_default_that_breaks_its_own_type_states_nothing(spec: dict[str, Any]) -> None:
     reference = exactly(Call("f", {"a": spec["default"]})).for_tools(tools({"a": spec}))
@@ -296,16 +353,19 @@ BROKEN = [
     ('[{"name": "f", "arguments": {"a": 1e999}}]', "not finite"),
     ('[{"name": "f", "arguments": {"a": NaN}}]', "not finite"),
     ('[{"name": "f", "arguments": {"a": %s}}]', "nested deeper"),
-    ("5", "list of calls, or an object"),
+    ("5", "^the reference must be a JSON list of calls, or an object with the key 'calls'$"),
     ('"[]"', "list of calls, or an object"),
     ("{}", "list of calls, or an object"),
     ('{"calls": {}}', "list of calls, or an object"),
-    ("[5]", "'name' and 'arguments'"),
+    ("[5]", "^a call of the reference must be an object .* 'name' and 'arguments': 5$"),
     ('[{"name": "f"}]', "'name' and 'arguments'"),
     ('[{"name": 5, "arguments": {}}]', "'name' and 'arguments'"),
     ('[{"name": "f", "arguments": "{}"}]', "'name' and 'arguments'"),
     ('{"calls": [5]}', "'name' and 'arguments'"),
-    ('{"calls": [{"name": "f", "arguments": {"a": 1}}]}', "a list of values"),
+    (
+        '{"calls": [{"name": "f", "arguments": {"a": 1}}]}',
+        '^with alternatives, each argument of the reference must be a list of values .*{"a": 1}}$',
+    ),
     ('{"calls": [{"name": "f", "arguments": {}, "omissible": "a"}]}', "a list of values"),
 ]
 

@@ -268,19 +268,20 @@ def test_keywords_of_json_schema(spec: Any, good: list[Any], bad: list[Any]) -> 
         assert tools.check([Call("f", {"a": value})]) is Problem.WRONG_VALUE
 
 
-def test_references_stay_inside_the_document() -> None:
+@pytest.mark.parametrize("place", ["$defs", "definitions"])
+def test_references_stay_inside_the_document(place: str) -> None:
     tools = toolset(
         {
             "name": "f",
             "parameters": {
                 "type": "object",
-                "properties": {"a": {"$ref": "#/$defs/node"}},
-                "$defs": {
+                "properties": {"a": {"$ref": f"#/{place}/node"}},
+                place: {
                     "node": {
                         "type": "object",
                         "properties": {
                             "v": {"type": "int"},
-                            "next": {"$ref": "#/$defs/node"},
+                            "next": {"$ref": f"#/{place}/node"},
                         },
                     }
                 },
@@ -310,13 +311,27 @@ def test_a_schema_not_used_is_noted(spec: Any, word: str) -> None:
     assert tools.check([Call("f", {"a": "a" * 10_000 + "b"})]) is None
 
 
-def test_a_schema_without_bottom_is_cut_off_and_noted() -> None:
+WRAPPERS = [
+    (lambda spec: {"type": "array", "items": spec}, lambda value: [value]),
+    (lambda spec: {"type": "array", "items": [spec]}, lambda value: [value]),
+    (lambda spec: {"type": "array", "prefixItems": [spec]}, lambda value: [value]),
+    (lambda spec: {"properties": {"x": spec}}, lambda value: {"x": value}),
+    (lambda spec: {"additionalProperties": spec}, lambda value: {"x": value}),
+    (lambda spec: {"anyOf": [spec]}, lambda value: value),
+]
+
+
+@pytest.mark.parametrize(("deeper_spec", "deeper"), WRAPPERS)
+def test_a_schema_is_checked_to_a_depth_and_then_noted(deeper_spec: Any, deeper: Any) -> None:
     spec: Any = {"type": "int"}
-    for _ in range(200):
-        spec = {"type": "array", "items": spec}
-    tools = schema(spec)
-    assert len(tools.unchecked) == 1
-    assert tools.check([Call("f", {"a": []})]) is None
+    value: Any = "x"
+    for levels in range(1, 40):
+        spec, value = deeper_spec(spec), deeper(value)
+        tools = schema(spec)
+        # The function's own object is a level too.
+        checked = levels <= 15
+        assert tools.check([Call("f", {"a": value})]) is (Problem.WRONG_VALUE if checked else None)
+        assert len(tools.unchecked) == (not checked)
 
 
 DIALECTS = [

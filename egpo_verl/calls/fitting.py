@@ -42,11 +42,10 @@ def has_inner_defaults(schema: Any) -> bool:
     if not isinstance(schema, dict):
         return False
     members = schema.get("properties", {}).values()
-    return (
-        any("default" in member or has_inner_defaults(member) for member in members)
-        or has_inner_defaults(schema.get("items"))
-        or has_inner_defaults(schema.get("additionalProperties"))
-    )
+    items = schema.get("items")
+    inside = [*members, *(items if isinstance(items, list) else [items])]
+    inside += [schema.get("additionalItems"), schema.get("additionalProperties")]
+    return any("default" in member for member in members) or any(map(has_inner_defaults, inside))
 
 
 def with_inner_defaults(value: Any, schema: Any) -> Any:
@@ -69,7 +68,7 @@ def stated_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
     Datasets write `"default": ""` for whole numbers, which states nothing.
     """
     return {
-        name: member["default"]
+        name: widened(member["default"], member)
         for name, member in schema.get("properties", {}).items()
         if "default" in member and _fits(member["default"], member)
     }

@@ -123,13 +123,13 @@ def _typed(spec: Mapping[str, Any], note: Note) -> Schema:
 
 
 def _array(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
-    tuple_items = spec.get("prefixItems")
     items = spec.get("items")
-    if isinstance(tuple_items, list):
-        rest = {} if items is None else {"additionalItems": _boolean_or_schema(items, note, depth)}
-        return {"items": [_schema(item, note, depth + 1) for item in tuple_items], **rest}
-    if isinstance(items, list):
-        return {"items": [_schema(item, note, depth + 1) for item in items]}
+    places, others = spec.get("prefixItems"), items
+    if not isinstance(places, list):
+        places, others = items, spec.get("additionalItems")
+    if isinstance(places, list):
+        rest = {} if others is None else {"additionalItems": _or_boolean(others, note, depth)}
+        return {"items": [_schema(place, note, depth + 1) for place in places], **rest}
     if items is None or items is True:
         return {}
     return {"items": _schema(items, note, depth + 1)}
@@ -147,15 +147,13 @@ def _object(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
             nfc(str(name)) for name, inner in properties.items() if _marked_required(inner)
         ]
     if "additionalProperties" in spec:
-        schema["additionalProperties"] = _boolean_or_schema(
-            spec["additionalProperties"], note, depth
-        )
+        schema["additionalProperties"] = _or_boolean(spec["additionalProperties"], note, depth)
     if required:
         schema["required"] = required
     return _without_empty_required(schema)
 
 
-def _boolean_or_schema(spec: Any, note: Note, depth: int) -> bool | Schema:
+def _or_boolean(spec: Any, note: Note, depth: int) -> bool | Schema:
     return spec if isinstance(spec, bool) else _schema(spec, note, depth + 1)
 
 
