@@ -80,6 +80,8 @@ def _train(
         def report(progress: Progress) -> None:
             said = f"loss {progress.loss:.2f}, reward {progress.reward:.3f} of {recipe.target:g}"
             bar.update(task, completed=progress.step, description=said)
+            if progress.step % recipe.check_every == 0:
+                bar.console.print(f"step {progress.step}: {said}", highlight=False)
 
         return train(recipe, model, tokenizer, state, report)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -151,7 +151,7 @@ def _unfit(kind: str, wishes: Sequence[Wish]) -> bool:
     return kind == "no_call" and wishes[0].missing is None
 
 
-def _distinct(specs: Any) -> list[Spec]:
+def _distinct(specs: Iterable[Spec]) -> list[Spec]:
     return list({spec.name: spec for spec in specs}.values())
 
 

@@ -34,13 +34,14 @@ class Recipe:
         context: longest prompt and response, in tokens.
         rows: demonstrations a step, all of them new.
         steps: most steps.
-        warmup: steps until the learning rate is full; from then on it stays.
-        lr: learning rate of AdamW.
+        warmup: steps until the learning rate is full.
+        hold: step from which the learning rate falls, in a line, to a tenth at `steps`.
+        lr: full learning rate of AdamW.
         target: mean sampled reward at which training stops. A model that knows the form but often
             errs leaves reinforcement learning room to improve it, and groups that disagree.
         temperature: of the sampling that measures the reward.
         check_from: first step that is measured; a model that knows nothing rambles to the limit.
-        check_every: steps between measurements.
+        check_every: steps between measurements, and between saved states.
         check_tasks: tasks a measurement, drawn from `train` with another seed.
         bfloat16: compute in bfloat16 where that is safe (weights stay float32): faster on CPUs
             with AVX512-BF16, slower on others.
@@ -53,12 +54,13 @@ class Recipe:
     layers: int = 4
     context: int = 1024
     rows: int = 32
-    steps: int = 3000
+    steps: int = 2000
     warmup: int = 100
-    lr: float = 2e-3
-    target: float = 0.4
+    hold: int = 1000
+    lr: float = 3e-3
+    target: float = 0.35
     temperature: float = 0.7
-    check_from: int = 400
+    check_from: int = 900
     check_every: int = 50
     check_tasks: int = 256
     bfloat16: bool = False
@@ -107,6 +109,13 @@ def response_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
         return cross_entropy(logits, batch.targets[wanted])
 
 
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Of the step after `step` steps: up to `lr`, held, then down to a tenth of it."""
+    rise = (step + 1) / recipe.warmup
+    left = (recipe.steps - step) / max(recipe.steps - recipe.hold, 1)
+    return recipe.lr * min(1.0, rise, max(0.1, left))
+
+
 def train(
     recipe: Recipe,
     model: LlamaForCausalLM,
@@ -117,8 +126,8 @@ def train(
     """Train `model` in place until its sampled reward reaches the target, or the steps end.
 
     Args:
-        state: file that holds the last measured state. Where it exists, training goes on from
-            there, as if it had never stopped.
+        state: file that holds the state after every `check_every` steps. Where it exists, training
+            goes on from there, as if it had never stopped.
         report: called after every step.
     """
     optimizer = torch.optim.AdamW(
@@ -130,7 +139,7 @@ def train(
         if progress.reward >= recipe.target:
             break
         for group in optimizer.param_groups:
-            group["lr"] = recipe.lr * min(1.0, (progress.step + 1) / recipe.warmup)
+            group["lr"] = learning_rate(recipe, progress.step)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
             loss = response_loss(model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -139,8 +148,9 @@ def train(
         optimizer.zero_grad()
         progress.step += 1
         progress.loss = loss.item()
-        if progress.step >= recipe.check_from and progress.step % recipe.check_every == 0:
-            progress.reward = mean_reward(recipe, model, tokenizer, tasks)
+        if progress.step % recipe.check_every == 0:
+            if progress.step >= recipe.check_from:
+                progress.reward = mean_reward(recipe, model, tokenizer, tasks)
             _save(state, model, optimizer, progress)
         report(progress)
     return progress
