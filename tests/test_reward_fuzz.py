@@ -64,7 +64,15 @@ def test_any_response_is_scored(response: str, row: str, form: str, opened: bool
     assert stages == sorted(stages, reverse=True)
 
 
-@given(st.sampled_from(FORMS), st.permutations(WANTED), st.text(max_size=20), st.text(max_size=6))
+NO_TAG = st.characters(exclude_characters="<")
+
+
+@given(
+    st.sampled_from(FORMS),
+    st.permutations(WANTED),
+    st.text(NO_TAG, max_size=20),
+    st.text(NO_TAG, max_size=6),
+)
 @settings(max_examples=1500, deadline=None)
 def test_only_blanks_may_stand_beside_the_right_calls(
     form: str, calls: list[Call], thought: str, beside: str
