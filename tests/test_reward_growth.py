@@ -44,8 +44,8 @@ def steps(response: str, wanted: str, form: str) -> int:
         nonlocal count
         count += event in ("call", "c_call")
 
+    compute_score("demo", f"{THOUGHT}compile the row", wanted, {"call_form": form})
     reward._judge_cached.cache_clear()
-    compute_score("demo", "", wanted, {"call_form": form})
     sys.setprofile(counted)
     try:
         compute_score("demo", response, wanted, {"call_form": form})
