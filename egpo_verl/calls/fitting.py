@@ -39,7 +39,7 @@ def widened(value: Any, schema: Any) -> Any:
 
 def has_inner_defaults(schema: Any) -> bool:
     """Whether a value of `schema` can hold an object some of whose members have a default."""
-    if not isinstance(schema, dict):
+    if not isinstance(schema, dict) or schema.keys() <= _SIMPLE:
         return False
     members = schema.get("properties", {}).values()
     items = schema.get("items")

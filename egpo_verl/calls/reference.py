@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from egpo_verl.calls.bounds import MAX_DEPTH
 from egpo_verl.calls.call import Call
@@ -24,8 +24,7 @@ _LEVELS_AROUND = 5
 """Around a value: the object, its calls, a call, its arguments, the alternatives."""
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """One call wanted.
 
     Attributes:
@@ -148,4 +147,4 @@ def _typed(wanted: Wanted, signature: Signature) -> Wanted:
         elif not values or name in omissible:
             values.append(default)
             omissible.add(name)
-    return replace(wanted, arguments=arguments, omissible=frozenset(omissible), schemas=deep)
+    return Wanted(wanted.name, arguments, frozenset(omissible), deep)
