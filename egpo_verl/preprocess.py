@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from egpo_verl.calls import FORMS
 from egpo_verl.datasets.augment import Augmentation
+from egpo_verl.datasets.command_line import Parser, count, share, tell
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.hub import HubRows
 from egpo_verl.datasets.job import Deal, convert_file, write_samples
@@ -40,20 +40,13 @@ beside the parquet files tells how many and why. `{PROGRAM} SOURCE --help` lists
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """Answers a wrong command line with one sentence instead of a page."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{message}; see `{self.prog} --help`.\n")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code, 2 for input that a user can mend."""
     options = parser().parse_args(argv)
     try:
         options.run(options)
     except UserError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(str(error))
+        tell(error)
         return 2
     return 0
 
@@ -86,7 +79,7 @@ def parser() -> Parser:
             )
             command.add_argument("--hub_config", metavar="NAME", help="configuration on the hub")
         command.add_argument(
-            "--test_size", type=_share, default=0.05, help="share of test rows (0.05)"
+            "--test_size", type=share, default=0.05, help="share of test rows (0.05)"
         )
         command.add_argument(
             "--split_by",
@@ -94,7 +87,7 @@ def parser() -> Parser:
             default=WAYS[0],
             help="tool_set: no function of the test is trained on; random: any row (tool_set)",
         )
-        command.add_argument("--max_samples", type=_count, help="at most so many rows, at random")
+        command.add_argument("--max_samples", type=count, help="at most so many rows, at random")
         _add_checks(command)
         if source.benchmark:
             command.add_argument(
@@ -102,7 +95,7 @@ def parser() -> Parser:
                 action="store_true",
                 help="write a train.parquet too; whoever trains on it cannot be measured by it",
             )
-        command.add_argument("--num_proc", type=_count, default=1, help="processes (1)")
+        command.add_argument("--num_proc", type=count, default=1, help="processes (1)")
         _add_common(command)
         command.set_defaults(run=_run_file, source=source)
     _add_toolworld(commands)
@@ -124,11 +117,11 @@ def _add_checks(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--near_duplicates",
-        type=_share,
+        type=share,
         metavar="OVERLAP",
         help="drop rows whose questions share so much of their wording, such as 0.8",
     )
-    command.add_argument("--max_turns", type=_count, help="drop dialogues of more messages")
+    command.add_argument("--max_turns", type=count, help="drop dialogues of more messages")
     command.add_argument(
         "--share",
         type=_kind_share,
@@ -138,14 +131,14 @@ def _add_checks(command: argparse.ArgumentParser) -> None:
         help=f"wanted share of a kind of rows, such as no_call=0.1; kinds: {', '.join(KINDS)}",
     )
     command.add_argument(
-        "--irrelevance", type=_share, default=0.0, help="share of training rows to lose their tool"
+        "--irrelevance", type=share, default=0.0, help="share of training rows to lose their tool"
     )
     command.add_argument(
-        "--mask_names", type=_share, default=0.0, help="share of training rows with random names"
+        "--mask_names", type=share, default=0.0, help="share of training rows with random names"
     )
     command.add_argument(
         "--shuffle_tools",
-        type=_share,
+        type=share,
         default=0.0,
         help="share of training rows with functions in another order",
     )
@@ -161,7 +154,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         "--tokenizer", metavar="NAME", help="a model's folder or hub name, to measure prompts"
     )
     command.add_argument(
-        "--max_prompt_length", type=_count, metavar="TOKENS", help="drop longer prompts"
+        "--max_prompt_length", type=count, metavar="TOKENS", help="drop longer prompts"
     )
     command.add_argument(
         "--think_in_prompt",
@@ -173,8 +166,8 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 def _add_toolworld(commands: argparse._SubParsersAction[Parser]) -> None:
     about = "tasks made here from a seed, with a harder test of unseen tools (any size, Apache-2.0)"
     command = commands.add_parser("toolworld", help=about, description=about)
-    command.add_argument("--num_train", type=_count, default=4000, help="training rows (4000)")
-    command.add_argument("--num_test", type=_count, default=200, help="rows of each test (200)")
+    command.add_argument("--num_train", type=count, default=4000, help="training rows (4000)")
+    command.add_argument("--num_test", type=count, default=200, help="rows of each test (200)")
     command.add_argument(
         "--levels",
         type=int,
@@ -190,7 +183,7 @@ def _add_toolworld(commands: argparse._SubParsersAction[Parser]) -> None:
 def _add_show(commands: argparse._SubParsersAction[Parser]) -> None:
     command = commands.add_parser("show", help="print rows of a written file for a person")
     command.add_argument("file", type=Path)
-    command.add_argument("-n", type=_count, default=3, help="rows (3)")
+    command.add_argument("-n", type=count, default=3, help="rows (3)")
     command.set_defaults(run=lambda options: show_rows(options.file, options.n, Console()))
 
 
@@ -226,7 +219,7 @@ def _run_file(options: argparse.Namespace) -> None:
             shape,
             dealing,
             options.num_proc,
-            lambda share: bar.update(task, completed=share),
+            lambda done: bar.update(task, completed=done),
         )
     _tell(report, options.local_save_dir)
 
@@ -244,7 +237,7 @@ def _run_toolworld(options: argparse.Namespace) -> None:
             splits,
             options.local_save_dir,
             _shape(options),
-            lambda share: bar.update(task, completed=share),
+            lambda done: bar.update(task, completed=done),
         )
     _tell(report, options.local_save_dir)
 
@@ -277,18 +270,11 @@ def _tell(report: list[Section], folder: Path) -> None:
     console.print(f"The same table is in {folder / 'report.md'}.")
 
 
-def _count(text: str) -> int:
-    value = int(text) if text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return value
-
-
 def _kind_share(text: str) -> tuple[str, float]:
-    kind, _, share = text.partition("=")
+    kind, _, wanted = text.partition("=")
     if kind not in KINDS:
         raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(KINDS)}")
-    return kind, 0.0 if share in ("0", "0.0") else _share(share)
+    return kind, 0.0 if wanted in ("0", "0.0") else share(wanted)
 
 
 def _shares(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
@@ -296,16 +282,6 @@ def _shares(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
     if len(shares) < len(pairs) or sum(shares.values()) > 1 + 1e-9:
         raise UserError("--share must name each kind once, and the shares cannot exceed 1 in all.")
     return shares
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
-    return value
 
 
 if __name__ == "__main__":

@@ -1,0 +1,52 @@
+"""What the judge may answer: three shapes, asked for as structured output and checked by schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+
+TEXT = {"type": "string"}
+
+
+def _shape(**properties: Any) -> dict[str, Any]:
+    """A closed object in which everything is required, as strict structured output wants it."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+# Arguments are a JSON text, since a strict schema cannot say "any object".
+SHAPES: Mapping[str, dict[str, Any]] = {
+    "judge": _shape(reason=TEXT, verdict={"type": "string", "enum": ["right", "wrong"]}),
+    "correct": _shape(
+        calls={"type": "array", "items": _shape(name=TEXT, arguments=TEXT)}, reason=TEXT
+    ),
+    "evaluate": _shape(reason=TEXT, verdict={"type": "string", "enum": ["accept", "reject"]}),
+}
+"""Stage -> JSON Schema of its answer."""
+
+_VALIDATORS = {stage: jsonschema_rs.Draft202012Validator(shape) for stage, shape in SHAPES.items()}
+
+
+def response_format(stage: str) -> dict[str, Any]:
+    """OpenAI's `response_format` for a stage."""
+    schema = {"name": stage, "strict": True, "schema": SHAPES[stage]}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def read_answer(stage: str, text: str | None) -> dict[str, Any]:
+    """The answer of a stage; ValueError where it is no JSON or has another shape."""
+    answer = json.loads(text or "")
+    try:
+        _VALIDATORS[stage].validate(answer)
+    except jsonschema_rs.ValidationError as error:
+        raise ValueError(f"not an answer of the stage {stage}: {error.message}") from error
+    if not isinstance(answer, dict):
+        raise ValueError(f"not an object: {text!r:.60}")
+    return answer

@@ -1,0 +1,388 @@
+"""`python -m egpo_verl.clean` against a server that plays judges, honest and other."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from egpo_verl.calls import Call, render
+from egpo_verl.clean import main
+from egpo_verl.datasets.rows import from_row, to_row
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.writer import ParquetOut, batch_of
+
+pytest.importorskip("openai")
+pytest.importorskip("tenacity")
+
+SERVER = Path(__file__).with_name("judge_server.py")
+TIDE = {"name": "tide now", "parameters": {"harbour": {"type": "str"}, "day": {"type": "int"}}}
+
+
+class Server:
+    """A running judge."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.log = folder / f"requests_{time.monotonic_ns()}.log"
+        self.log.touch()
+        command = [sys.executable, str(SERVER), "--log", str(self.log), *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/v1"
+
+    def requests(self) -> list[list[str]]:
+        """Key, stage and fate of every request so far."""
+        return [line.split()[:3] for line in self.log.read_text().splitlines()]
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    running: list[Server] = []
+
+    def start(*options: str) -> Server:
+        running.append(Server(tmp_path, *options))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.process.kill()
+        server.process.wait()
+
+
+def rows_file(path: Path, count: int, wrong: int = 3) -> Path:
+    """Rows whose question tells the right answer; every `wrong`-th claims another."""
+    rows = []
+    for n in range(count):
+        right = (Call("tide_now", {"harbour": "Hoorn", "day": n}),) if n % 7 else ()
+        claimed = (Call("tide now", {"harbour": "Urk", "day": n}),)
+        if n % wrong:
+            claimed = tuple(Call("tide now", dict(call.arguments)) for call in right)
+        text = f"Row {n}. truth: {render(right)}"
+        sample = Sample("x", ({"role": "user", "content": text},), (TIDE,), claimed, {"id": n})
+        rows.append(to_row(sample, n))
+    with ParquetOut(path) as output:
+        output.add(batch_of(rows))
+    return path
+
+
+def words(server: Server, *files: Path, out: Path, more: tuple[str, ...] = ()) -> list[str]:
+    quick = ("--backoff", "0.01", "--timeout", "5")
+    options = ("--model", "judge", "--base_url", server.url, "--local_save_dir", str(out))
+    return [*map(str, files), *options, *quick, *more]
+
+
+def judged(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "judged.jsonl").read_text().splitlines()]
+
+
+def test_wrong_rows_are_corrected_and_right_ones_kept(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, out = rows_file(tmp_path / "train.parquet", 60), tmp_path / "out"
+    server = serve()
+    assert main(words(server, train, out=out)) == 0
+    assert "corrected" in capsys.readouterr().out
+
+    rows = pq.read_table(out / "train.parquet").to_pylist()
+    assert [row["extra_info"]["index"] for row in rows] == list(range(60))
+    for n, row in enumerate(rows):
+        sample = from_row(row)
+        wanted = [Call("tide_now", {"harbour": "Hoorn", "day": n})] if n % 7 else []
+        assert list(sample.calls) == wanted
+        assert sample.extra["judge"] == ("right" if n % 3 else "corrected")
+        assert row["extra_info"]["renamed"] == '{"functions": {"tide_now": "tide now"}}'
+    lines = judged(out)
+    assert [line["index"] for line in lines] == list(range(60))
+    changed = next(line for line in lines if line["index"] == 3)
+    assert '-   "harbour": "Urk",' in changed["diff"]
+    assert '+   "harbour": "Hoorn",' in changed["diff"]
+    assert changed["reasons"][-1] == "The honest judge says so."
+    report = (out / "report.md").read_text()
+    assert "| corrected | 20 | 33.3% |" in report
+    assert "```diff" in report
+
+
+def test_a_second_run_asks_nothing_and_a_change_asks_anew(serve: Serve, tmp_path: Path) -> None:
+    train, server = rows_file(tmp_path / "train.parquet", 30), serve()
+    first = words(server, train, out=tmp_path / "one")
+    assert main(first) == 0
+    asked = len(server.requests())
+    assert main(words(server, train, out=tmp_path / "two")) == 0
+    assert len(server.requests()) == asked
+    assert judged(tmp_path / "one") == judged(tmp_path / "two")
+
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "judge.md").write_text(
+        "{{tools}}\n# Dialogue\n{{dialogue}}\n\n# Answer\n{{answer}}\n\nNew words."
+    )
+    more = ("--prompts", str(prompts))
+    assert main(words(server, train, out=tmp_path / "three", more=more)) == 0
+    assert len(server.requests()) > asked
+    again = len(server.requests())
+    assert main([*words(server, train, out=tmp_path / "four"), "--model", "other"]) == 0
+    assert len(server.requests()) == again + asked
+
+
+@pytest.mark.slow
+def test_a_faulty_endpoint_costs_time_but_no_row(serve: Serve, tmp_path: Path) -> None:
+    train, out = rows_file(tmp_path / "train.parquet", 60), tmp_path / "out"
+    server = serve("--faults", "0.3")
+    # A time-out that no busy machine reaches: an answer that comes too late is asked for again.
+    patient = ("--tries", "40", "--timeout", "6")
+    assert main(words(server, train, out=out, more=patient)) == 0
+    fates = {fate for _, _, fate in server.requests()}
+    assert fates == {"answered", "429", "500", "half", "shape", "hang", "cut"}
+    assert len(pq.read_table(out / "train.parquet")) == 60
+    answered = [key for key, _, fate in server.requests() if fate == "answered"]
+    assert len(answered) == len(set(answered)), "an answered question was asked again"
+
+
+@pytest.mark.parametrize(("judge", "outcome"), [("liar", "broken"), ("stubborn", "not_corrected")])
+def test_a_bad_judge_drops_rows_but_spoils_none(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str], judge: str, outcome: str
+) -> None:
+    train, out = rows_file(tmp_path / "train.parquet", 10), tmp_path / "out"
+    assert main(words(serve("--judge", judge), train, out=out)) == 2
+    assert "no row of" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_flatterer_changes_nothing(serve: Serve, tmp_path: Path) -> None:
+    train, out = rows_file(tmp_path / "train.parquet", 10), tmp_path / "out"
+    assert main(words(serve("--judge", "flatterer"), train, out=out)) == 0
+    before, after = (
+        [row["reward_model"] for row in pq.read_table(path).to_pylist()]
+        for path in (train, out / "train.parquet")
+    )
+    assert before == after
+
+
+def test_a_question_that_is_refused_costs_its_row_only(serve: Serve, tmp_path: Path) -> None:
+    train, out = rows_file(tmp_path / "train.parquet", 20), tmp_path / "out"
+    rows = pq.read_table(train).to_pylist()
+    rows[4]["prompt"][1]["content"] += " REFUSE ME"
+    with ParquetOut(train) as output:
+        output.add(batch_of(rows))
+    assert main(words(serve(), train, out=out, more=("--in_flight", "1"))) == 0
+    assert [line["outcome"] for line in judged(out)].count("refused") == 1
+    assert len(pq.read_table(out / "train.parquet")) == 19
+
+
+@pytest.mark.parametrize(
+    ("always", "code", "says"),
+    [
+        ("401", 2, "the endpoint refuses"),
+        ("400", 2, "refused the first 5 questions"),
+        ("500", 1, "the endpoint keeps failing"),
+        ("429", 1, "run the command again"),
+        ("cut", 1, "the endpoint keeps failing"),
+    ],
+)
+def test_an_endpoint_that_never_answers_stops_the_job(
+    serve: Serve,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    always: str,
+    code: int,
+    says: str,
+) -> None:
+    train, out = rows_file(tmp_path / "train.parquet", 10), tmp_path / "out"
+    server = serve("--always", always)
+    assert main(words(server, train, out=out, more=("--tries", "3"))) == code
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_no_server_at_all_stops_the_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train, out = rows_file(tmp_path / "train.parquet", 5), tmp_path / "out"
+    options = ("--model", "m", "--base_url", "http://127.0.0.1:9", "--tries", "2")
+    code = main([str(train), "--local_save_dir", str(out), "--backoff", "0.01", *options])
+    assert code == 1
+    assert "stopped: the endpoint keeps failing" in capsys.readouterr().err
+
+
+def test_a_budget_stops_the_job_and_more_money_goes_on(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, out, server = rows_file(tmp_path / "train.parquet", 60), tmp_path / "out", serve()
+    # An answer costs 100 tokens in and 10 out: 0.02 dollars.
+    prices = ("--price_in", "100", "--price_out", "1000", "--in_flight", "4")
+    assert main(words(server, train, out=out, more=(*prices, "--budget", "0.5"))) == 1
+    assert "the budget of $0.5 is spent" in capsys.readouterr().err
+    first = len(server.requests())
+    assert 25 <= first <= 25 + 4
+    assert not out.exists()
+    assert main(words(server, train, out=out, more=(*prices, "--budget", "50"))) == 0
+    keys = [key for key, _, _ in server.requests()]
+    assert len(keys) == len(set(keys)) > first
+
+
+def test_a_dry_run_asks_nothing(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, server = rows_file(tmp_path / "train.parquet", 50), serve()
+    prices = ("--dry_run", "--price_in", "2", "--price_out", "8")
+    assert main(words(server, train, out=tmp_path / "out", more=prices)) == 0
+    out = capsys.readouterr().out
+    assert "all rows right" in out
+    assert "0 of 50 rows have their first answer already" in out
+    assert server.requests() == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_slow_pace_is_kept(serve: Serve, tmp_path: Path) -> None:
+    train, server = rows_file(tmp_path / "train.parquet", 6, wrong=7), serve()
+    start = time.monotonic()
+    pace = ("--requests_per_minute", "600")
+    assert main(words(server, train, out=tmp_path / "out", more=pace)) == 0
+    assert time.monotonic() - start >= (len(server.requests()) - 1) * 0.1
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_in_order_and_loses_no_answer(serve: Serve, tmp_path: Path) -> None:
+    train, out = rows_file(tmp_path / "train.parquet", 400), tmp_path / "out"
+    server = serve("--latency", "0.2")
+    command = [sys.executable, "-m", "egpo_verl.clean"]
+    options = words(server, train, out=out, more=("--in_flight", "8"))
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
+        while len(server.requests()) < 20:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "stopped: it was interrupted" in err
+    assert "Traceback" not in err
+    assert finished(tmp_path / "judge.sqlite") == {key for key, _, _ in server.requests()}
+
+
+def finished(store: Path) -> set[str]:
+    with closing(sqlite3.connect(store, timeout=60)) as connection:
+        return {key for (key,) in connection.execute("SELECT key FROM answers WHERE good")}
+
+
+@pytest.mark.slow
+def test_killed_a_hundred_times_it_repeats_no_finished_call_and_loses_no_row(
+    serve: Serve, tmp_path: Path
+) -> None:
+    rows, in_flight, kills = 200, 4, 100
+    train, out, store = (
+        rows_file(tmp_path / "train.parquet", rows),
+        tmp_path / "out",
+        tmp_path / "s",
+    )
+    server = serve("--latency", "0.04")
+    more = ("--in_flight", str(in_flight), "--store", str(store))
+    options = words(server, train, out=out, more=more)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["egpo_verl.clean", "egpo_verl.judge.job"])
+    chooser = random.Random(0)
+    seen: list[tuple[int, set[str]]] = []
+    for kill in range(kills):
+        before = server.log.stat().st_size
+        job = context.Process(target=main, args=(options,))
+        job.start()
+        # Every other time the kill waits for work to hit, however slowly the machine starts it.
+        while kill % 2 and job.is_alive() and server.log.stat().st_size == before:
+            time.sleep(0.005)
+        time.sleep(chooser.uniform(0.0, 0.15))
+        job.kill()
+        job.join()
+        if store.exists() and os.path.getsize(store):
+            seen.append((len(server.requests()), finished(store)))
+    assert main(options) == 0
+
+    keys = [key for key, _, _ in server.requests()]
+    for length, done in seen:
+        assert not done & set(keys[length:]), "a finished call was repeated"
+    assert len(seen) > kills / 2
+    assert any(0 < len(done) < len(set(keys)) for _, done in seen), "no kill hit the work"
+    assert len(keys) - len(set(keys)) <= kills * in_flight
+    assert [line["index"] for line in judged(out)] == list(range(rows))
+    assert len(pq.read_table(out / "train.parquet")) == rows
+    with closing(sqlite3.connect(store)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.slow
+def test_two_jobs_on_one_store_come_to_the_same_end(serve: Serve, tmp_path: Path) -> None:
+    train, server = rows_file(tmp_path / "train.parquet", 100), serve("--latency", "0.02")
+    store = ("--store", str(tmp_path / "s"), "--in_flight", "8")
+    context = multiprocessing.get_context("forkserver")
+    jobs = [
+        context.Process(target=main, args=(words(server, train, out=tmp_path / n, more=store),))
+        for n in "ab"
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(120)
+    assert judged(tmp_path / "a") == judged(tmp_path / "b")
+    assert len(judged(tmp_path / "a")) == 100
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["none.parquet"], "does not exist"),
+        (["a/train.parquet", "b/train.parquet"], "two of the files have one name"),
+        (["a/train.parquet", "--local_save_dir", "a"], "would be overwritten"),
+        (["a/train.parquet", "--budget", "5"], "give --price_in and --price_out"),
+        (["a/train.parquet", "--prompts", "a"], "has none of the prompts"),
+        (["a/train.parquet", "--store", "a"], "the store a cannot be used"),
+        (["a/train.parquet", "--in_flight", "0"], "whole number above 0"),
+        (["a/train.parquet", "--budget", "x"], "not a number above 0"),
+        (["a/other.parquet"], "has other columns"),
+        (["a/text.parquet"], "is not a parquet file"),
+        ([], "required: FILE"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        Path(name).mkdir()
+        rows_file(Path(name) / "train.parquet", 3)
+    pq.write_table(pq.read_table("a/train.parquet").select(["prompt"]), "a/other.parquet")
+    Path("a/text.parquet").write_text("text")
+    given = [
+        "--local_save_dir",
+        "out",
+        "--model",
+        "m",
+        "--base_url",
+        "http://127.0.0.1:9",
+        *options,
+    ]
+    try:
+        code = main(given)
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    err = capsys.readouterr().err
+    assert code == 2
+    assert says in err
+    assert err.count("\n") == 1
+    assert not Path("out").exists()
