@@ -179,6 +179,7 @@ def test_every_order_of_the_same_calls_matches_and_none_without_one(
 
 def tools(parameters: dict[str, Any], required: tuple[str, ...] = ()) -> ToolSet:
     schema = {"type": "object", "properties": parameters, "required": list(required)}
+    schema["$defs"] = {"x": {"type": "int"}}
     return ToolSet.from_json(json.dumps([{"name": "f", "parameters": schema}]))
 
 
@@ -332,7 +333,7 @@ def test_a_reference_from_json_takes_the_types_of_its_tools() -> None:
     "spec",
     [{"type": "int", "default": ""}, {"type": "int", "default": None}, {"type": "str", "default": 5},
      {"type": "int", "default": True}, {"type": "int", "default": 1.0}, {"type": "bool", "default": 0},
-     {"enum": ["x"], "default": "y"}, {"type": "int", "minimum": 3, "default": 1}],
+     {"$ref": "#/$defs/x", "default": 1}, {"enum": ["x"], "default": "y"}, {"type": "int", "minimum": 3, "default": 1}],
 )  # fmt: skip
 def test_a_default_that_breaks_its_own_type_states_nothing(spec: dict[str, Any]) -> None:
     reference = exactly(Call("f", {"a": spec["default"]})).for_tools(tools({"a": spec}))

@@ -124,6 +124,20 @@ def test_the_keys_are_always_the_same_numbers() -> None:
         assert all(type(value) in (int, float) for value in result.values())
 
 
+def test_calls_are_counted_wherever_they_can_be_read() -> None:
+    for answer, wanted, count in [
+        ("[now()]", [], 1),
+        ("[now(), now()]", [], 2),
+        ("now()", [], 0),
+        ("No.", [], 0),
+        ("[now(), now()]", ONE, 2),
+        ("[weather()]", ONE, 1),
+        ("[weather(city='Paris', days=3)]", ONE, 1),
+        ("[now(]", ONE, 0),
+    ]:
+        assert score(THOUGHT + answer, wanted)["num_calls"] == count
+
+
 def test_each_stage_is_counted() -> None:
     stages = ["format_ok", "parse_ok", "schema_ok", "match_ok"]
     answers = ["", "prose", "[weather(days=3)]", "[now()]", "[weather(city='Paris', days=3)]"]

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from egpo_verl.calls.forms import FORMS, parse
-
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _MARKERS = (
     "<tool_call",
@@ -45,9 +43,7 @@ def contains_call(text: str) -> bool:
         return True
     if "\\u00" in text:
         text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
-    if _NAME_KEY.search(text) and _ARGUMENTS_KEY.search(text):
-        return True
-    return any(parse(text, form).calls for form in FORMS)
+    return bool(_NAME_KEY.search(text) and _ARGUMENTS_KEY.search(text))
 
 
 def _is_bare_call(text: str) -> bool:
