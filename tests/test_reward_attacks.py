@@ -119,6 +119,8 @@ ZERO: list[tuple[str, list[Any], str]] = [
     ("end of turn spelled out", CITY, THOUGHT + RIGHT + "<|im_end|>"),
     ("next turn invented", CITY, THOUGHT + RIGHT + "\nuser: thanks"),
     ("NUL after the call", CITY, THOUGHT + RIGHT + "\0"),
+    ("no-break space after the call", CITY, THOUGHT + RIGHT + "\xa0"),
+    ("thought of a no-break space", CITY, "<think>\xa0</think>" + RIGHT),
     ("zero-width space after the call", CITY, THOUGHT + RIGHT + "\u200b"),
     ("no-break space inside the list", CITY, THOUGHT + "[\xa0weather(city='Paris')]"),
     ("form feed inside the list", CITY, THOUGHT + "[\fweather(city='Paris')]"),
@@ -284,6 +286,7 @@ ZERO: list[tuple[str, list[Any], str]] = [
     ("Glaive call", NONE, THOUGHT + '<functioncall> {"name": "now"}'),
     ("no answer where no call is wanted", NONE, THOUGHT),
     ("no thought where no call is wanted", NONE, "None of the functions fits."),
+    ("thought closed again in prose", NONE, THOUGHT + "None fits.</think>"),
     ("second thought where no call is wanted", NONE, THOUGHT + "No. <think>x</think>"),
     # Bombs.
     ("100,000 brackets", CITY, THOUGHT + "[" * 100_000),

@@ -35,6 +35,6 @@ def answer_of(response: str, think_in_prompt: bool = False) -> str | Problem:
         return Problem.OPEN_THOUGHT
     if opened > (not think_in_prompt) or response.count(_CLOSE) > 1:
         return Problem.SECOND_THOUGHT
-    if not response[start:end].strip(_BLANKS):
+    if not response[start:end].strip():
         return Problem.EMPTY_THOUGHT
     return response[end + len(_CLOSE) :].strip(_BLANKS) or Problem.EMPTY_ANSWER
