@@ -30,7 +30,7 @@ and is stopped **on purpose** while it still errs often. It knows no language be
   levels {levels}; no person's data. The loss covers the response only.
 - **Stop**: the first measurement (every {check_every} steps from step {check_from}, {check_tasks}
   tasks of `train` under a seed of their own) with a mean reward of {target} or more at temperature
-  {temperature}; it was {reward:.3f}.
+  {temperature}; it was {reward:.3f}. The first to pass is a lucky one; the table is not chosen.
 - **Made by** `{command}`.
   All settings are in `recipe.json`. Another build of torch may add up in another order, and then
   gives other weights of the same kind.
