@@ -143,7 +143,7 @@ def compute_score(
     Raises:
         ValueError: the row is broken (reference, tools, form) or an option is; never the response.
     """
-    chosen = _options(options)
+    chosen = _options(options) if options else PAPER
     info = extra_info or {}
     answer = _answer(solution_str, bool(info.get("think_in_prompt", False)))
     if isinstance(answer, Problem):
@@ -161,8 +161,6 @@ def _answer(response: object, think_in_prompt: bool) -> str | Problem:
 
 def _options(given: Mapping[str, Any]) -> Options:
     own = {name: value for name, value in given.items() if name not in FROM_VERL}
-    if not own:
-        return PAPER
     unknown = own.keys() - Options.__dataclass_fields__.keys()
     if unknown:
         raise ValueError(

@@ -9,8 +9,9 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["reward", "calls.forms", "calls.matching", "calls.thought", "calls.tools", "calls.traces"]
-)  # fmt: skip
+    "module",
+    ["reward", "calls.forms", "calls.matching", "calls.thought", "calls.tools", "calls.traces"],
+)
 def test_examples_run(module: str) -> None:
     result = doctest.testmod(import_module(f"egpo_verl.{module}"))
     assert result.attempted > 0

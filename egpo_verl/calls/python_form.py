@@ -102,6 +102,8 @@ def is_python_name(name: str, *, dotted: bool = False) -> bool:
 
 
 def _skip(text: str, at: int) -> int:
+    if not text[at : at + 1].isspace():
+        return at
     blank = _BLANK.match(text, at)
     return blank.end() if blank else at
 
@@ -136,7 +138,8 @@ def _call(text: str, at: int) -> tuple[Call, int]:
             at = _separator(text, at, ")")
         if key in arguments:
             raise Unreadable(Problem.DUPLICATE)
-        if not is_python_name(key):
+        # Its pattern leaves an ASCII name only one way to be wrong.
+        if iskeyword(key) or not (key.isascii() or is_python_name(key)):
             raise Unreadable(Problem.BAD_NAME)
         arguments[key] = value
     return Call(name, arguments), at + 1

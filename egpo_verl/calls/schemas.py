@@ -112,11 +112,13 @@ def _typed(spec: Mapping[str, Any], note: Note) -> Schema:
     kind = spec.get("type")
     if kind is None:
         return {}
-    names = kind if isinstance(kind, list) else [kind]
-    if not all(isinstance(name, str) for name in names):
+    if isinstance(kind, str):
+        schema = schema_of_name(kind, note)
+    elif isinstance(kind, list) and all(isinstance(name, str) for name in kind):
+        schema = any_of([schema_of_name(name, note) for name in kind]) if kind else {}
+    else:
         note(f"type {kind!r:.60}")
         return {}
-    schema = any_of([schema_of_name(name, note) for name in names]) if names else {}
     if spec.get("nullable") is True and schema:
         schema = any_of([schema, {"type": "null"}])
     return schema

@@ -78,7 +78,7 @@ def _single(tokens: list[str], note: Note, depth: int) -> tuple[Schema, list[str
     if not tokens or depth > _MAX_NESTING:
         raise _NotAType
     name, tokens = tokens[0].lower().removeprefix("typing."), tokens[1:]
-    if not name[0].isalpha():
+    if not name[:1].isalpha():
         raise _NotAType
     inner: list[Schema] | None = None
     if tokens[:1] and tokens[0] in _OPENERS and tokens[1:2] != [_OPENERS[tokens[0]]]:
