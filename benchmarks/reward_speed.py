@@ -2,8 +2,8 @@
 
 Whole responses (thought included) through `compute_score`, beside BFCL's decoder and checker on the
 answers alone, in one run; then the worst hostile responses, and growth with length. Times are CPU
-time of the thread, the least of several runs, so that other work on the machine does not count;
-those of the pool are wall time. See benchmarks/bfcl_entries.py for the environment needed.
+time, the least of several runs, so that other work on the machine counts little. See
+benchmarks/bfcl_entries.py for the environment needed.
 """
 
 from __future__ import annotations
@@ -161,30 +161,30 @@ def all_errors(official: Official, entry: Entry, answers: list[str]) -> None:
 
 
 def from_threads(prompts: list[tuple[Entry, list[str]]]) -> list[str]:
-    """Wall time of a batch, every answer twice, from cold."""
+    """CPU time of a batch, every answer twice, from cold."""
     jobs = [
         (entry, THOUGHT + answer, {"tools": entry.tools})
         for entry, answers in prompts
         for answer in answers * 2
     ]
 
-    def wall(run: Task) -> float:
+    def cpu(run: Task) -> float:
         times = []
-        for _ in range(3):
+        for _ in range(ROUNDS):
             forget()
-            start = time.perf_counter()
+            start = time.process_time()
             run()
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times) / len(jobs) * 1e6
 
     with ThreadPoolExecutor(THREADS) as pool:
-        pooled = wall(lambda: list(pool.map(lambda job: score(*job), jobs)))
-        empty = wall(lambda: list(pool.map(lambda job: None, jobs)))
-    single = wall(lambda: [score(*job) for job in jobs])
+        pooled = cpu(lambda: list(pool.map(lambda job: score(*job), jobs)))
+        nothing = cpu(lambda: list(pool.map(lambda job: None, jobs)))
+    single = cpu(lambda: [score(*job) for job in jobs])
     return [
-        f"A batch of {len(jobs):,} responses from cold, wall time of one: {single:.1f} us from one "
-        f"thread, {pooled:.1f} us from a pool of {THREADS} threads, {empty:.1f} us of it the pool's own "
-        "(a task that does nothing).",
+        f"A batch of {len(jobs):,} responses from cold, CPU time of one: {single:.1f} us from one "
+        f"thread, {pooled:.1f} us from a pool of {THREADS} threads, of which {nothing:.1f} us are "
+        "the pool's own (the same with a task that does nothing).",
         "",
     ]
 
