@@ -2,9 +2,11 @@
 
     python data/benchmark_preprocess.py --rows 60000
 
-prints one line per way: seconds, rows a second, and the most memory that all its processes held
-together. The rows are made here from a seed; the ways run one after another in processes of
-their own, so that their ratio is that of one machine in one state.
+prints one line per way: seconds, rows a second, seconds of processor time (which other work on
+the machine does not lengthen much), and the most memory that all its processes held together.
+`same work` leaves duplicates in and splits at random, as the mapped function does. The rows are
+made here from a seed; the ways run one after another in processes of their own, so that their
+ratio is that of one machine in one state.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -63,7 +66,7 @@ def main() -> None:
     parser.add_argument("--no_map", action="store_true", help="leave datasets.map out")
     options = parser.parse_args()
     table = Table(title="xLAM-shaped rows to verl's parquet", title_justify="left")
-    for column in ("rows", "way", "seconds", "rows/s", "peak MB"):
+    for column in ("rows", "way", "seconds", "rows/s", "CPU seconds", "peak MB"):
         table.add_column(column, justify="left" if column == "way" else "right")
     with tempfile.TemporaryDirectory() as folder:
         for count in options.rows:
@@ -71,9 +74,11 @@ def main() -> None:
             write_rows(source, count)
             ours = [sys.executable, "-m", "egpo_verl.preprocess", "xlam"]
             ours += ["--local_dataset_path", str(source)]
+            same = ["--split_by", "random", "--keep_duplicates"]
             ways = {
-                f"egpo_verl, {n} process{'es' * (n > 1)}": [*ours, "--num_proc", str(n)]
-                for n in (2, 1)
+                "egpo_verl, 2 processes": [*ours, "--num_proc", "2"],
+                "egpo_verl, 2 processes, same work": [*ours, "--num_proc", "2", *same],
+                "egpo_verl, 1 process": ours,
             }
             ways = {
                 way: [*command, "--local_save_dir", f"{folder}/{count}_{number}"]
@@ -85,8 +90,14 @@ def main() -> None:
                 command = [sys.executable, "-c", MAPPED, str(source), str(target)]
                 ways["datasets.map, as verl's examples"] = command
             for way, command in ways.items():
-                seconds, peak = measured(command)
-                cells = (f"{count:,}", way, f"{seconds:.1f}", f"{count / seconds:,.0f}")
+                seconds, used, peak = measured(command)
+                cells = (
+                    f"{count:,}",
+                    way,
+                    f"{seconds:.1f}",
+                    f"{count / seconds:,.0f}",
+                    f"{used:.1f}",
+                )
                 table.add_row(*cells, f"{peak / 2**20:,.0f}")
     Console().print(table)
 
@@ -135,9 +146,9 @@ def make_call(tool: dict[str, object], chooser: random.Random) -> dict[str, obje
     return {"name": tool["name"], "arguments": arguments}
 
 
-def measured(command: list[str]) -> tuple[float, int]:
-    """Seconds, and the most bytes that the process and its children held at once."""
-    start = time.perf_counter()
+def measured(command: list[str]) -> tuple[float, float, int]:
+    """Seconds, seconds of all processors, and the most bytes that its processes held at once."""
+    start, before = time.perf_counter(), used_by_children()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peak = 0
     while process.poll() is None:
@@ -147,7 +158,13 @@ def measured(command: list[str]) -> tuple[float, int]:
     if process.returncode:
         error = process.stderr.read().decode() if process.stderr else ""
         raise SystemExit(f"{' '.join(command)[:200]} failed:\n{error}")
-    return seconds, peak
+    return seconds, used_by_children() - before, peak
+
+
+def used_by_children() -> float:
+    """Seconds of processor time of all processes that have been waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def family(pid: int) -> list[int]:

@@ -48,7 +48,7 @@ def deal(
             if name in used
         }
         start = 0
-        for batch in pq.ParquetFile(kept).iter_batches(batch_size=ROW_GROUP):
+        for batch in pq.ParquetFile(kept, pre_buffer=False).iter_batches(batch_size=ROW_GROUP):
             places = range(start, start + batch.num_rows)
             start += batch.num_rows
             for name, output in outputs.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 
 from egpo_verl.datasets.ledger import Ledger
 from egpo_verl.datasets.names import Renaming
-from egpo_verl.datasets.rows import from_row, rewritten
+from egpo_verl.datasets.rows import retooled
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.split import Split
 from egpo_verl.datasets.tools import name_of
+from egpo_verl.datasets.writer import ROW_GROUP
 
 Row = dict[str, Any]
 
@@ -61,8 +62,8 @@ class Fence:
         foreign = self.foreign(place)
         if not foreign:
             return row
-        sample, way_back = from_row(row), Renaming.from_json(row["extra_info"]["renamed"])
-        tools = list(sample.tools)
+        info = row["extra_info"]
+        tools, way_back = json.loads(info["tools"]), Renaming.from_json(info["renamed"])
         if self.split.files[place] == "test":
             chooser = random.Random(f"fence:{self.seed}:{place}")
             here = {name_of(tool) for tool in tools}
@@ -84,7 +85,7 @@ class Fence:
         if not kept:
             self.emptied += 1
             return None
-        return rewritten(row, replace(sample, tools=tuple(kept)), way_back)
+        return retooled(row, kept, way_back)
 
 
 def held_out_tools(kept: Path, split: Split, ledger: Ledger) -> dict[str, tuple[Tool, Renaming]]:
@@ -93,7 +94,10 @@ def held_out_tools(kept: Path, split: Split, ledger: Ledger) -> dict[str, tuple[
     missing = set(split.held_out)
     pool: dict[str, tuple[Tool, Renaming]] = {}
     place = 0
-    for batch in pq.ParquetFile(kept).iter_batches(columns=["extra_info"]):
+    file = pq.ParquetFile(kept, pre_buffer=False)
+    for batch in file.iter_batches(batch_size=ROW_GROUP, columns=["extra_info"]):
+        if not missing:
+            break
         infos = batch.column("extra_info")
         for row in range(batch.num_rows):
             found = missing.intersection(ledger.offered[place])

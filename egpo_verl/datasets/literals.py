@@ -7,13 +7,9 @@ from typing import Any
 
 from egpo_verl.calls import parse
 
-WORDS = {"true": True, "false": False, "null": None}
-
 
 def literal(text: str) -> Any:
     """The value of a JSON text or of a Python literal; ValueError where it is neither."""
-    if text.strip() in WORDS:
-        return WORDS[text.strip()]
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

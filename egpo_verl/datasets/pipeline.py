@@ -26,7 +26,7 @@ from egpo_verl.datasets.tally import Tally
 from egpo_verl.datasets.tools import name_of
 from egpo_verl.datasets.writer import batch_of
 
-CHUNK = 500
+CHUNK = 200
 Numbered = tuple[int, Any]
 
 

@@ -14,7 +14,7 @@ from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.names import Renaming, rename
 from egpo_verl.datasets.prompt import system_prompt_of
-from egpo_verl.datasets.sample import Message, Sample
+from egpo_verl.datasets.sample import Message, Sample, Tool
 
 ABILITY = "function_call"
 PYTHON_FORMS = ("python", "answer_tag")
@@ -99,6 +99,16 @@ def written(
             "facts": _json(dict(sample.extra)),
         },
     }
+
+
+def retooled(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) -> dict[str, Any]:
+    """The row with other functions offered; those that its calls need must be among them."""
+    info, (system, *messages) = row["extra_info"], row["prompt"]
+    form, listing = info["call_form"], _json(list(tools))
+    own = system["content"].removeprefix(system_prompt_of(info["tools"], form))
+    prompt = [{"role": "system", "content": system_prompt_of(listing, form) + own}, *messages]
+    changed = {**info, "tools": listing, "renamed": way_back.to_json()}
+    return {**row, "prompt": prompt, "extra_info": changed}
 
 
 def rewritten(row: Mapping[str, Any], sample: Sample, way_back: Renaming) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.ledger import Ledger
 
 WAYS = ("tool_set", "random")
+NAMES = ("", "train", "test")
+TRAIN, TEST = 1, 2
 
 
 @dataclass(frozen=True)
@@ -52,70 +55,89 @@ def split_by_tools(ledger: Ledger, rows: Sequence[int], test_size: float, seed: 
         UserError: there is no way to hold out any row.
     """
     _need_two(rows)
-    groups = _groups(ledger, rows)
     chooser = random.Random(f"split:{seed}")
-    silent = [key for key, group in groups.items() if not group.called]
+    groups = _Groups(ledger, rows)
+    silent = [group for group in range(len(groups)) if not groups.called(group)]
     test = set(chooser.sample(silent, round(test_size * len(silent))))
-    spoken = {key: group for key, group in groups.items() if group.called}
-    wanted = max(1, round(test_size * sum(len(group.rows) for group in spoken.values())))
-    held = _held_out(spoken, wanted, chooser)
-    test |= {key for key, group in spoken.items() if group.called <= held}
-    train = {key for key, group in groups.items() if key not in test and not group.called & held}
-    trained = {tool for key in train for tool in groups[key].called}
-    for key in test:
-        held |= groups[key].offered - trained
-    if not train or not test:
+    spoken = len(rows) - sum(map(groups.size, silent))
+    held = _held_out(groups, max(1, round(test_size * spoken)), chooser)
+    sides = bytearray(len(groups))
+    trained: set[int] = set()
+    for group in range(len(groups)):
+        called = groups.called(group)
+        if group in test or (called and called <= held):
+            sides[group] = TEST
+        elif not called & held:
+            sides[group] = TRAIN
+            trained |= called
+    if TRAIN not in sides or TEST not in sides:
         raise UserError(
             "no functions can be held out for the test file, since the same ones are called "
             "everywhere; use --split_by random."
         )
     files = [""] * len(ledger)
-    for name, keys in (("train", train), ("test", test)):
-        for key in keys:
-            for row in groups[key].rows:
-                files[row] = name
-    spanning = len(rows) - sum(len(groups[key].rows) for key in train | test)
+    spanning = 0
+    for group, side in enumerate(sides):
+        if side == TEST:
+            held |= groups.offered(group) - trained
+        spanning += 0 if side else groups.size(group)
+        for row in groups.rows(group):
+            files[row] = NAMES[side]
     return Split(files, frozenset(held), spanning)
 
 
-@dataclass
-class _Group:
-    """The rows of one dialogue, and the functions that they call and offer."""
+class _Groups:
+    """Rows of one dialogue stand together and are dealt together; kept as ranges, not as lists."""
 
-    rows: list[int] = field(default_factory=list)
-    called: set[int] = field(default_factory=set)
-    offered: set[int] = field(default_factory=set)
+    def __init__(self, ledger: Ledger, rows: Sequence[int]) -> None:
+        self._ledger = ledger
+        self._rows = rows
+        self._starts = array("Q")
+        last = None
+        for place, row in enumerate(rows):
+            if ledger.groups[row] != last:
+                last = ledger.groups[row]
+                self._starts.append(place)
+        self._starts.append(len(rows))
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def size(self, group: int) -> int:
+        return self._starts[group + 1] - self._starts[group]
+
+    def rows(self, group: int) -> Sequence[int]:
+        return self._rows[self._starts[group] : self._starts[group + 1]]
+
+    def called(self, group: int) -> set[int]:
+        return {tool for row in self.rows(group) for tool in self._ledger.called[row]}
+
+    def offered(self, group: int) -> set[int]:
+        return {tool for row in self.rows(group) for tool in self._ledger.offered[row]}
 
 
-def _groups(ledger: Ledger, rows: Iterable[int]) -> dict[int, _Group]:
-    groups: dict[int, _Group] = defaultdict(_Group)
-    for row in rows:
-        group = groups[ledger.groups[row]]
-        group.rows.append(row)
-        group.called.update(ledger.called[row])
-        group.offered.update(ledger.offered[row])
-    return groups
-
-
-def _held_out(groups: dict[int, _Group], wanted: int, chooser: random.Random) -> set[int]:
+def _held_out(groups: _Groups, wanted: int, chooser: random.Random) -> set[int]:
     """Functions such that about `wanted` rows call nothing else, and few call others as well."""
-    callers: dict[int, list[int]] = defaultdict(list)
-    for key, group in groups.items():
-        for tool in group.called:
-            callers[tool].append(key)
-    missing = {key: len(group.called) for key, group in groups.items()}
+    callers: dict[int, array[int]] = defaultdict(lambda: array("L"))
+    missing = array("L", bytes(array("L").itemsize * len(groups)))
+    for group in range(len(groups)):
+        called = groups.called(group)
+        missing[group] = len(called)
+        for tool in called:
+            callers[tool].append(group)
     # Rows whose functions are called about equally often come in random order.
-    cost = {
-        key: (sum(len(callers[tool]) for tool in group.called).bit_length(), chooser.random())
-        for key, group in groups.items()
-    }
+    cost = array("d")
+    for group in range(len(groups)):
+        calls = sum(len(callers[tool]) for tool in groups.called(group))
+        cost.append(calls.bit_length() + chooser.random())
     held: set[int] = set()
     inside = 0
-    for key in sorted(groups, key=cost.__getitem__):
-        new = groups[key].called - held
+    for group in sorted(range(len(groups)), key=cost.__getitem__):
+        new = groups.called(group) - held
+        if not new:
+            continue
         gained = Counter(other for tool in new for other in callers[tool])
-        complete = [other for other, count in gained.items() if missing[other] == count]
-        gain = sum(len(groups[other].rows) for other in complete)
+        gain = sum(groups.size(other) for other, n in gained.items() if missing[other] == n)
         if inside and inside + gain > 1.5 * wanted:
             continue
         held |= new

@@ -27,7 +27,9 @@ def parameters_of(tool: Tool) -> Mapping[str, Any]:
     for key in PARAMETER_KEYS:
         parameters = inner(tool).get(key)
         if isinstance(parameters, dict):
-            found = parameters.get("properties") if is_json_schema(parameters) else parameters
+            if not is_json_schema(parameters):
+                return parameters
+            found = parameters.get("properties")
             return found if isinstance(found, dict) else {}
     return {}
 

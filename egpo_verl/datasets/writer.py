@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.rows import SCHEMA
+from egpo_verl.datasets.rows import MESSAGE, SCHEMA
 
 ROW_GROUP = 1000
 
@@ -85,6 +86,26 @@ class ParquetOut:
             self._waiting, self._waiting_rows = [], 0
 
 
-def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    """Rows as `to_row` makes them, as one batch of `SCHEMA`."""
-    return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+def batch_of(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    """Rows as `to_row` makes them, as one batch of `SCHEMA`.
+
+    Built column by column, which takes half the time of Arrow's own way from dictionaries.
+    """
+    messages = [message for row in rows for message in row["prompt"]]
+    ends = accumulate((len(row["prompt"]) for row in rows), initial=0)
+    columns = {
+        name: pa.array([row[name] for row in rows], SCHEMA.field(name).type)
+        for name in ("data_source", "ability")
+    }
+    columns["prompt"] = pa.ListArray.from_arrays(
+        pa.array(ends, pa.int32()), _structs(messages, MESSAGE)
+    )
+    for name in ("reward_model", "extra_info"):
+        columns[name] = _structs([row[name] for row in rows], SCHEMA.field(name).type)
+    return pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def _structs(items: Sequence[Mapping[str, Any]], kind: pa.StructType) -> pa.StructArray:
+    fields = list(kind)
+    arrays = [pa.array([item[field.name] for item in items], field.type) for field in fields]
+    return pa.StructArray.from_arrays(arrays, fields=fields)
