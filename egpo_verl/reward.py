@@ -33,6 +33,7 @@ from egpo_verl.calls import (
     match,
     parse,
 )
+from egpo_verl.calls.values import TEXT_COMPARISONS
 
 __all__ = ["Reason", "compute_score"]
 
@@ -100,6 +101,8 @@ class Options:
     name_credit: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.strings not in list(TEXT_COMPARISONS):
+            raise ValueError(f"unknown comparison of strings {self.strings!r}, use exact or bfcl")
         if not (0 <= self.format_bonus <= 1 and 0 <= self.name_credit < 1):
             raise ValueError("format_bonus must lie in [0, 1] and name_credit in [0, 1)")
 

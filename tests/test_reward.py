@@ -244,6 +244,17 @@ def test_a_broken_row_or_option_is_an_error_that_names_it(
         compute_score("demo", solution_str=THOUGHT + "[now()]", **{**row, **change})
 
 
+def test_a_misspelt_option_is_an_error_before_any_answer_is_right() -> None:
+    for options in (
+        {"strings": "fuzzy"},
+        {"strings": ["bfcl"]},
+        {"bonus": 1},
+        {"name_credit": 1.0},
+    ):
+        with pytest.raises(ValueError, match="use exact or bfcl|there are strings|must lie in"):
+            score("no thought", ONE, **options)
+
+
 def test_it_is_pickled_and_runs_in_a_pool_of_threads() -> None:
     function = pickle.loads(pickle.dumps(compute_score))  # noqa: S301
     answers = [f"{THOUGHT}[weather(city='Paris', days={n % 7})]" for n in range(200)]
