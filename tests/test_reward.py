@@ -251,7 +251,7 @@ def test_a_misspelt_option_is_an_error_before_any_answer_is_right() -> None:
         {"bonus": 1},
         {"name_credit": 1.0},
     ):
-        with pytest.raises(ValueError, match="use exact or bfcl|there are strings|must lie in"):
+        with pytest.raises(ValueError, match=r"use exact or bfcl|there are strings|must lie in"):
             score("no thought", ONE, **options)
 
 
