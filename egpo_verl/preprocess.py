@@ -21,7 +21,8 @@ from egpo_verl.datasets.ledger import KINDS
 from egpo_verl.datasets.length import LengthLimit, opens_thought
 from egpo_verl.datasets.pipeline import Shape
 from egpo_verl.datasets.registry import SOURCES
-from egpo_verl.datasets.report import Section, show
+from egpo_verl.datasets.report import CONTAMINATED, Section, show
+from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.split import WAYS
 from egpo_verl.datasets.view import show_rows
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
@@ -60,47 +61,51 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="sources and commands", metavar="SOURCE", required=True)
-    for name, source in SOURCES.items():
-        columns = " or ".join(", ".join(form) for form in source.columns)
-        title = f"for evaluation: {source.title}" if source.benchmark else source.title
-        about = f"{title} ({source.size} rows, {source.licence}, {source.home})"
-        command = commands.add_parser(name, help=about, description=f"{about}. Columns: {columns}.")
-        command.add_argument(
-            "--local_dataset_path",
-            type=Path,
-            required=not source.on_hub,
-            metavar="PATH",
-            help="a file, or a folder of files: json (a list), jsonl, parquet, the first two also "
-            f"as .gz or .zst{' (left out: read from the hub)' if source.on_hub else ''}",
-        )
-        if source.on_hub:
-            command.add_argument(
-                "--hub_dataset", default=source.home, metavar="NAME", help=f"({source.home})"
-            )
-            command.add_argument("--hub_config", metavar="NAME", help="configuration on the hub")
-        command.add_argument(
-            "--test_size", type=share, default=0.05, help="share of test rows (0.05)"
-        )
-        command.add_argument(
-            "--split_by",
-            choices=WAYS,
-            default=WAYS[0],
-            help="tool_set: no function of the test is trained on; random: any row (tool_set)",
-        )
-        command.add_argument("--max_samples", type=count, help="at most so many rows, at random")
-        _add_checks(command)
-        if source.benchmark:
-            command.add_argument(
-                "--allow_benchmark_training",
-                action="store_true",
-                help="write a train.parquet too; whoever trains on it cannot be measured by it",
-            )
-        command.add_argument("--num_proc", type=count, default=1, help="processes (1)")
-        _add_common(command)
-        command.set_defaults(run=_run_file, source=source)
+    for source in SOURCES.values():
+        _add_source(commands, source)
     _add_toolworld(commands)
     _add_show(commands)
     return top
+
+
+def _add_source(commands: argparse._SubParsersAction[Parser], source: Source) -> None:
+    columns = " or ".join(", ".join(form) for form in source.columns)
+    title = f"for evaluation: {source.title}" if source.benchmark else source.title
+    about = f"{title} ({source.size} rows, {source.licence}, {source.home})"
+    command = commands.add_parser(
+        source.name, help=about, description=f"{about}. Columns: {columns}."
+    )
+    command.add_argument(
+        "--local_dataset_path",
+        type=Path,
+        required=not source.on_hub,
+        metavar="PATH",
+        help="a file, or a folder of files: json (a list), jsonl, parquet, the first two also "
+        f"as .gz or .zst{' (left out: read from the hub)' if source.on_hub else ''}",
+    )
+    if source.on_hub:
+        command.add_argument(
+            "--hub_dataset", default=source.home, metavar="NAME", help=f"({source.home})"
+        )
+        command.add_argument("--hub_config", metavar="NAME", help="configuration on the hub")
+    command.add_argument("--test_size", type=share, default=0.05, help="share of test rows (0.05)")
+    command.add_argument(
+        "--split_by",
+        choices=WAYS,
+        default=WAYS[0],
+        help="tool_set: no function of the test is trained on; random: any row (tool_set)",
+    )
+    command.add_argument("--max_samples", type=count, help="at most so many rows, at random")
+    _add_checks(command)
+    if source.benchmark:
+        command.add_argument(
+            "--allow_benchmark_training",
+            action="store_true",
+            help="write a train.parquet too; whoever trains on it cannot be measured by it",
+        )
+    command.add_argument("--num_proc", type=count, default=1, help="processes (1)")
+    _add_common(command)
+    command.set_defaults(run=_run_file, source=source)
 
 
 def _add_checks(command: argparse.ArgumentParser) -> None:
@@ -267,7 +272,9 @@ def _bar() -> Progress:
 def _tell(report: list[Section], folder: Path) -> None:
     console = Console()
     show(report, console)
-    console.print(f"The same table is in {folder / 'report.md'}.")
+    console.print(f"The same tables are in {folder / 'report.md'}.")
+    if any(line[0].startswith("benchmark_") for section in report for line in section.lines):
+        console.print(f"Rows that a benchmark has too are named in {folder / CONTAMINATED}.")
 
 
 def _kind_share(text: str) -> tuple[str, float]:

@@ -155,7 +155,8 @@ def test_a_test_set_drawn_from_a_benchmark_is_caught_row_by_row(
     (tmp_path / "in.json").write_text(json.dumps(rows))
     out = tmp_path / "out"
     paths = ("--local_dataset_path", str(tmp_path / "in.json"), "--local_save_dir", str(out))
-    assert main(["xlam", *paths, "--decontaminate", str(benchmark)]) == 0
+    more = ("--decontaminate", str(benchmark), "--num_proc", "2")
+    assert main(["xlam", *paths, *more]) == 0
 
     named = [json.loads(line) for line in (out / "contaminated.jsonl").read_text().splitlines()]
     assert [row["index"] for row in named] == list(range(1, 40, 2))

@@ -111,10 +111,12 @@ def test_several_processes_write_the_same_rows(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("egpo_verl.datasets.pipeline.CHUNK", 3)
+    source = tmp_path / "in.jsonl"
+    source.write_text("{broken\n" + XLAM.read_text("utf-8") + "[]\n", "utf-8")
     for processes in ("1", "2"):
         code, _, _ = run(
             "xlam",
-            *("--local_dataset_path", XLAM, "--local_save_dir", tmp_path / processes),
+            *("--local_dataset_path", source, "--local_save_dir", tmp_path / processes),
             *("--num_proc", processes),
         )
         assert code == 0

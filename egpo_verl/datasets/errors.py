@@ -20,6 +20,10 @@ class Unusable(Exception):
         self.reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[Unusable], tuple[str, str]]:
+        """Pickled by its parts: an exception is otherwise made anew from its message."""
+        return Unusable, (self.reason, self.detail)
+
 
 REASONS = {
     "not_an_object": "the row is not a JSON object",
