@@ -212,7 +212,7 @@ def test_a_failed_job_leaves_the_folder_as_it_was(run: Run, tmp_path: Path) -> N
         (["toolworld", "--local_save_dir", "o", "--levels", "9"], "invalid choice: 9"),
         (["toolworld", "--local_save_dir", "/proc/no/where"], "choose another --local_save_dir"),
         (["toolworld", "--local_save_dir", "o", "--max_prompt_length", "9"], "name a --tokenizer"),
-        (["toolworld", "--local_save_dir", "o", "--tokenizer", "./none"], "no tokenizer"),
+        (["toolworld", "--local_save_dir", "o", "--tokenizer", "./none"], "--tokenizer"),
         (["show", "none.parquet"], "does not exist"),
         (["show", str(XLAM)], "not a parquet file"),
     ],

@@ -8,6 +8,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from egpo_verl.datasets.check import check
+from egpo_verl.datasets.registry import SOURCES
+from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.writer import ParquetOut, batch_of
 from egpo_verl.preprocess import main
 
 pytest.importorskip("verl")
@@ -15,7 +20,8 @@ transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")
 
 ROOT = Path(__file__).parents[1]
-XLAM = ROOT / "data" / "samples" / "xlam.jsonl"
+SAMPLES = ROOT / "data" / "samples"
+XLAM = SAMPLES / "xlam.jsonl"
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -97,6 +103,37 @@ def test_verl_loads_every_row_and_agrees_on_its_length(
     assert convert(tmp_path, "--tokenizer", name, "--max_prompt_length", str(longest - 1)) == 0
     assert "| too_long | 1 |" in (tmp_path / "out" / "report.md").read_text("utf-8")
     assert len(loaded(longest - 1)) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", [CHATML, HEADERS], ids=["chatml", "headers"])
+def test_verl_loads_the_rows_of_every_source(
+    vocabulary: Any, tmp_path: Path, template: str
+) -> None:
+    """One file with all of them: the columns are the same, dialogues and benchmarks too."""
+    from omegaconf import OmegaConf
+    from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
+
+    rows = []
+    for name, source in SOURCES.items():
+        folder = SAMPLES / name
+        path = folder if folder.exists() else SAMPLES / f"{name}.jsonl"
+        for row in source.rows(path):
+            good = [sample for sample in source.samples(row) if isinstance(sample, Sample)]
+            rows += [to_row(check(sample).sample, n) for n, sample in enumerate(good)]
+    with ParquetOut(tmp_path / "all.parquet") as output:
+        output.add(batch_of(rows))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(
+        saved(vocabulary, tmp_path / "tokenizer", template)
+    )
+    settings = {"max_prompt_length": 10**6, "filter_overlong_prompts_workers": 1}
+    settings["cache_dir"] = str(tmp_path / "cache")
+    loaded = RLHFDataset(str(tmp_path / "all.parquet"), tokenizer, OmegaConf.create(settings))
+    assert len(loaded) == len(rows)
+    batch = collate_fn([loaded[n] for n in range(len(rows))])
+    assert set(batch["data_source"]) == set(SOURCES)
+    roles = {message["role"] for prompt in batch["raw_prompt"] for message in prompt}
+    assert roles == {"system", "user", "assistant", "tool"}
 
 
 @pytest.mark.parametrize(("template", "opens"), [(CHATML, False), (THINKING, True)])
