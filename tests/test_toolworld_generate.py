@@ -54,6 +54,14 @@ def test_rows_do_not_depend_on_the_hash_seed_of_the_process() -> None:
     assert outputs == {f"{[sample.messages for sample in generate(30, 7)]}\n"}
 
 
+def test_the_generator_needs_neither_torch_nor_transformers() -> None:
+    program = (
+        "import sys; from egpo_verl.toolworld import generate; list(generate(3)); "
+        "sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_a_longer_run_begins_with_a_shorter_one() -> None:
     assert list(generate(20, 3, "test")) == list(islice(generate(60, 3, "test"), 20))
 
@@ -89,7 +97,7 @@ def test_training_calls_at_least_sixty_tools() -> None:
 
 def test_calls_state_every_kind_of_value() -> None:
     kinds = {(spec.name, param.name): param.kind for spec in SPECS for param in spec.params}
-    calls = [call for sample in generate(2000, 0) for call in sample.calls]
+    calls = [call for sample in generate(2000, 0, levels=(3,)) for call in sample.calls]
     stated = {kinds[call.name, name] for call in calls for name in call.arguments}
     assert stated == {"string", "integer", "number", "boolean", "enum", "array", "object"}
 
@@ -140,6 +148,17 @@ def test_the_gold_response_of_another_task_earns_nothing() -> None:
     rows = list(demonstrations(80, 0, levels=(1,)))
     for (sample, _), (other, gold) in pairwise(rows):
         assert sample.calls == other.calls or reward(sample, gold) == 0.0
+
+
+def test_a_careless_teacher_spoils_calls_by_two_habits_and_leaves_refusals_alone() -> None:
+    gold = list(demonstrations(400, 0))
+    rows = list(demonstrations(400, 0, slips=0.35))
+    assert [sample for sample, _ in rows] == [sample for sample, _ in gold]
+    for (sample, response), (_, right) in zip(rows, gold, strict=True):
+        assert reward(sample, response) == float(response == right)
+        assert sample.calls or response == right
+    spoilt = sum(response != right for (_, response), (_, right) in zip(rows, gold, strict=True))
+    assert 150 < spoilt < 270
 
 
 def test_thoughts_of_one_tool_are_worded_in_many_ways() -> None:
