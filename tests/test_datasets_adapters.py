@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from egpo_verl.calls import Call, Reference, ToolSet, match, parse, render
+from egpo_verl.calls import FORMS, Call, Reference, ToolSet, match, parse, render
 from egpo_verl.datasets.adapters.brackets import bracketed_calls
 from egpo_verl.datasets.adapters.glaive import turns_in
 from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
@@ -16,6 +16,7 @@ from egpo_verl.datasets.errors import REASONS, Unusable
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.rows import from_row, to_row
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.reward import compute_score
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "data" / "samples"
@@ -201,6 +202,30 @@ def test_what_the_samples_become_is_sound(name: str, form: str) -> None:
             assert match(written, reference)
         else:
             assert row["reward_model"]["ground_truth"] == "[]"
+
+
+@pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_reward_is_one_for_the_reference_and_zero_for_its_opposite(
+    name: str, form: str
+) -> None:
+    for sample in samples_of(name):
+        if isinstance(sample, Unusable):
+            continue
+        row = to_row(check(sample).sample, 0, call_form=form)
+        calls = from_row(row).calls
+        words, call = "No function fits this question.", render([Call("f")], form)
+        answers = (render(calls, form), words) if calls else (words, call)
+        right, wrong = (
+            compute_score(
+                row["data_source"],
+                f"<think>So.</think>\n{answer}",
+                row["reward_model"]["ground_truth"],
+                row["extra_info"],
+            )["score"]
+            for answer in answers
+        )
+        assert (right, wrong) == (1.0, 0.0)
 
 
 def test_bfcl_alternatives_serve_and_others_do_not() -> None:

@@ -289,6 +289,9 @@ def test_a_benchmark_is_not_written_for_training_unless_told_to(run: Run, tmp_pa
     code, _, _ = run(*words, "--allow_benchmark_training", "--split_by", "random")
     assert code == 0
     assert len(rows_of(tmp_path / "train.parquet")) == 2
+    code, _, _ = run(*words)
+    assert code == 0
+    assert not (tmp_path / "train.parquet").exists(), "a file of another job was left beside"
 
 
 def test_it_works_without_torch_and_verl(tmp_path: Path) -> None:

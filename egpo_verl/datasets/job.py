@@ -19,12 +19,16 @@ from egpo_verl.datasets.files import Rows
 from egpo_verl.datasets.keep import Keeper
 from egpo_verl.datasets.ledger import Ledger
 from egpo_verl.datasets.pipeline import CHUNK, Part, Shape, from_samples, parts
-from egpo_verl.datasets.report import Outcome, Section, reported
+from egpo_verl.datasets.report import CONTAMINATED, REPORT, Outcome, Section, reported
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.split import Split, split_by_tools, split_randomly
 from egpo_verl.datasets.tally import Tally
 from egpo_verl.datasets.writer import ParquetOut, aside
+
+SPLITS = ("train", "test", "test_hard")
+OWNED = (*(f"{name}.parquet" for name in SPLITS), REPORT, CONTAMINATED)
+"""Files that a job may write."""
 
 Progress = Callable[[float], None]
 """Told the share of the work that is done, 0 to 1."""
@@ -71,7 +75,7 @@ def convert_file(
     Raises:
         UserError: the rows or the folder are unfit, or no row survives; `folder` is unchanged.
     """
-    with aside(folder) as scratch:
+    with aside(folder, OWNED) as scratch:
         kept = scratch / "kept.parquet"
         with ParquetOut(kept, "lz4") as output:
             keeper = Keeper(output, None if dealing.duplicates else Duplicates(dealing.near))
@@ -146,7 +150,7 @@ def write_samples(
     """
     tally = Tally()
     written = {}
-    with aside(folder) as scratch:
+    with aside(folder, OWNED) as scratch:
         for number, (name, samples) in enumerate(splits.items()):
             with ParquetOut(scratch / f"{name}.parquet") as output:
                 keeper = Keeper(output, None)

@@ -15,6 +15,7 @@ from rich.table import Table
 from egpo_verl.datasets.errors import REASONS
 from egpo_verl.datasets.tally import Tally, quantile
 
+REPORT = "report.md"
 CONTAMINATED = "contaminated.jsonl"
 """Rows dropped because a benchmark has them too: place in the source, reason, what was found."""
 
@@ -103,7 +104,7 @@ def _shares(title: str, label: str, counts: Counter[Any]) -> Section:
 def reported(title: str, outcome: Outcome, folder: Path) -> list[Section]:
     """Write `report.md` to `folder`, and `contaminated.jsonl` where a benchmark has rows too."""
     found = sections(outcome)
-    (folder / "report.md").write_text(markdown(f"Preprocessed: {title}", found), "utf-8")
+    (folder / REPORT).write_text(markdown(f"Preprocessed: {title}", found), "utf-8")
     if outcome.tally.found:
         lines = (
             json.dumps({"index": index, "reason": reason, "found": detail}, ensure_ascii=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -21,10 +21,14 @@ ROW_GROUP = 1000
 
 
 @contextmanager
-def aside(folder: Path) -> Iterator[Path]:
+def aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
     """A scratch folder inside `folder`; what it holds at the end is moved to `folder`.
 
     After an exception nothing is moved, and a `folder` made here goes away again.
+
+    Args:
+        owned: names of files that the job may write. Those that it did not write this time are
+            removed, so that no file of an earlier job stands beside the new ones.
 
     Raises:
         UserError: `folder` cannot be written.
@@ -40,7 +44,10 @@ def aside(folder: Path) -> Iterator[Path]:
     done = False
     try:
         yield scratch
-        for path in sorted(scratch.iterdir()):
+        written = sorted(scratch.iterdir())
+        for name in set(owned).difference(path.name for path in written):
+            (folder / name).unlink(missing_ok=True)
+        for path in written:
             os.replace(path, folder / path.name)
         done = True
     finally:
