@@ -1,4 +1,4 @@
-"""Packaging of egpo_verl. Tool settings live in pyproject.toml, tested versions in requirements/."""
+"""Packaging. The tools' settings live in pyproject.toml, tested versions in requirements/."""
 
 from pathlib import Path
 
@@ -28,7 +28,9 @@ setup(
     python_requires=">=3.10,<3.13",
     package_dir={"": "."},
     packages=find_namespace_packages(include=["egpo_verl", "egpo_verl.*", "hydra_plugins.*"]),
-    package_data={"egpo_verl": ["VERSION", "py.typed", "**/*.yaml", "toolworld/model/*"]},
+    package_data={
+        "egpo_verl": ["VERSION", "py.typed", "**/*.yaml", "toolworld/model/*", "judge/prompts/*.md"]
+    },
     install_requires=[
         "jsonschema-rs>=0.29",
         "pyarrow>=16",
@@ -38,7 +40,14 @@ setup(
     extras_require={
         "cpu": [*VERL, "torch>=2.8", "transformers>=5.10.4,<5.11", "tensordict==0.10.0"],
         "gpu": ["verl[vllm]==0.9.1", *VERL[1:], "flash-attn==2.8.3"],
-        "data": ["transformers>=5.5.3"],
+        # the judge, near duplicates, hub names, and prompt lengths under a model's own tokenizer
+        "data": [
+            "openai>=2",
+            "tenacity>=9",
+            "datasketch>=1.6",
+            "datasets>=3",
+            "transformers>=5.5.3",
+        ],
         "dev": [
             "pytest>=8",
             "hypothesis>=6.100",
