@@ -102,6 +102,13 @@ def test_any_text_gives_calls_or_a_reason(text: str) -> None:
         assert (parsed.calls is None) != (parsed.reason is None)
 
 
+def test_json_forms_keep_their_letters() -> None:
+    call = Call("größe", {"é": "日本"})
+    assert render([call], "json") == '[{"name": "größe", "arguments": {"é": "日本"}}]'
+    assert render([call], "llama") == '{"name": "größe", "parameters": {"é": "日本"}}'
+    assert "日本" in render([call], "hermes")
+
+
 F = '{"name": "f", "arguments": {}}'
 L = '{"name": "f", "parameters": {}}'
 READ = [

@@ -75,6 +75,8 @@ GOOD = [
     ("[f(a='it''s', b='a' \"b\" r'\\n')]", [("f", {"a": "its", "b": "ab\\n"})]),
     (r"[f(a='\'\"\\\n\t\x41\u0041\U00000041\101\0')]", [("f", {"a": "'\"\\\n\tAAAA\0"})]),
     (r"[f(a='\d+', b=r'\d\'')]", [("f", {"a": r"\d+", "b": r"\d\'"})]),
+    (r"[f(a=R'\d', b=r'\x4\u12', c=U'\u0041', d='\U0010FFFF')]",
+     [("f", {"a": r"\d", "b": r"\x4\u12", "c": "A", "d": "\U0010FFFF"})]),
     ("[f(a='x\\\ny', b='''x\r\ny''')]", [("f", {"a": "xy", "b": "x\ny"})]),
     ("[f(a='''it's \"x\" ''', b=u'é')]", [("f", {"a": "it's \"x\" ", "b": "é"})]),
     ("[f(a=[1, [2.5, 'x'], []], b=(1, 2), c=(1,), d=(1), e=())]",
@@ -199,6 +201,11 @@ def test_bounds_are_inclusive() -> None:
     assert parse(deepest).reason is None
     assert parse("[" + "f()," * 64 + "]").reason is None
     assert parse("[f(a=1" + "0" * 319 + ")]").reason is None
+    for mark in (",", "[", "(", "{", '\\"', "\\'"):
+        # The list, the call and the string have marks of their own.
+        text = f"[f(a='{mark * ((4_096 - 4) // len(mark))}')]"
+        assert parse(text).reason is None
+        assert parse(text.replace("a='", "a=',")).reason is Problem.TOO_MANY
     assert parse("[f(a='" + "x" * (32_768 - 9) + "')]").reason is None
     assert parse("[f(a='" + "x" * (32_768 - 8) + "')]").reason is Problem.TOO_LONG
 

@@ -118,6 +118,22 @@ def test_a_type_not_understood_is_unchecked_and_says_so(kind: Any) -> None:
         assert tools.check([Call("f", {"a": value})]) is None
 
 
+@pytest.mark.parametrize("parameters", [5, "str", ["a"], {"type": "object", "properties": "a"}])
+def test_parameters_not_understood_are_unchecked(parameters: Any) -> None:
+    tools = toolset({"name": "f", "parameters": parameters})
+    assert tools.check([Call("f", {"x": 1})]) is None
+    if not isinstance(parameters, dict):
+        assert tools.unchecked == (f"f: parameters {parameters!r}",)
+
+
+def test_required_inside_and_beside_the_parameters() -> None:
+    parameters = {"type": "object", "properties": {"a": {}, "b": {}}, "required": ["a"]}
+    tools = toolset({"name": "f", "parameters": parameters, "required": ["b"]})
+    assert tools.check([Call("f", {"a": 1, "b": 1})]) is None
+    assert tools.check([Call("f", {"a": 1})]) is Problem.MISSING_ARGUMENT
+    assert tools.check([Call("f", {"b": 1})]) is Problem.MISSING_ARGUMENT
+
+
 def test_a_missing_type_checks_nothing_and_needs_no_note() -> None:
     tools = toolset({"name": "f", "parameters": {"a": {"description": "d"}}})
     assert tools.unchecked == ()
@@ -255,6 +271,7 @@ LIMITS = [
     ({"type": "array", "prefixItems": [{"type": "int"}]}, [[1, "x"]], [["x"]]),
     ({"type": "array", "items": [{"type": "int"}]}, [[1, "x"]], [["x"]]),
     ({"type": []}, ["x", 1, None], []),
+    ({"anyOf": "x", "oneOf": [], "allOf": None, "$defs": 5}, ["x", 1], []),
     ({"type": "number", "multipleOf": 0.5}, [1.5], [1.2]),
     ({"type": "string", "maxLength": 0}, [""], ["x"]),
     ({"type": "array", "minItems": 0, "maxItems": 0}, [[]], [[1]]),
@@ -381,7 +398,7 @@ def test_tools_in_every_dialect(tool: dict[str, Any]) -> None:
         ("[" * 100_000, "no JSON"),
         ("{}", "JSON list, not dict"),
         ("[5]", "must be a JSON object: 5"),
-        ("[{}]", "no name"),
+        ('[{"id": 1}]', '^a tool has no name: {"id": 1}$'),
         ('[{"name": 5}]', "no name"),
         ('[{"name": ""}]', "no name"),
         ('[{"function": [1]}]', "must be a JSON object"),
@@ -405,6 +422,8 @@ def test_names_are_compared_composed() -> None:
     assert tools.check([Call("café", {"prix\u0301": 1}), Call("g", {"é": 1})]) is None
     assert tools.check([Call("café", {"prix": 1})]) is Problem.MISSING_ARGUMENT
     assert tools.check([Call("g", {"e": 1})]) is Problem.MISSING_ARGUMENT
+    assert tools.check([Call("g", {"e\u0301": 1})]) is None
+    assert tools.check([Call("g", {"e\u0301": 1, "x": 1})]) is Problem.UNKNOWN_ARGUMENT
 
 
 def test_text_that_is_no_unicode_never_raises() -> None:

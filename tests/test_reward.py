@@ -189,6 +189,23 @@ def test_alternatives_and_arguments_that_may_be_left_out() -> None:
     assert score(THOUGHT + "[weather(city='Paris', metric=False)]", wanted)["score"] == 0.0
 
 
+def test_a_stage_passed_stays_passed_at_its_neighbours() -> None:
+    unknown = score(THOUGHT + "[forecast()]", ONE)
+    assert [unknown["parse_ok"], unknown["schema_ok"]] == [1.0, 0.0]
+    unwanted = score(THOUGHT + "[now()]", [])
+    assert [unwanted["schema_ok"], unwanted["match_ok"]] == [1.0, 0.0]
+    prose = score(THOUGHT + "No.", ONE)
+    assert [prose["format_ok"], prose["parse_ok"]] == [1.0, 0.0]
+
+
+def test_options_have_bounds() -> None:
+    right = THOUGHT + "[weather(city='Paris', days=3)]"
+    assert score(right, ONE, format_bonus=1.0, name_credit=0.99)["score"] == 2.0
+    for options in ({"format_bonus": 1.1}, {"name_credit": 1.0}, {"name_credit": -0.1}):
+        with pytest.raises(ValueError, match=r"^format_bonus must lie in"):
+            score(right, ONE, **options)
+
+
 def test_named_options_are_off_by_default() -> None:
     prose, half = THOUGHT + "I cannot.", THOUGHT + "[now(), weather(city='Rome')]"
     assert score(prose, ONE)["score"] == score(half, TWO)["score"] == 0.0
