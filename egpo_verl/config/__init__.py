@@ -1,1 +1,1 @@
-"""Hydra groups for verl's `main_ppo`: `+egpo=...` for the algorithm, `+machine=...` for hardware."""
+"""Hydra groups for `main_ppo`: `+egpo=...` chooses the algorithm, `+machine=...` the hardware."""
