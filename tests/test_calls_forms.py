@@ -195,6 +195,8 @@ REFUSED = [
     ("llama", "{'name': 'f', 'parameters': {}}", Problem.SYNTAX),
     ("llama", ";".join([L] * 65), Problem.TOO_MANY),
     ("answer_tag", "[f()]", Problem.NO_CALL_LIST),
+    ("answer_tag", "\xa0<answer>[f()]</answer>", Problem.NO_CALL_LIST),
+    ("answer_tag", "<answer>[f()]</answer>\xa0", Problem.TEXT_BESIDE_CALLS),
     ("answer_tag", "<answer>f()</answer>", Problem.NO_CALL_LIST),
     ("answer_tag", "<answer>[f()]", Problem.SYNTAX),
     ("answer_tag", "<answer>[f()]</answer>.", Problem.TEXT_BESIDE_CALLS),
@@ -277,6 +279,7 @@ PROSE = [
     "a = 1, b = (c = 2)",
     "<answer>None of them.</answer>",
     "get_weather() is one of them",
+    "f(x) X",
 ]
 
 

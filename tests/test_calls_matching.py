@@ -286,7 +286,11 @@ def test_defaults_inside_objects() -> None:
     )
     short = {"d": {"v": "x"}, "l": [{}, {"k": 1}]}
     long = {"d": {"v": "x", "k": 7}, "l": [{"k": 7}, {"k": 1}]}
-    other = {"d": {"v": "x", "k": 8}, "l": [{"k": 7}, {"k": 1}]}
+    others = [
+        {"d": {"v": "x", "k": 8}, "l": [{"k": 7}, {"k": 1}]},
+        {"d": {"v": "x", "k": 7}, "l": [{"k": 7}, {"k": 2}]},
+        {"d": {"v": "x", "k": 7}, "l": [{"k": 7}]},
+    ]
     for wanted in (short, long):
         reference = exactly(Call("f", wanted)).for_tools(declared)
         assert match([Call("f", short)], reference)

@@ -28,6 +28,7 @@ OPENED_BY_THE_RESPONSE = [
     ("<think>a</think><think>b</think>c", Problem.SECOND_THOUGHT),
     ("<think></think>b", Problem.EMPTY_THOUGHT),
     ("<think> \n\xa0\u3000</think>b", Problem.EMPTY_THOUGHT),
+    ("\n <think></think>b", Problem.EMPTY_THOUGHT),
     ("<think>a</think>", Problem.EMPTY_ANSWER),
     ("<think>a</think> \t\r\n", Problem.EMPTY_ANSWER),
 ]

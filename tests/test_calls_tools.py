@@ -105,7 +105,7 @@ def test_generic_types_check_what_is_inside(kind: Any, good: list[Any], bad: lis
 @pytest.mark.parametrize(
     "kind",
     ["Callable[[float], float]", "DataFrame", "List[DataFrame]", "int or str", "", "[", "List[", "<>",
-     "typing.", "List[int", "Dict[str int]", "int | DataFrame", "List[" * 17 + "int" + "]" * 17, "a" * 5_000, "[" * 5_000, "List[" * 5_000, 5, {"x": 1}, ["int", 5]],
+     "typing.", "List[int", "Dict[str int]", "int | DataFrame", "List[" * 17 + "int" + "]" * 17, "a" * 5_000, "[" * 5_000, "List[" * 5_000, 5, {"x": 1}, ["int", 5], ["DataFrame", "int"]],
 )  # fmt: skip
 def test_a_type_not_understood_is_unchecked_and_says_so(kind: Any) -> None:
     tools = flat(kind)
