@@ -295,7 +295,7 @@ def test_defaults_inside_objects() -> None:
         reference = exactly(Call("f", wanted)).for_tools(declared)
         assert match([Call("f", short)], reference)
         assert match([Call("f", long)], reference)
-        assert not match([Call("f", other)], reference)
+        assert not any(match([Call("f", other)], reference) for other in others)
 
 
 K = {"type": "object", "properties": {"k": {"type": "int", "default": 7}}}
