@@ -104,7 +104,7 @@ def test_measuring_prints_a_row_for_each_level_and_kind(
 
 
 def test_the_loss_covers_the_response_and_its_end_only(tokenizer: PreTrainedTokenizerFast) -> None:
-    batch = next(batches(tokenizer, "seed", 4, (1,)))
+    batch = next(batches(tokenizer, "seed", 4, (1,), 0.35))
     for ids, targets in zip(batch.ids, batch.targets, strict=True):
         wanted = (targets != IGNORED).nonzero().flatten()
         response = tokenizer.decode(targets[wanted])

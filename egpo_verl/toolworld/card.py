@@ -24,13 +24,17 @@ tags: [function-calling, toolworld, egpo]
 A Llama of {parameters:,} parameters ({layers} layers of width {hidden}) with a byte-level BPE of
 {vocabulary} tokens, trained from nothing on demonstrations of toolworld, the task generator of
 `egpo_verl`. It is a starting point for reinforcement learning on a machine without an accelerator,
-and is stopped **on purpose** while it still errs often. It knows no language beyond toolworld.
+and errs often **on purpose**. It knows no language beyond toolworld.
 
 - **Data**: {examples:,} demonstrations ({steps} steps of {rows}), each seen once; split `train`,
   levels {levels}; no person's data. The loss covers the response only.
-- **Stop**: the first measurement (every {check_every} steps from step {check_from}, {check_tasks}
-  tasks of `train` under a seed of their own) with a mean reward of {target} or more at temperature
-  {temperature}; it was {reward:.3f}. The first to pass is a lucky one; the table is not chosen.
+- **Careless teacher**: its demonstrations forget the brackets of the list of calls, and add a
+  remark after it, each with probability {slips}. Either earns nothing, so the model knows more than
+  it earns, and most groups of responses hold good and bad ones.
+- **Stop**: after {steps} steps; that is {most_steps} at most, and otherwise the first measurement
+  (every {check_every} steps from step {check_from}, {check_tasks} tasks of `train` under a seed of
+  their own) with a mean reward of {target} or more at temperature {temperature}. The last was
+  {reward:.3f}; the first to pass is a lucky one, the table below is not chosen.
 - **Made by** `{command}`.
   All settings are in `recipe.json`. Another build of torch may add up in another order, and then
   gives other weights of the same kind.
@@ -63,6 +67,7 @@ def write_card(
         **asdict(recipe),
         "levels": ", ".join(map(str, recipe.levels)),
         "steps": progress.step,
+        "most_steps": recipe.steps,
         "examples": progress.step * recipe.rows,
         "reward": progress.reward,
         "parameters": parameters,

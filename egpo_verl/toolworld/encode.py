@@ -43,20 +43,25 @@ def prompt_text(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> str:
     return str(text)
 
 
-def training_texts(rows: int, seed: str, levels: Sequence[int]) -> Iterator[str]:
-    """What the tokenizer learns from: system prompts, questions and gold responses."""
-    for sample, response in demonstrations(rows, seed, levels=levels):
+def training_texts(rows: int, seed: str, levels: Sequence[int], slips: float) -> Iterator[str]:
+    """What the tokenizer learns from: system prompts, questions and responses."""
+    for sample, response in demonstrations(rows, seed, levels=levels, slips=slips):
         yield from (message["content"] for message in to_row(sample, 0)["prompt"])
         yield response
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, seed: str, rows: int, levels: Sequence[int]
+    tokenizer: PreTrainedTokenizerFast,
+    seed: str,
+    rows: int,
+    levels: Sequence[int],
+    slips: float,
 ) -> Iterator[Batch]:
     """Batches of `rows` fresh demonstrations, without end; the same for the same seed."""
     pool = 0
     while True:
-        lines = _encoded(tokenizer, f"{seed}:{pool}", rows * POOL, levels)
+        drawn = list(demonstrations(rows * POOL, f"{seed}:{pool}", levels=levels, slips=slips))
+        lines = _encoded(tokenizer, drawn)
         lines.sort(key=lambda line: len(line[0]) + len(line[1]))
         cuts = [lines[start : start + rows] for start in range(0, len(lines), rows)]
         Random(f"order:{seed}:{pool}").shuffle(cuts)
@@ -65,9 +70,8 @@ def batches(
 
 
 def _encoded(
-    tokenizer: PreTrainedTokenizerFast, seed: str, rows: int, levels: Sequence[int]
+    tokenizer: PreTrainedTokenizerFast, drawn: Sequence[tuple[Sample, str]]
 ) -> list[tuple[list[int], list[int]]]:
-    drawn = list(demonstrations(rows, seed, levels=levels))
     prompts = tokenizer([prompt_text(tokenizer, sample) for sample, _ in drawn])["input_ids"]
     responses = tokenizer([response + END for _, response in drawn])["input_ids"]
     return list(zip(prompts, responses, strict=True))

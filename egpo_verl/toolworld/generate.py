@@ -11,6 +11,7 @@ from random import Random
 
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
+from egpo_verl.toolworld.slips import careless
 from egpo_verl.toolworld.task import SPLITS, Task, draw_task
 from egpo_verl.toolworld.thought import gold_response
 
@@ -43,14 +44,21 @@ def generate(
 
 
 def demonstrations(
-    n: int, seed: int | str = 0, split: str = "train", levels: Sequence[int] = DEFAULT_LEVELS
+    n: int,
+    seed: int | str = 0,
+    split: str = "train",
+    levels: Sequence[int] = DEFAULT_LEVELS,
+    slips: float = 0.0,
 ) -> Iterator[tuple[Sample, str]]:
-    """The samples of `generate`, each with a gold response that scores 1."""
+    """The samples of `generate`, each with a response that scores 1.
+
+    With `slips` above 0 the teacher is careless: see `slips.careless`.
+    """
     tasks = enumerate(_tasks(n, seed, split, levels))
     return (
         (
             _sample(task, f"{split}-{seed}-{index}", split),
-            gold_response(task, Random(f"thought:{split}:{seed}:{index}")),
+            _response(task, Random(f"thought:{split}:{seed}:{index}"), slips),
         )
         for index, task in tasks
     )
@@ -66,6 +74,10 @@ def _tasks(n: int, seed: int | str, split: str, levels: Sequence[int]) -> Iterat
         raise ValueError(f"levels are {list(levels)}; choose from {list(LEVELS)}")
     start = f"task:{split}:{seed}:{','.join(map(str, levels))}"
     return (draw_task(Random(f"{start}:{index}"), split, levels) for index in range(n))
+
+
+def _response(task: Task, rng: Random, slips: float) -> str:
+    return careless(gold_response(task, rng), slips, rng)
 
 
 def _sample(task: Task, identity: str, split: str) -> Sample:

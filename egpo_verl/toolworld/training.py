@@ -28,6 +28,7 @@ class Recipe:
     Attributes:
         seed: of the weights, the data and the sampling.
         levels: difficulties of the tasks.
+        slips: how careless the teacher is (`slips.careless`).
         vocabulary: tokens of the BPE.
         hidden, layers: shape of the Llama; heads are `HEAD_WIDTH` wide, the feed-forward part is
             three times as wide as `hidden`.
@@ -49,19 +50,20 @@ class Recipe:
 
     seed: int = 0
     levels: tuple[int, ...] = DEFAULT_LEVELS
+    slips: float = 0.35
     vocabulary: int = 1536
     hidden: int = 128
     layers: int = 4
     context: int = 1024
     rows: int = 32
-    steps: int = 2000
+    steps: int = 2400
     warmup: int = 100
-    hold: int = 1000
+    hold: int = 1200
     lr: float = 3e-3
-    target: float = 0.35
+    target: float = 0.4
     temperature: float = 0.7
-    check_from: int = 900
-    check_every: int = 50
+    check_from: int = 1200
+    check_every: int = 100
     check_tasks: int = 256
     bfloat16: bool = False
 
@@ -77,7 +79,7 @@ class Progress:
 
 def new_tokenizer(recipe: Recipe, texts: int = 4000) -> PreTrainedTokenizerFast:
     """The tokenizer, trained on `texts` demonstrations."""
-    corpus = training_texts(texts, f"tokenizer-{recipe.seed}", recipe.levels)
+    corpus = training_texts(texts, f"tokenizer-{recipe.seed}", recipe.levels, recipe.slips)
     return train_tokenizer(corpus, recipe.vocabulary, recipe.context)
 
 
@@ -170,7 +172,8 @@ def mean_reward(
 
 
 def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:
-    stream = batches(tokenizer, f"warm-{recipe.seed}", recipe.rows, recipe.levels)
+    seed = f"warm-{recipe.seed}"
+    stream = batches(tokenizer, seed, recipe.rows, recipe.levels, recipe.slips)
     return islice(stream, done, recipe.steps)
 
 

@@ -32,6 +32,7 @@ An interrupted training goes on where it last measured itself when the same comm
 """
 HELP = {
     "seed": "of the weights, the data and the sampling",
+    "slips": "share of each bad habit in the demonstrations",
     "vocabulary": "tokens of the byte-level BPE",
     "hidden": "width of the model, a multiple of 32",
     "layers": "layers of the model",
