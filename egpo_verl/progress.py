@@ -1,7 +1,8 @@
 """One short line a step out of verl's console: `main_ppo ... 2>&1 | python -m egpo_verl.progress`.
 
 verl prints its configuration, every metric and every library's warnings. This filter keeps all of
-that in a file and shows a person how the run goes and how long it will take.
+that in a file and shows a person how the run goes and how long it will take. Whether the run
+succeeded is its own exit code to say (`set -o pipefail`).
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, required=True, help="steps that the run will take")
     parser.add_argument("--log", type=Path, required=True, help="file that keeps every line")
     given = parser.parse_args(arguments)
-    last = follow(sys.stdin, given.steps, given.log, Console())
-    return 0 if last >= given.steps else 1
+    follow(sys.stdin, given.steps, given.log, Console())
+    return 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 MODEL=${MODEL:-egpo_verl/toolworld/model}
 DATA=${DATA:-toolworld}
-STEPS=${STEPS:-60}
+STEPS=${STEPS:-40}
 NAME=${NAME:-quickstart}
 
 . examples/environment.sh
@@ -26,10 +26,10 @@ if [ ! -f "$PARQUET/train.parquet" ]; then
     fi
 fi
 
-# 16 prompts with 8 responses each; the paper's 1e-6 is for models a thousand times larger.
+# 8 prompts with 8 responses each; the paper's 1e-6 is for models a thousand times larger.
 train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \
-    data.train_batch_size=16 \
-    actor_rollout_ref.actor.ppo_mini_batch_size=16 \
-    actor_rollout_ref.actor.optim.lr=3e-4 \
-    data.max_prompt_length=768 data.max_response_length=160 \
+    data.train_batch_size=8 \
+    actor_rollout_ref.actor.ppo_mini_batch_size=8 \
+    actor_rollout_ref.actor.optim.lr=5e-4 \
+    data.max_prompt_length=512 data.max_response_length=128 \
     "$@"

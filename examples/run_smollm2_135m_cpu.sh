@@ -30,14 +30,14 @@ fi
 PARQUET=runs/data/$(basename "$DATA")-smollm2
 if [ ! -f "$PARQUET/train.parquet" ]; then
     python -m egpo_verl.preprocess xlam --local_dataset_path "$DATA" --local_save_dir "$PARQUET" \
-        --tokenizer "$MODEL" --max_prompt_length 384
+        --tokenizer "$MODEL" --max_prompt_length 320
 fi
 
 train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \
     data.train_batch_size=4 \
     actor_rollout_ref.rollout.n=4 \
     actor_rollout_ref.actor.ppo_mini_batch_size=4 \
-    actor_rollout_ref.actor.ppo_max_token_len_per_gpu=2048 \
+    actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024 \
     actor_rollout_ref.actor.optim.lr=1e-5 \
-    data.max_prompt_length=384 data.max_response_length=128 \
+    data.max_prompt_length=320 data.max_response_length=96 \
     "$@"
