@@ -147,6 +147,7 @@ BAD = [
     ("[f(x for x in y)]", Problem.POSITIONAL),
     ("[f('a'=1)]", Problem.POSITIONAL),
     ("[f(a=b)]", Problem.NOT_LITERAL),
+    ("[f(a=red)]", Problem.NOT_LITERAL),
     ("[f(a=true)]", Problem.NOT_LITERAL),
     ("[f(a=null)]", Problem.NOT_LITERAL),
     ("[f(a=nan)]", Problem.NOT_LITERAL),
