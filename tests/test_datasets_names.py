@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egpo_verl.calls import Call, parse, render
-from egpo_verl.datasets.names import Renaming, new_names, rename, restore, spellable
+from egpo_verl.calls.python_form import is_python_name
+from egpo_verl.datasets.names import Renaming, new_names, rename, restore
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.tools import parameters_of
 
@@ -36,7 +37,7 @@ from egpo_verl.datasets.tools import parameters_of
     ],
 )
 def test_spellable(name: str, dotted: bool, good: bool) -> None:
-    assert spellable(name, dotted) is good
+    assert is_python_name(name, dotted=dotted) is good
 
 
 @pytest.mark.parametrize(
@@ -70,8 +71,8 @@ def test_any_names_become_distinct_names_that_python_can_spell(
     new = new_names(names, dotted)
     assert set(new) == set(names)
     assert len(set(new.values())) == len(new)
-    assert all(spellable(name, dotted) for name in new.values())
-    assert all(name == new[name] for name in names if spellable(name, dotted))
+    assert all(is_python_name(name, dotted=dotted) for name in new.values())
+    assert all(name == new[name] for name in names if is_python_name(name, dotted=dotted))
 
 
 FLAT = {"hive-id": {"type": "int"}, "from": {"type": "str"}, "days": {"type": "int, optional"}}

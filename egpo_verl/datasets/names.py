@@ -17,10 +17,14 @@ from functools import lru_cache
 from typing import Any
 
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.python_form import is_python_name
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools import name_of, parameters_of, with_names
 
 Names = Mapping[str, str]
+
+# Datasets repeat the same few thousand names in every row.
+_is_spelled_name = lru_cache(maxsize=1 << 16)(is_python_name)
 
 
 @dataclass(frozen=True)
@@ -51,16 +55,6 @@ class Renaming:
         return Renaming(maps.get("functions", {}), maps.get("parameters", {}))
 
 
-@lru_cache(maxsize=1 << 16)
-def spellable(name: str, dotted: bool = False) -> bool:
-    """Whether Python source can carry `name` as it is (`a.b` too, if `dotted`)."""
-    # Python folds identifiers to NFKC, so any other spelling would come back changed.
-    parts = name.split(".") if dotted else [name]
-    return unicodedata.normalize("NFKC", name) == name and all(
-        part.isidentifier() and not keyword.iskeyword(part) for part in parts
-    )
-
-
 def rename(sample: Sample) -> tuple[Sample, Renaming]:
     """`sample` with names that the python form can spell, and the way back."""
     if all(map(_is_spelled, sample.tools)):
@@ -71,7 +65,9 @@ def rename(sample: Sample) -> tuple[Sample, Renaming]:
 
 
 def _is_spelled(tool: Tool) -> bool:
-    return spellable(name_of(tool), dotted=True) and all(map(spellable, parameters_of(tool)))
+    return _is_spelled_name(name_of(tool), dotted=True) and all(
+        map(_is_spelled_name, parameters_of(tool))
+    )
 
 
 def way_back_of(functions: Names, parameters: Mapping[str, Names]) -> Renaming:
@@ -146,7 +142,7 @@ def restore(calls: Iterable[Call], way_back: Renaming) -> tuple[Call, ...]:
 def new_names(names: Iterable[str], dotted: bool = False) -> dict[str, str]:
     """Old name -> name that Python can spell; no two become equal, good ones stay."""
     old = list(dict.fromkeys(names))
-    taken = {name for name in old if spellable(name, dotted)}
+    taken = {name for name in old if _is_spelled_name(name, dotted=dotted)}
     renamed = {}
     for name in old:
         new = name
