@@ -49,7 +49,7 @@ def check_config(config: Any) -> None:
 
 
 def check_workers(config: Any) -> None:
-    """Refuse an existing Ray cluster whose workers cannot import the plugin.
+    """Refuse an existing Ray cluster with a node whose workers cannot import the plugin.
 
     A cluster that the job starts itself inherits the driver's environment and needs no check.
 
@@ -62,7 +62,9 @@ def check_workers(config: Any) -> None:
     if started_here and not _connect(config):
         return
     try:
-        ray.get(ray.remote(num_cpus=0)(_estimator_is_known).remote())
+        probe = ray.remote(num_cpus=0)(_estimator_is_known)
+        nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+        ray.get([probe.options(scheduling_strategy=_on(node)).remote() for node in nodes])
     except (ray.exceptions.RayError, ImportError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise ConfigError(
@@ -109,6 +111,12 @@ def _connect(config: Any) -> bool:
     modules = {"VERL_USE_EXTERNAL_MODULES": PLUGIN_MODULE}
     ray.init(address=address, runtime_env={"env_vars": modules}, log_to_driver=False)
     return True
+
+
+def _on(node: str) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
 
 
 def _estimator_is_known() -> None:
