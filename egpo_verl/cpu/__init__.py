@@ -1,6 +1,6 @@
 """verl's registries filled in for a machine without an accelerator.
 
-`VERL_PLATFORM=cpu`, verl's own variable, which the Hydra group `egpo/machine: cpu` hands to Ray's
+`VERL_PLATFORM=cpu`, verl's own variable, which the Hydra group `+machine=cpu` hands to Ray's
 workers, is what loads this package; nothing else does, so a machine with a GPU never sees it.
 """
 
