@@ -7,8 +7,8 @@ judged by the reward alone:
     E_i  = mean over the thought tokens of the old policy's full-vocabulary entropy    (Eq. 4)
     A_i' = A_i + min(lam * E_i, |A_i| / alpha)                                          (Eq. 5)
 
-The bonus is never negative and, with alpha > 1, never turns the sign of A_i: |A_i'| lies within
-[(1 - 1/alpha) |A_i|, (1 + 1/alpha) |A_i|].
+The bonus is never negative and, clipped with alpha > 1, never turns the sign of A_i: |A_i'| lies
+within [(1 - 1/alpha) |A_i|, (1 + 1/alpha) |A_i|].
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ import torch
 from verl.utils.groupwise import as_torch_index, group_mean_std
 
 from egpo_verl.options import EgpoOptions
-
-# Elements of one block of rows: its float32 copy stays within a core's second-level cache.
-BLOCK_ELEMENTS = 1 << 18
+from egpo_verl.passes import MaskedSums, masked_sums, row_blocks, spread
 
 
 @dataclass(frozen=True)
@@ -126,32 +124,27 @@ def egpo_advantage(
     """As `egpo`, with everything that the result is made of; see there for the arguments.
 
     Raises:
-        ValueError: shapes that differ, or an entropy that is not finite on a counted token.
+        ValueError: shapes that differ, a reward that is not finite, or an entropy that is not
+            finite on a counted token.
     """
     _check_shapes(token_level_rewards, response_mask, entropy, cot_mask)
     scope = response_mask if options.cot_scope == "response" else cot_mask
-    totals, counts = masked_sums(entropy, scope, response_mask)
-    mean_entropy = _mean_entropy(totals, counts, sessions)
-    scores = token_level_rewards.sum(dim=-1)
+    sums = masked_sums(entropy, scope, response_mask)
+    mean_entropy = _mean_entropy(sums, sessions)
+    scores = _finite_scores(token_level_rewards)
     groups = group_numbers(index, scores.device)
     base = _base_advantage(scores, groups, norm_by_std, epsilon, sessions)
 
     if options.granularity == "token":
-        counted = scope.bool() & response_mask.bool()
-        per_token = torch.where(counted, entropy.float(), 0.0).clamp_min(0.0)
-        token_bonus, token_clipped = entropy_bonus(base.unsqueeze(-1), per_token, options)
-        advantages = (base.unsqueeze(-1) + token_bonus) * response_mask
-        bonus = _row_mean(token_bonus, counts)
-        clipped = _row_mean((token_clipped & counted).float(), counts)
+        advantages, bonus, clipped = _per_token(base, entropy, scope, response_mask, options)
+        bonus, clipped = (part / sums.counts.clamp_min(1) for part in (bonus, clipped))
     else:
         bonus, was_clipped = entropy_bonus(base, mean_entropy, options)
-        advantages = (base + bonus).unsqueeze(-1) * response_mask
+        advantages = spread(base + bonus, response_mask)
         clipped = was_clipped.float()
 
-    metrics = _metrics(
-        base, mean_entropy, bonus, clipped, counts, scores, groups, response_mask.any(dim=-1)
-    )
-    return EgpoAdvantage(advantages, base, mean_entropy, bonus, clipped, counts, metrics)
+    metrics = _metrics(base, mean_entropy, bonus, clipped, sums, scores, groups)
+    return EgpoAdvantage(advantages, base, mean_entropy, bonus, clipped, sums.counts, metrics)
 
 
 def group_numbers(index: np.ndarray, device: torch.device) -> torch.Tensor:
@@ -181,23 +174,26 @@ def grpo_scalars(
     return centred
 
 
-def masked_sums(
-    values: torch.Tensor, mask: torch.Tensor, response_mask: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sum of `values` and number of tokens where both masks hold: (bs,) float32, (bs,) int64.
-
-    Works in blocks of rows that fit a cache and never makes a temporary as large as its input.
-    """
-    rows, length = values.shape
-    step = max(1, BLOCK_ELEMENTS // max(1, length))
-    totals = torch.empty(rows, dtype=torch.float32, device=values.device)
-    counts = torch.empty(rows, dtype=torch.int64, device=values.device)
-    for start in range(0, rows, step):
-        block = slice(start, start + step)
-        counted = mask[block].bool() & response_mask[block].bool()
-        totals[block] = torch.where(counted, values[block], 0.0).sum(dim=-1, dtype=torch.float32)
-        counts[block] = counted.sum(dim=-1)
-    return totals, counts
+def _per_token(
+    base: torch.Tensor,
+    entropy: torch.Tensor,
+    scope: torch.Tensor,
+    response_mask: torch.Tensor,
+    options: EgpoOptions,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Eq. 5 with each token's own entropy: A' (bs, len), and per row the sum of the bonuses and
+    the number of clipped ones, both (bs,) float32."""
+    advantages = torch.empty(response_mask.shape, dtype=torch.float32, device=base.device)
+    bonus, clipped = torch.empty_like(base), torch.empty_like(base)
+    for rows in row_blocks(advantages):
+        counted = scope[rows].bool() & response_mask[rows].bool()
+        token_entropy = torch.where(counted, entropy[rows].float(), 0.0).clamp_min_(0.0)
+        own = base[rows, None]
+        token_bonus, was_clipped = entropy_bonus(own, token_entropy, options)
+        torch.mul(token_bonus + own, response_mask[rows], out=advantages[rows])
+        bonus[rows] = token_bonus.sum(dim=-1)
+        clipped[rows] = (was_clipped & counted).sum(dim=-1).float()
+    return advantages, bonus, clipped
 
 
 def entropy_bonus(
@@ -208,7 +204,7 @@ def entropy_bonus(
     `base` and `entropy` broadcast against each other; the result has their common shape.
     """
     wanted = options.lam * entropy
-    cap = base.abs() / options.alpha
+    cap = base.abs() / options.alpha if options.clip else torch.full_like(base, torch.inf)
     if options.positive_only:
         cap = torch.where(base > 0, cap, 0.0)
     return torch.minimum(wanted, cap), (wanted > cap) & (cap > 0)
@@ -223,10 +219,21 @@ def _check_shapes(rewards: torch.Tensor, *others: torch.Tensor) -> None:
             )
 
 
-def _mean_entropy(
-    totals: torch.Tensor, counts: torch.Tensor, sessions: Sessions | None
-) -> torch.Tensor:
+def _finite_scores(token_level_rewards: torch.Tensor) -> torch.Tensor:
+    scores = token_level_rewards.sum(dim=-1)
+    odd = (~torch.isfinite(scores)).nonzero()
+    if odd.numel():
+        raise ValueError(
+            f"The reward of {len(odd)} of {len(scores)} responses is not finite (the first is row "
+            f"{int(odd[0])}: {scores[odd[0]].item()}), and one such reward would spoil its whole "
+            "group: make the reward function return a finite number."
+        )
+    return scores
+
+
+def _mean_entropy(sums: MaskedSums, sessions: Sessions | None) -> torch.Tensor:
     """Eq. 4; a response without a thought (W = 0) has E = 0."""
+    totals, counts = sums.totals, sums.counts
     if not torch.isfinite(totals).all():
         raise ValueError(
             "The entropy of the old policy is not finite on thought tokens: the model's logits "
@@ -252,21 +259,17 @@ def _base_advantage(
     return grpo_scalars(scores[final], groups[final], norm_by_std, epsilon)[sessions.of_row]
 
 
-def _row_mean(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    return values.sum(dim=-1) / counts.clamp_min(1)
-
-
 def _metrics(
     base: torch.Tensor,
     entropy: torch.Tensor,
     bonus: torch.Tensor,
     clipped: torch.Tensor,
-    counts: torch.Tensor,
+    sums: MaskedSums,
     scores: torch.Tensor,
     groups: torch.Tensor,
-    real: torch.Tensor,
 ) -> dict[str, float]:
     """The figures of a batch; rows without a single response token (verl's padding) stay out."""
+    counts, real = sums.counts, sums.real
     if not real.any():
         return {}
     thinks = real & (counts > 0)

@@ -28,6 +28,8 @@ class EgpoOptions:
         granularity: one bonus per "response" (the paper), or one per "token" as in
             Cheng et al. (arXiv:2506.14758).
         positive_only: give the bonus only where A > 0 (the paper gives it to every response).
+        clip: cut the bonus at |A|/alpha (the paper). False leaves lam * E as it is, an ablation:
+            signs can turn, and groups of equal rewards get a bonus too.
     """
 
     lam: float = 0.4
@@ -35,16 +37,15 @@ class EgpoOptions:
     cot_scope: str = "thought"
     granularity: str = "response"
     positive_only: bool = False
+    clip: bool = True
 
     def __post_init__(self) -> None:
         _check_number("lam", self.lam, self.lam >= 0, "a finite number >= 0 (0 is plain GRPO)")
         _check_number("alpha", self.alpha, self.alpha > 1, "a finite number > 1")
         _check_choice("cot_scope", self.cot_scope, COT_SCOPES)
         _check_choice("granularity", self.granularity, GRANULARITIES)
-        if not isinstance(self.positive_only, bool):
-            raise OptionError(
-                f"algorithm.egpo.positive_only={self.positive_only!r} must be true or false."
-            )
+        _check_switch("positive_only", self.positive_only)
+        _check_switch("clip", self.clip)
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any] | None) -> EgpoOptions:
@@ -75,3 +76,8 @@ def _check_number(name: str, value: float, in_range: bool, wanted: str) -> None:
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise OptionError(f"algorithm.egpo.{name}={value!r} must be one of {', '.join(choices)}.")
+
+
+def _check_switch(name: str, value: bool) -> None:
+    if not isinstance(value, bool):
+        raise OptionError(f"algorithm.egpo.{name}={value!r} must be true or false.")

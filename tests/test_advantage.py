@@ -262,6 +262,29 @@ def test_infinite_entropy_in_a_thought_is_refused_by_name() -> None:
         egpo(**rows)
 
 
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_a_reward_that_is_no_number_is_refused_by_row(odd: float) -> None:
+    rows = batch(6)
+    rows["token_level_rewards"][3, 0] = odd
+    with pytest.raises(ValueError, match=r"reward of 1 of 48 responses is not finite .*row 3"):
+        egpo(**rows)
+
+
+@pytest.mark.parametrize("granularity", ["response", "token"])
+def test_without_clipping_the_bonus_is_lambda_times_entropy(granularity: str) -> None:
+    rows = batch(8)
+    free = EgpoOptions(clip=False, granularity=granularity, cot_scope="response")
+    result = egpo_advantage(**rows, options=free)
+    generated = rows["response_mask"].bool()
+    means = (rows["entropy"] * generated).sum(-1) / generated.sum(-1)
+    torch.testing.assert_close(result.bonus, 0.4 * means)
+    assert result.metrics["egpo/clip_frac"] == 0.0
+    silent = result.base == 0
+    assert not silent.any() or (result.advantages[silent][generated[silent]] > 0).all()
+    right = EgpoOptions(clip=False, granularity=granularity, positive_only=True)
+    assert (egpo_advantage(**rows, options=right).bonus[result.base <= 0] == 0).all()
+
+
 def test_shapes_that_differ_are_refused_by_size() -> None:
     rows = batch(7)
     rows["entropy"] = rows["entropy"][:, 1:]
@@ -291,6 +314,8 @@ def test_huge_integer_labels_need_no_huge_memory() -> None:
         ({"cot_scope": "all"}, "thought, response"),
         ({"granularity": "sequence"}, "response, token"),
         ({"positive_only": "yes"}, "true or false"),
+        ({"clip": 1}, "true or false"),
+        ({"cliip": False}, "did you mean 'clip'"),
     ],
 )
 def test_wrong_options_are_refused_with_the_cure(given: dict[str, Any], says: str) -> None:
@@ -299,4 +324,6 @@ def test_wrong_options_are_refused_with_the_cure(given: dict[str, Any], says: st
 
 
 def test_no_options_are_the_papers() -> None:
-    assert EgpoOptions.from_mapping(None) == EgpoOptions(0.4, 2.0, "thought", "response", False)
+    assert EgpoOptions.from_mapping(None) == EgpoOptions(
+        0.4, 2.0, "thought", "response", False, True
+    )
