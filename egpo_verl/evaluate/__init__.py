@@ -1,0 +1,1 @@
+"""Benchmarks by their official scorers: `python -m egpo_verl.evaluate bfcl --model DIR_OR_NAME`."""

@@ -1,0 +1,143 @@
+"""Generation by an OpenAI-compatible endpoint that runs already: `vllm serve`, a vendor's, ..."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import Any
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
+from egpo_verl.evaluate.chat import Chat
+
+LOG = logging.getLogger(__name__)
+IN_FLIGHT = 64
+TRIES = 6
+TIMEOUT = 600.0
+"""Seconds for one answer; a long thought takes minutes on a busy server."""
+LONGEST_WAIT = 30.0
+
+
+def open_endpoint(args: argparse.Namespace) -> EndpointBackend:
+    """A client of `args.base_url`; UserError where the `openai` package is missing."""
+    try:
+        import openai
+        import tenacity  # noqa: F401  (asked for here, where the message can name the extra)
+    except ImportError as error:
+        raise UserError(
+            f"an endpoint needs {error.name}; install it with `pip install 'egpo-verl[data]'`."
+        ) from error
+    # The key goes to the client and nowhere else; retries are ours, with their own waits.
+    client = openai.OpenAI(
+        base_url=args.base_url,
+        api_key=os.environ.get(args.api_key_env) or "none",
+        timeout=TIMEOUT,
+        max_retries=0,
+    )
+    return EndpointBackend(
+        client, args.base_url, args.model, args.temperature, args.max_tokens, args.seed
+    )
+
+
+@dataclass
+class EndpointBackend:
+    """Asks `IN_FLIGHT` questions at a time; one that fails to the last try stays unanswered."""
+
+    client: Any
+    base_url: str
+    model: str
+    temperature: float
+    max_tokens: int
+    seed: int
+    backoff: float = 1.0
+    name: str = "endpoint"
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, Any]:
+        import openai
+
+        return {
+            "backend": self.name,
+            "version": f"openai {openai.__version__}",
+            "base_url": self.base_url,
+            "model": self.model,
+            "template": "the endpoint's",
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+        }
+
+    def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
+        pool = ThreadPoolExecutor(IN_FLIGHT)
+        try:
+            asked = [pool.submit(self._answer, chat, sample) for chat in chats]
+            for future in as_completed(asked):
+                answered = future.result()
+                if answered is not None:
+                    yield answered
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _answer(self, chat: Chat, sample: int) -> tuple[str, str] | None:
+        """Key and text; None where the endpoint does not answer this question."""
+        import openai
+        import tenacity
+
+        passing = (
+            openai.RateLimitError,
+            openai.APITimeoutError,
+            openai.APIConnectionError,
+            openai.InternalServerError,
+        )
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(passing),
+            wait=tenacity.wait_random_exponential(self.backoff, LONGEST_WAIT),
+            stop=tenacity.stop_after_attempt(TRIES),
+            reraise=True,
+        )
+        try:
+            return chat.key, retrying(self._ask, chat, sample)
+        except openai.BadRequestError as error:
+            if "context" in str(error).lower():
+                self.notes[chat.key] = TOO_LONG
+                return chat.key, ""
+            LOG.warning("%s is refused: %s", chat.key, _short(error))
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise UserError(
+                f"{self.base_url} refuses the key ({_short(error)}); name the variable that has "
+                "it with --api_key_env."
+            ) from error
+        except openai.NotFoundError as error:
+            raise UserError(
+                f"{self.base_url} does not serve {self.model}: {_short(error)}"
+            ) from error
+        except openai.OpenAIError as error:
+            LOG.warning("%s stays unanswered: %s", chat.key, _short(error))
+        return None
+
+    def _ask(self, chat: Chat, sample: int) -> str:
+        completion = self.client.chat.completions.create(
+            model=self.model,
+            messages=list(chat.messages),
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            seed=self.seed + sample,
+        )
+        choice = completion.choices[0]
+        if choice.finish_reason == "length":
+            self.notes[chat.key] = CUT_OFF
+        message, content = choice.message, choice.message.content or ""
+        # A server with a reasoning parser hands the thought over apart, under either name.
+        thought = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)
+        if thought:
+            return f"<think>{thought}</think>{content}"
+        opened_in_prompt = "</think>" in content and "<think>" not in content
+        return f"<think>{content}" if opened_in_prompt else content
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,165 @@
+"""Generation by transformers, in batches: for a machine without vLLM, or without a GPU."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
+from egpo_verl.evaluate.backends.templating import Templated, templated
+from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.model import Model, resolve
+
+
+def open_transformers(args: argparse.Namespace) -> TransformersBackend:
+    """Load the model that `args` name; UserError where it does not load."""
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise UserError(
+            f"generation needs {error.name}; install it with `pip install 'egpo-verl[cpu]'`, or "
+            "use an endpoint that runs already: --base_url URL."
+        ) from error
+    model = resolve(args.model, args.output_dir / "merged")
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = args.dtype if args.dtype != "auto" else ("float32" if device == "cpu" else "bfloat16")
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model.source)
+        network = transformers.AutoModelForCausalLM.from_pretrained(
+            model.source, dtype=getattr(torch, dtype)
+        ).to(device)
+    except (OSError, ValueError, AttributeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"--model {args.model} does not load: {reason}") from error
+    return TransformersBackend(
+        model=model,
+        tokenizer=tokenizer,
+        network=network.eval(),
+        dtype=dtype,
+        temperature=args.temperature,
+        max_tokens=args.max_tokens,
+        batch_size=args.batch_size,
+        seed=args.seed,
+    )
+
+
+@dataclass
+class TransformersBackend:
+    """`transformers.generate` over prompts sorted by length and padded on the left.
+
+    Attributes:
+        tokenizer, network: transformers' own, loaded.
+        dtype: of the weights, for the record.
+        batch_size: prompts at a time.
+    """
+
+    model: Model
+    tokenizer: Any
+    network: Any
+    dtype: str
+    temperature: float
+    max_tokens: int
+    batch_size: int
+    seed: int
+    name: str = "transformers"
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, Any]:
+        import transformers
+
+        template = str(self.tokenizer.chat_template)
+        return {
+            "backend": self.name,
+            "version": transformers.__version__,
+            "model": self.model.label,
+            "weights": self.model.digest or self.model.source,
+            "template": hashlib.sha256(template.encode()).hexdigest()[:12],
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "dtype": self.dtype,
+            "seed": self.seed,
+        }
+
+    def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
+        prompts = sorted(
+            (templated(self.tokenizer, chat) for chat in chats),
+            key=lambda prompt: len(prompt.token_ids),
+        )
+        context = self._context()
+        batch: list[Templated] = []
+        for prompt in prompts:
+            room = context - len(prompt.token_ids)
+            if room < 1:
+                self.notes[prompt.key] = TOO_LONG
+                yield prompt.key, ""
+            elif room < self.max_tokens:
+                # Alone, so that its smaller room cuts off no other answer.
+                yield from self._batch([prompt], room, sample)
+            else:
+                batch.append(prompt)
+                if len(batch) == self.batch_size:
+                    yield from self._batch(batch, self.max_tokens, sample)
+                    batch = []
+        if batch:
+            yield from self._batch(batch, self.max_tokens, sample)
+
+    def _context(self) -> int:
+        """Tokens that the model can read and write together."""
+        longest = getattr(self.network.config, "max_position_embeddings", None)
+        return int(longest) if longest else 1 << 30
+
+    def _batch(
+        self, prompts: Sequence[Templated], room: int, sample: int
+    ) -> Iterator[tuple[str, str]]:
+        import torch
+
+        width = max(len(prompt.token_ids) for prompt in prompts)
+        pad, ends = self._pad(), self._ends()
+        device = self.network.device
+        ids = [[pad] * (width - len(p.token_ids)) + list(p.token_ids) for p in prompts]
+        mask = [[0] * (width - len(p.token_ids)) + [1] * len(p.token_ids) for p in prompts]
+        # Seeded by what is in the batch: the same batch gives the same answers after a restart.
+        torch.manual_seed(_seed(self.seed, sample, prompts[0].key))
+        with torch.inference_mode():
+            sequences = self.network.generate(
+                input_ids=torch.tensor(ids, device=device),
+                attention_mask=torch.tensor(mask, device=device),
+                generation_config=self._sampling(room, pad, ends),
+            )
+        for prompt, tokens in zip(prompts, sequences[:, width:].tolist(), strict=True):
+            stop = next((at for at, token in enumerate(tokens) if token in ends), None)
+            if stop is None:
+                self.notes[prompt.key] = CUT_OFF
+            yield prompt.key, prompt.opened + self.tokenizer.decode(tokens[:stop])
+
+    def _sampling(self, room: int, pad: int, ends: Sequence[int]) -> Any:
+        from transformers import GenerationConfig
+
+        # top_k and top_p are switched off, as in training, whatever the model's folder says.
+        filters = {"temperature": self.temperature, "top_p": 1.0, "top_k": 0}
+        return GenerationConfig(
+            do_sample=self.temperature > 0,
+            max_new_tokens=room,
+            eos_token_id=list(ends),
+            pad_token_id=pad,
+            **(filters if self.temperature > 0 else {}),
+        )
+
+    def _ends(self) -> list[int]:
+        named = self.network.generation_config.eos_token_id
+        ends = named if isinstance(named, list) else [named]
+        return sorted({e for e in (*ends, self.tokenizer.eos_token_id) if e is not None})
+
+    def _pad(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return int(pad if pad is not None else self.tokenizer.eos_token_id)
+
+
+def _seed(seed: int, sample: int, key: str) -> int:
+    digest = hashlib.sha256(f"{seed} {sample} {key}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")

@@ -1,0 +1,89 @@
+"""Generation by vLLM in this process: for a GPU."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import islice
+from typing import Any
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
+from egpo_verl.evaluate.backends.templating import Templated, templated
+from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.model import Model, resolve
+
+AT_ONCE = 512
+"""Prompts given to vLLM together: it keeps the GPU busy, and a kill loses no more than these."""
+
+
+def open_vllm(args: argparse.Namespace) -> VllmBackend:
+    """Load the model that `args` name; UserError where vLLM is not there."""
+    try:
+        vllm = import_module("vllm")
+    except ImportError as error:
+        raise UserError(
+            "--backend vllm needs vLLM; install it with `pip install 'egpo-verl[gpu]'`."
+        ) from error
+    model = resolve(args.model, args.output_dir / "merged")
+    llm = vllm.LLM(model=model.source, dtype=args.dtype, seed=args.seed)
+    return VllmBackend(vllm, llm, model, args.dtype, args.temperature, args.max_tokens, args.seed)
+
+
+@dataclass
+class VllmBackend:
+    """vLLM's offline `LLM`, given tokens, so that the template is applied as everywhere here."""
+
+    vllm: Any
+    llm: Any
+    model: Model
+    dtype: str
+    temperature: float
+    max_tokens: int
+    seed: int
+    name: str = "vllm"
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, Any]:
+        template = str(self.llm.get_tokenizer().chat_template)
+        return {
+            "backend": self.name,
+            "version": self.vllm.__version__,
+            "model": self.model.label,
+            "weights": self.model.digest or self.model.source,
+            "template": hashlib.sha256(template.encode()).hexdigest()[:12],
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "dtype": self.dtype,
+            "seed": self.seed,
+        }
+
+    def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
+        tokenizer = self.llm.get_tokenizer()
+        context = int(self.llm.llm_engine.model_config.max_model_len)
+        prompts = (templated(tokenizer, chat) for chat in chats)
+        fitting: list[Templated] = []
+        for prompt in prompts:
+            if len(prompt.token_ids) < context:
+                fitting.append(prompt)
+            else:
+                self.notes[prompt.key] = TOO_LONG
+                yield prompt.key, ""
+        rest = iter(fitting)
+        while some := list(islice(rest, AT_ONCE)):
+            yield from self._batch(some, sample)
+
+    def _batch(self, prompts: list[Templated], sample: int) -> Iterator[tuple[str, str]]:
+        sampling = self.vllm.SamplingParams(
+            temperature=self.temperature, max_tokens=self.max_tokens, seed=self.seed + sample
+        )
+        given = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in prompts]
+        answers = self.llm.generate(given, sampling)
+        for prompt, answer in zip(prompts, answers, strict=True):
+            output = answer.outputs[0]
+            if output.finish_reason == "length":
+                self.notes[prompt.key] = CUT_OFF
+            yield prompt.key, prompt.opened + output.text
