@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -25,22 +25,23 @@ import numpy as np
 import torch
 import wrapt
 
-from egpo_verl.advantage import Sessions, egpo_advantage
+from egpo_verl.advantage import EgpoAdvantage, Sessions, egpo_advantage
 from egpo_verl.cot import cot_mask
 from egpo_verl.options import EgpoOptions
 from egpo_verl.preflight import check_config
+from egpo_verl.rollouts import dump
 
 ESTIMATOR = "egpo"
 
 
 @dataclass
 class OldPolicy:
-    """What the hook hands to the estimator; `metrics` is what the estimator hands back."""
+    """What the hook hands to the estimator; `result` is what the estimator hands back."""
 
     entropy: torch.Tensor
     cot_mask: torch.Tensor
     sessions: Sessions | None
-    metrics: dict[str, float] = field(default_factory=dict)
+    result: EgpoAdvantage | None = None
 
 
 _old_policy: ContextVar[OldPolicy | None] = ContextVar("egpo_old_policy", default=None)
@@ -83,7 +84,7 @@ def estimator(
         norm_by_std=settings.get("norm_adv_by_std_in_grpo", True),
         sessions=handed.sessions,
     )
-    handed.metrics.update(result.metrics)
+    handed.result = result
     return result.advantages, result.advantages
 
 
@@ -128,7 +129,11 @@ def _compute_advantage(
     policy = OldPolicy(rows["entropy"].to_padded_tensor(0.0), thought, sessions(batch.keys))
     with _handed_over(policy):
         result = wrapped(batch, metrics)
-    metrics.update(policy.metrics)
+    if policy.result is None:
+        raise RuntimeError("verl computed its advantages without calling adv_estimator=egpo.")
+    metrics.update(policy.result.metrics)
+    if trainer.config.trainer.get("rollout_data_dir"):
+        dump(trainer, batch, policy.entropy, policy.cot_mask, policy.result)
     real = response_mask.any(dim=-1).tolist()
     metrics.update(reward_metrics(list(rows["extra_fields"]), real))
     return result

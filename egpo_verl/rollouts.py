@@ -1,0 +1,231 @@
+"""A training step's answers token by token, for `python -m egpo_verl.inspect`.
+
+Where verl writes its rollouts (`trainer.rollout_data_dir`), the hook writes
+`<rollout_data_dir>/egpo/<step>.parquet` beside them: one row an answer, with the text and the
+entropy of every token, which tokens are thought, and what EGPO made of them. A step of several
+updates (`separate_async`) has one file each, `<step>-<update>.parquet`. A file is there whole or
+not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from egpo_verl.advantage import EgpoAdvantage
+from egpo_verl.options import EgpoOptions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+FOLDER = "egpo"
+OPTIONS = b"egpo_options"
+"""Key of the file's metadata under which the options stand, a JSON object."""
+
+SCHEMA = pa.schema(
+    {
+        "step": pa.int32(),
+        "key": pa.string(),  # verl's `{uid}_{session}_{output}`; one uid is one prompt
+        "data_source": pa.string(),
+        "ability": pa.string(),
+        "prompt": pa.string(),  # JSON list of {role, content}
+        "response": pa.string(),  # as the reward saw it, without special tokens
+        "ground_truth": pa.string(),
+        "extra_info": pa.string(),  # JSON object
+        "reward": pa.string(),  # JSON object, what the reward function returned
+        "score": pa.float32(),
+        "base": pa.float32(),  # A of Eq. 1
+        "entropy": pa.float32(),  # E of Eq. 4, in nats
+        "bonus": pa.float32(),  # of Eq. 5
+        "clipped": pa.float32(),  # 1.0 where |A|/alpha cut the bonus
+        "cot_tokens": pa.int64(),  # W of Eq. 4
+        "tokens": pa.list_(pa.string()),
+        "token_entropy": pa.list_(pa.float16()),  # nats
+        "thought": pa.list_(pa.bool_()),
+        "generated": pa.list_(pa.bool_()),  # False on what a tool or the template said
+    }
+)
+FETCHED = (
+    "responses",
+    "response_mask",
+    "raw_prompt",
+    "rm_scores",
+    "reward_model",
+    "data_source",
+    "ability",
+    "extra_info",
+    "extra_fields",
+)
+NOT_TEXT = "\ufffd"
+LONGEST_CHARACTER = 4
+"""Bytes of UTF-8, and so the most tokens that one character can be cut into."""
+
+
+def dump(
+    trainer: Any,
+    batch: Any,
+    entropy: torch.Tensor,
+    thought: torch.Tensor,
+    advantage: EgpoAdvantage,
+) -> None:
+    """Write the step with verl's own dump thread; an error there ends the run, as in verl's dump.
+
+    Args:
+        trainer: verl's v1 `PPOTrainer`.
+        batch: its `KVBatchMeta`.
+        entropy: (bs, len) float, nats.
+        thought: (bs, len) bool.
+        advantage: what EGPO computed for the batch.
+    """
+    import transfer_queue as tq
+
+    rows = tq.kv_batch_get(
+        keys=batch.keys, partition_id=batch.partition_id, select_fields=list(FETCHED)
+    )
+    columns = {
+        name: rows[name] if isinstance(rows[name], torch.Tensor) else list(rows[name])
+        for name in FETCHED
+        if name in rows.keys()  # noqa: SIM118 (a TensorDict iterates over rows)
+    }
+    answers = answers_table(
+        trainer.global_steps, batch.keys, columns, entropy, thought, advantage, trainer.tokenizer
+    )
+    options = EgpoOptions.from_mapping(trainer.config.algorithm.get("egpo"))
+    answers = answers.replace_schema_metadata({OPTIONS: json.dumps(asdict(options))})
+    update = trainer.local_trigger_step
+    name = f"{trainer.global_steps}-{update}" if update else f"{trainer.global_steps}"
+    path = Path(trainer.config.trainer.rollout_data_dir, FOLDER, f"{name}.parquet")
+    trainer._dump_futures.append(trainer._dump_executor.submit(write, answers, path))
+
+
+def write(answers: pa.Table, path: Path) -> None:
+    """Write aside and rename.
+
+    Raises:
+        OSError: naming the file, where it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    pq.write_table(answers, part, compression="zstd")
+    part.replace(path)
+
+
+def answers_table(
+    step: int,
+    keys: Sequence[str],
+    columns: Mapping[str, Any],
+    entropy: torch.Tensor,
+    thought: torch.Tensor,
+    advantage: EgpoAdvantage,
+    tokenizer: PreTrainedTokenizerBase,
+) -> pa.Table:
+    """The rows of `SCHEMA` for a batch, without verl's padding rows.
+
+    Args:
+        step: of the training.
+        keys: (bs,) verl's keys.
+        columns: by name as in `FETCHED`: `responses`, `response_mask` and `rm_scores` nested, the
+            others lists; of those a data set may lack any.
+        entropy, thought, advantage: as for `dump`.
+        tokenizer: the policy's.
+    """
+    generated = columns["response_mask"].to_padded_tensor(0).bool()
+    lengths = columns["responses"].offsets().diff()
+    real = generated.any(dim=-1)
+    kept = real.nonzero().squeeze(1).tolist()
+    valid = (torch.arange(generated.shape[1]) < lengths.unsqueeze(1)) & real.unsqueeze(1)
+    offsets = pa.array(np.concatenate([[0], lengths[real].cumsum(0).numpy()]), pa.int32())
+
+    def per_token(values: torch.Tensor, kind: pa.DataType) -> pa.ListArray:
+        return pa.ListArray.from_arrays(offsets, pa.array(values[valid].numpy(), kind))
+
+    def per_row(name: str) -> list[Any]:
+        found = columns.get(name)
+        return [None] * len(kept) if found is None else [found[row] for row in kept]
+
+    def numbers(values: torch.Tensor) -> pa.Array:
+        return pa.array(values[real].numpy())
+
+    responses = [columns["responses"][row].tolist() for row in kept]
+    rewards = [(fields or {}).get("reward_extra_info") or {} for fields in per_row("extra_fields")]
+    truths = [(model or {}).get("ground_truth") for model in per_row("reward_model")]
+    return pa.table(
+        {
+            "step": [step] * len(kept),
+            "key": [keys[row] for row in kept],
+            "data_source": per_row("data_source"),
+            "ability": per_row("ability"),
+            "prompt": [as_json(messages) for messages in per_row("raw_prompt")],
+            "response": tokenizer.batch_decode(responses, skip_special_tokens=True),
+            "ground_truth": [t if t is None or isinstance(t, str) else as_json(t) for t in truths],
+            "extra_info": [as_json(info or {}) for info in per_row("extra_info")],
+            "reward": [as_json(reward) for reward in rewards],
+            "score": [float(columns["rm_scores"][row].sum()) for row in kept],
+            "base": numbers(advantage.base),
+            "entropy": numbers(advantage.entropy),
+            "bonus": numbers(advantage.bonus),
+            "clipped": numbers(advantage.clipped),
+            "cot_tokens": numbers(advantage.cot_tokens),
+            "tokens": pa.ListArray.from_arrays(offsets, token_texts(tokenizer, responses)),
+            "token_entropy": per_token(entropy.half(), pa.float16()),
+            "thought": per_token(thought, pa.bool_()),
+            "generated": per_token(generated, pa.bool_()),
+        },
+        schema=SCHEMA,
+    )
+
+
+def token_texts(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) -> pa.Array:
+    """The text of every token, one row after the other: (tokens,) strings.
+
+    Where a character is cut into several tokens, the last of them has it and the others are empty.
+    """
+    flat = np.fromiter((token for row in rows for token in row), dtype=np.int64)
+    ids, places = np.unique(flat, return_inverse=True)
+    texts = _decode_each(tokenizer, [[token] for token in ids.tolist()])
+    pieces = np.array([NOT_TEXT in text for text in texts], dtype=bool)
+    cut = np.flatnonzero(pieces[places])
+    ends = {end - 1 for end in np.cumsum([len(row) for row in rows]).tolist()}
+    empty, held = len(texts), list[int]()
+    texts.append("")
+    for place in cut.tolist():
+        held.append(place)
+        (text,) = _decode_each(tokenizer, [flat[held].tolist()])
+        follows = pieces[places[place + 1]] if place + 1 < len(flat) else False
+        if NOT_TEXT in text and follows and place not in ends and len(held) < LONGEST_CHARACTER:
+            continue
+        places[held] = empty
+        places[place] = len(texts)
+        texts.append(text)
+        held = []
+    return pa.array(texts, pa.string()).take(pa.array(places))
+
+
+def _decode_each(
+    tokenizer: PreTrainedTokenizerBase, sequences: Sequence[Sequence[int]]
+) -> list[str]:
+    """Texts where they do not begin a sequence: there, some decoders drop a space."""
+    anchor = tokenizer("a", add_special_tokens=False)["input_ids"][-1:]
+    decoded = tokenizer.batch_decode(
+        [anchor, *([*anchor, *sequence] for sequence in sequences)],
+        skip_special_tokens=False,
+        clean_up_tokenization_spaces=False,
+    )
+    return [text[len(decoded[0]) :] for text in decoded[1:]]
+
+
+def as_json(value: Any) -> str:
+    """JSON text of what verl hands around; arrays become lists, anything else its `str`."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
