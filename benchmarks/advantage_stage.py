@@ -18,6 +18,8 @@ import time
 import uuid
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -33,6 +35,7 @@ from verl.trainer.ppo.core_algos import (
 from egpo_verl.advantage import egpo_advantage
 from egpo_verl.cot import cot_mask
 from egpo_verl.options import EgpoOptions
+from egpo_verl.run_log import read_run
 
 Work = Callable[[], object]
 
@@ -121,11 +124,24 @@ def best_times(jobs: dict[str, Work], turns: int) -> dict[str, float]:
     return best
 
 
+def step_shares(log: Path) -> str:
+    """What verl's `adv` timer takes of a real step, from the log of a run."""
+    run = read_run(log)
+    _, stage = run.series("timing_s/adv")
+    _, step = run.series("timing_s/step")
+    shares = [part / whole for part, whole in zip(stage, step, strict=True)]
+    return (
+        f"{run.name}: timing_s/adv is {median(stage) * 1e3:.0f} ms of a step of "
+        f"{median(step):.1f} s, {median(shares):.2%} of it (medians of {len(step)} steps)"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--sizes", type=int, default=len(SIZES), help="only the first N sizes")
+    parser.add_argument("--run", type=Path, help="a run's log: what the stage takes of its steps")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     tokenizer = make_tokenizer()
@@ -150,7 +166,10 @@ def main() -> None:
             f"{ms['stage'] * 1e6 / (rows * length):.2f}",
             f"{ms['read']:.1f}",
         )
-    Console(width=150).print(table)
+    console = Console(width=150)
+    console.print(table)
+    if arguments.run:
+        console.print(step_shares(arguments.run), highlight=False)
 
 
 if __name__ == "__main__":
