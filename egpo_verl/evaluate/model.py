@@ -83,9 +83,9 @@ def _loads(folder: Path) -> bool:
 
 
 def _label(folder: Path) -> str:
-    """The last parts that tell one checkpoint from another, such as `run/global_step_40`."""
+    """The last two parts that tell one from another, such as `run/global_step_40`."""
     parts = [part for part in folder.absolute().parts if part not in ("actor", "checkpoints")]
-    return "/".join(parts[-2:] if parts[-1].startswith("global_step_") else parts[-1:])
+    return "/".join(parts[-2:])
 
 
 def _merged(actor: Path, target: Path) -> Path:

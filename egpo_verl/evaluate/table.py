@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Drawn
 
+WIDTH = 160
 PAPER = "quoted, arXiv:2508.05118v4"
 
 
@@ -52,9 +53,10 @@ class Table:
     def show(self, console: Console) -> None:
         """Print it."""
         drawn = Drawn(title=self.title, title_justify="left", title_style="bold", box=box.SIMPLE)
-        drawn.add_column("")
+        drawn.add_column("", overflow="fold", min_width=16)
         for column in self.columns:
-            drawn.add_column(column, justify="right")
+            # Headings break between words, never inside one.
+            drawn.add_column(column, justify="right", min_width=max(map(len, column.split())))
         for row in self.rows:
             drawn.add_row(*row.cells(), style="dim" if row.quoted else None)
         console.print(drawn)
@@ -83,6 +85,12 @@ class Table:
             for row in self.rows
         ]
         return {"title": self.title, "rows": rows, "notes": list(self.notes)}
+
+
+def wide_console() -> Console:
+    """A console that does not break tables at 80 characters where there is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def write(folder: Path, stem: str, tables: list[Table], facts: Mapping[str, Any]) -> list[Path]:

@@ -24,10 +24,12 @@ class Backend(Protocol):
 
     Attributes:
         name: one of `BACKENDS`.
+        batch_size: questions that it answers at a time.
         notes: key -> `TOO_LONG` or `CUT_OFF`, for answers of which that is true.
     """
 
     name: str
+    batch_size: int
     notes: dict[str, str]
 
     def settings(self) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max_tokens", type=count, default=4096, help="longest answer, thought included (4096)")
     add("-n", "--samples", type=count, default=1, help="answers to each question (1)")
     add("--limit", type=count, metavar="N", help="only the first N questions of each category")
-    add("--batch_size", type=count, default=8, help="questions at a time (8); 64 at an endpoint")
+    add("--batch_size", type=count, help="questions at a time (8; endpoint 64, vllm 512)")
     add("--dtype", default="auto", help="of the weights: auto, float32, bfloat16, float16 (auto)")
     add("--device", help="cpu, cuda, ... for transformers (cuda where there is one)")
     add("--seed", type=int, default=0, help="of sampling (0)")

@@ -15,7 +15,8 @@ from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
 from egpo_verl.evaluate.chat import Chat
 
 LOG = logging.getLogger(__name__)
-IN_FLIGHT = 64
+BATCH_SIZE = 64
+"""Questions on their way at a time."""
 TRIES = 6
 TIMEOUT = 600.0
 """Seconds for one answer; a long thought takes minutes on a busy server."""
@@ -39,13 +40,19 @@ def open_endpoint(args: argparse.Namespace) -> EndpointBackend:
         max_retries=0,
     )
     return EndpointBackend(
-        client, args.base_url, args.model, args.temperature, args.max_tokens, args.seed
+        client=client,
+        base_url=args.base_url,
+        model=args.model,
+        temperature=args.temperature,
+        max_tokens=args.max_tokens,
+        seed=args.seed,
+        batch_size=args.batch_size or BATCH_SIZE,
     )
 
 
 @dataclass
 class EndpointBackend:
-    """Asks `IN_FLIGHT` questions at a time; one that fails to the last try stays unanswered."""
+    """Asks `batch_size` questions at a time; one that fails to the last try stays unanswered."""
 
     client: Any
     base_url: str
@@ -53,6 +60,7 @@ class EndpointBackend:
     temperature: float
     max_tokens: int
     seed: int
+    batch_size: int = BATCH_SIZE
     backoff: float = 1.0
     name: str = "endpoint"
     notes: dict[str, str] = field(default_factory=dict)
@@ -72,7 +80,7 @@ class EndpointBackend:
         }
 
     def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
-        pool = ThreadPoolExecutor(IN_FLIGHT)
+        pool = ThreadPoolExecutor(self.batch_size)
         try:
             asked = [pool.submit(self._answer, chat, sample) for chat in chats]
             for future in as_completed(asked):

@@ -14,6 +14,8 @@ from egpo_verl.evaluate.backends.templating import Templated, templated
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.model import Model, resolve
 
+BATCH_SIZE = 8
+
 
 def open_transformers(args: argparse.Namespace) -> TransformersBackend:
     """Load the model that `args` name; UserError where it does not load."""
@@ -36,6 +38,11 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
     except (OSError, ValueError, AttributeError) as error:
         reason = str(error).strip().split("\n")[0]
         raise UserError(f"--model {args.model} does not load: {reason}") from error
+    # Only where an answer ends is the model's to say; its folder's top_k, repetition penalty and
+    # the like would else be mixed into our sampling.
+    network.generation_config = transformers.GenerationConfig(
+        eos_token_id=network.generation_config.eos_token_id
+    )
     return TransformersBackend(
         model=model,
         tokenizer=tokenizer,
@@ -43,7 +50,7 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
         dtype=dtype,
         temperature=args.temperature,
         max_tokens=args.max_tokens,
-        batch_size=args.batch_size,
+        batch_size=args.batch_size or BATCH_SIZE,
         seed=args.seed,
     )
 
@@ -135,12 +142,15 @@ class TransformersBackend:
             stop = next((at for at, token in enumerate(tokens) if token in ends), None)
             if stop is None:
                 self.notes[prompt.key] = CUT_OFF
-            yield prompt.key, prompt.opened + self.tokenizer.decode(tokens[:stop])
+            yield prompt.key, prompt.opened + self._text(tokens[:stop])
+
+    def _text(self, tokens: list[int]) -> str:
+        # Cleaning up would take spaces away inside string arguments.
+        return str(self.tokenizer.decode(tokens, clean_up_tokenization_spaces=False))
 
     def _sampling(self, room: int, pad: int, ends: Sequence[int]) -> Any:
         from transformers import GenerationConfig
 
-        # top_k and top_p are switched off, as in training, whatever the model's folder says.
         filters = {"temperature": self.temperature, "top_p": 1.0, "top_k": 0}
         return GenerationConfig(
             do_sample=self.temperature > 0,

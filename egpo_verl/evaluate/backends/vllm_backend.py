@@ -16,7 +16,7 @@ from egpo_verl.evaluate.backends.templating import Templated, templated
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.model import Model, resolve
 
-AT_ONCE = 512
+BATCH_SIZE = 512
 """Prompts given to vLLM together: it keeps the GPU busy, and a kill loses no more than these."""
 
 
@@ -30,7 +30,16 @@ def open_vllm(args: argparse.Namespace) -> VllmBackend:
         ) from error
     model = resolve(args.model, args.output_dir / "merged")
     llm = vllm.LLM(model=model.source, dtype=args.dtype, seed=args.seed)
-    return VllmBackend(vllm, llm, model, args.dtype, args.temperature, args.max_tokens, args.seed)
+    return VllmBackend(
+        vllm=vllm,
+        llm=llm,
+        model=model,
+        dtype=args.dtype,
+        temperature=args.temperature,
+        max_tokens=args.max_tokens,
+        seed=args.seed,
+        batch_size=args.batch_size or BATCH_SIZE,
+    )
 
 
 @dataclass
@@ -44,6 +53,7 @@ class VllmBackend:
     temperature: float
     max_tokens: int
     seed: int
+    batch_size: int
     name: str = "vllm"
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -73,7 +83,7 @@ class VllmBackend:
                 self.notes[prompt.key] = TOO_LONG
                 yield prompt.key, ""
         rest = iter(fitting)
-        while some := list(islice(rest, AT_ONCE)):
+        while some := list(islice(rest, self.batch_size)):
             yield from self._batch(some, sample)
 
     def _batch(self, prompts: list[Templated], sample: int) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,195 @@
+"""`python -m egpo_verl.evaluate acebench`: ACEBench by its own eval_main.py."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from rich.console import Console
+
+from egpo_verl.calls import FORMS
+from egpo_verl.datasets.command_line import count
+from egpo_verl.evaluate import backends, scorer_env
+from egpo_verl.evaluate.acebench.official import ENVIRONMENT, Score, Scorer, Scores
+from egpo_verl.evaluate.acebench.questions import (
+    AGENT,
+    ATOM,
+    GROUPS,
+    HOME,
+    LANGUAGES,
+    MULTI,
+    NORMAL,
+    PREFERENCE,
+    PROMPTS,
+    SIMILAR,
+    SINGLE,
+    SPECIAL,
+    Question,
+    check_folder,
+    in_own_prompt,
+    in_training_template,
+    own_templates,
+    questions,
+)
+from egpo_verl.evaluate.answers import Answers
+from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.generation import fill
+from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.table import PAPER, Row, Table, write
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "atom": ATOM,
+    "single": SINGLE,
+    "multi": MULTI,
+    "similar": SIMILAR,
+    "preference": PREFERENCE,
+    "normal": NORMAL,
+    "special": SPECIAL,
+    "agent": AGENT,
+}
+"""ACEBench's own groups; a column is the plain mean of its categories, as in its result.xlsx."""
+QUOTED = Row("EGPO, Qwen3-4B-Instruct-2507", (83.0, 80.0, 74.0, 80.0, 50.0, *[None] * 3), PAPER)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this benchmark."""
+    backends.add_arguments(parser)
+    add = parser.add_argument_group("ACEBench").add_argument
+    add(
+        "--benchmark_dir",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"your clone of {HOME}; it is only read",
+    )
+    add("--language", nargs="+", choices=LANGUAGES, default=LANGUAGES, help="(en zh)")
+    add(
+        "--category",
+        nargs="+",
+        choices=(*GROUPS, *NORMAL, *SPECIAL),
+        default=["normal"],
+        metavar="NAME",
+        help=f"categories or groups of them: {', '.join(GROUPS)} (normal)",
+    )
+    add(
+        "--prompt",
+        choices=PROMPTS,
+        default=PROMPTS[0],
+        help="the template of our training, or ACEBench's own (training)",
+    )
+    add("--call_form", choices=FORMS, default="python", help="of the training template (python)")
+    add("--scorer_env", type=Path, metavar="DIR", help="environment of the scorer (made once)")
+    add("--scorer_seconds", type=count, default=600, help="longest time to score a language (600)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate, score, show and write; 1 where an answer is missing."""
+    console = Console()
+    check_folder(args.benchmark_dir)
+    names = [name for word in args.category for name in GROUPS.get(word, (word,))]
+    asked = questions(args.benchmark_dir, args.language, list(dict.fromkeys(names)), args.limit)
+    chats = _chats(args, asked)
+    folder = args.output_dir / "acebench"
+    backend = backends.open_backend(args)
+    settings = {
+        "benchmark": "acebench",
+        "prompt": args.prompt,
+        "call_form": args.call_form,
+        **backend.settings(),
+    }
+    answers = Answers(folder / "answers", settings)
+    missing = fill(answers, backend, chats, args.samples, console)
+    python = scorer_env.ensure(ENVIRONMENT, args.scorer_env, console)
+    scorer = Scorer(args.benchmark_dir, folder / "scoring", python, args.scorer_seconds)
+    scored = []
+    for sample in range(args.samples):
+        texts = [_text(answers, chat, sample) for chat in chats]
+        given = [in_python(spoken(text).answer, args.call_form) for text in texts]
+        scored.append(scorer.scores(zip(asked, given, strict=True)))
+    notes = [*_notes(args), *_template_notes(args, answers, chats, missing)]
+    tables = [_columns(scored, args, notes), _categories(scored)]
+    for table in tables:
+        table.show(console)
+    paths = write(folder, "acebench", tables, {"settings": settings, "missing": missing})
+    console.print(f"Written: {', '.join(map(str, paths))}", highlight=False, soft_wrap=True)
+    return 1 if missing else 0
+
+
+def _chats(args: argparse.Namespace, asked: Sequence[Question]) -> list[Chat]:
+    if args.prompt == "training":
+        return [in_training_template(question, args.call_form) for question in asked]
+    templates = own_templates(args.benchmark_dir, args.language)
+    return [in_own_prompt(question, templates) for question in asked]
+
+
+def _text(answers: Answers, chat: Chat, sample: int) -> str:
+    answer = answers.get(chat, sample)
+    return answer.text if answer else ""
+
+
+def _columns(scored: Sequence[Scores], args: argparse.Namespace, notes: Sequence[str]) -> Table:
+    """The paper's columns, a line for each language, in percent."""
+    rows = [
+        Row(
+            f"{args.model} ({language})",
+            tuple(_mean(scored, language, names) for names in COLUMNS.values()),
+        )
+        for language in args.language
+    ]
+    subset = f", a subset: the first {args.limit} of each category" if args.limit else ""
+    title = f"ACEBench by its own eval_main.py{subset}"
+    return Table(title, tuple(COLUMNS), (*rows, QUOTED), tuple(notes))
+
+
+def _mean(scored: Sequence[Scores], language: str, names: Sequence[str]) -> float | None:
+    """Of the categories, all of which must have been scored, over all samples."""
+    found = [scores.get((language, name)) for scores in scored for name in names]
+    accuracies = [score.accuracy for score in found if score is not None]
+    return 100 * fmean(accuracies) if found and len(accuracies) == len(found) else None
+
+
+def _categories(scored: Sequence[Scores]) -> Table:
+    rows = [
+        Row(f"{category} ({language})", _line([scores[language, category] for scores in scored]))
+        for language, category in scored[0]
+    ]
+    return Table("ACEBench, counts", ("correct", "questions", "accuracy"), tuple(rows))
+
+
+def _line(scores: Sequence[Score]) -> tuple[int, int, float]:
+    correct, total = sum(score.correct for score in scores), sum(score.total for score in scores)
+    return correct, total, 100 * fmean(score.accuracy for score in scores)
+
+
+def _notes(args: argparse.Namespace) -> list[str]:
+    notes = [
+        "A column is the mean of its categories, as in ACEBench's result.xlsx; a multi-turn "
+        "dialogue counts as right where each of its turns is.",
+        f"Not run: {' and '.join(AGENT)}; they need a second model that plays the user.",
+        "The paper does not say in which language its figures are.",
+    ]
+    special = any(name in SPECIAL or name == "special" for name in args.category)
+    if special and args.prompt == "training":
+        notes.append(
+            "special looks for sentences that only ACEBench's own prompt asks for: "
+            "use --prompt benchmark."
+        )
+    return notes
+
+
+def _template_notes(
+    args: argparse.Namespace, answers: Answers, chats: Sequence[Chat], missing: int
+) -> list[str]:
+    """How far answers are what was asked for."""
+    given = [answers.get(chat, sample) for chat in chats for sample in range(args.samples)]
+    notes: Mapping[str, int] = Counter(answer.note for answer in given if answer and answer.note)
+    lines = [f"{number:,} of {len(given):,} answers: {note}." for note, number in notes.items()]
+    if args.prompt == "training":
+        broken = sum(spoken(answer.text).problem is not None for answer in given if answer)
+        lines.append(f"{broken:,} of {len(given):,} answers break the training template.")
+    if missing:
+        lines.append(f"{missing:,} of {len(given):,} answers are missing and count as wrong.")
+    return lines

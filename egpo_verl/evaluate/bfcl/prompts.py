@@ -1,0 +1,57 @@
+"""BFCL's entries as chats under the training template."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from egpo_verl.datasets.prompt import system_prompt
+from egpo_verl.evaluate.chat import Chat
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A question of BFCL, as its own loader gives it to models.
+
+    Attributes:
+        turns: messages of each turn; one turn but in the multi-turn categories.
+        functions: offered from the start.
+    """
+
+    identity: str
+    category: str
+    turns: list[list[dict[str, Any]]]
+    functions: list[dict[str, Any]]
+
+    def system(self, call_form: str) -> str:
+        """The training template's system prompt, a system message of the entry's own below it."""
+        own = [m["content"] for m in self.turns[0] if m["role"] == "system"]
+        return "\n\n".join([system_prompt(self.functions, call_form), *own])
+
+    def chat(self, call_form: str) -> Chat:
+        """The whole prompt of a single-turn entry."""
+        said = [m for m in self.turns[0] if m["role"] != "system"]
+        messages = [{"role": "system", "content": self.system(call_form)}]
+        messages += [{"role": m["role"], "content": m["content"]} for m in said]
+        return Chat(self.identity, tuple(messages))
+
+
+def read_entries(path: Path) -> Iterator[Entry]:
+    """Entries that the scorer's environment has written."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            yield Entry(row["id"], row["category"], row["question"], row["function"])
+
+
+def first_of_each(entries: Iterator[Entry], limit: int | None) -> list[Entry]:
+    """The first `limit` entries of each category; all of them for None."""
+    kept: dict[str, list[Entry]] = {}
+    for entry in entries:
+        chosen = kept.setdefault(entry.category, [])
+        if limit is None or len(chosen) < limit:
+            chosen.append(entry)
+    return [entry for chosen in kept.values() for entry in chosen]

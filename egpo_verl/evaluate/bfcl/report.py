@@ -1,0 +1,174 @@
+"""The tables of a BFCL evaluation: counts, the paper's columns, reference rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
+from egpo_verl.evaluate.bfcl.categories import FORMULAS, OVERALL, SIZES, paper_columns
+from egpo_verl.evaluate.bfcl.official import VERSION, Scored
+from egpo_verl.evaluate.table import PAPER, Row, Table
+
+SINGLE, MULTI = "single-turn overall", "multi-turn overall"
+QUOTED: Mapping[str, Mapping[str, float]] = {
+    "Qwen3-4B-Instruct-2507": {SINGLE: 78.19, MULTI: 15.75},
+    "Qwen3-4B-Instruct-2507, GRPO": {SINGLE: 82.20, MULTI: 50.12},
+    "Qwen3-4B-Instruct-2507, EGPO": {
+        "non-live": 88.50,
+        "live": 81.34,
+        SINGLE: 84.92,
+        "base": 63.50,
+        "miss-func": 54.50,
+        "miss-param": 48.00,
+        "long-context": 59.00,
+        MULTI: 56.25,
+    },
+    "Llama-3.2-3B-Instruct": {SINGLE: 69.84, MULTI: 2.00},
+    "Llama-3.2-3B-Instruct, GRPO": {SINGLE: 77.78, MULTI: 34.00},
+    "Llama-3.2-3B-Instruct, EGPO": {SINGLE: 81.94, MULTI: 36.62},
+}
+"""The paper's rows, on BFCLv3: other entries in part, and other prompts of the scorer."""
+
+
+@dataclass
+class Measured:
+    """One category, over all samples.
+
+    Attributes:
+        wanted: answers that there should be.
+        correct, scored: answers by the official verdict.
+        on_template: answers that follow the training template (single turn only).
+        notes: `Backend.notes` -> answers.
+        errors: BFCL's kind of error -> answers.
+    """
+
+    category: str
+    wanted: int
+    correct: int = 0
+    scored: int = 0
+    counted: int = 0
+    on_template: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def count(self, on_template: bool, note: str) -> None:
+        """Note one answer."""
+        self.counted += 1
+        self.on_template += on_template
+        self.notes[note] += bool(note)
+
+    def add(self, found: Scored | None) -> None:
+        """Add the verdicts on one sample."""
+        if found is not None:
+            self.correct += found.correct
+            self.scored += found.total
+            self.errors.update(found.errors)
+
+    def accuracy(self) -> float | None:
+        """In percent of the answers that were scored."""
+        return 100 * self.correct / self.scored if self.scored else None
+
+    def missing(self) -> int:
+        """Answers that are not there."""
+        return self.wanted - self.scored
+
+    def data(self) -> dict[str, Any]:
+        """The counts for JSON."""
+        return {
+            "accuracy": self.accuracy(),
+            "correct": self.correct,
+            "scored": self.scored,
+            "missing": self.missing(),
+            "on_template": self.on_template if self.counted else None,
+            **{note.replace(" ", "_"): self.notes[note] for note in (TOO_LONG, CUT_OFF)},
+            "errors": dict(self.errors.most_common()),
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation found.
+
+    Attributes:
+        overall: BFCL v4's own overall figure in percent.
+        limit: questions of each category, None for all.
+    """
+
+    label: str
+    measured: Mapping[str, Measured]
+    overall: float | None
+    samples: int
+    limit: int | None
+
+    @property
+    def missing(self) -> int:
+        """Answers that are not there, over all categories."""
+        return sum(m.missing() for m in self.measured.values())
+
+    def extent(self) -> str:
+        """What was left out, for the titles."""
+        parts = []
+        if self.limit is not None:
+            parts.append(f"SUBSET: the first {self.limit:,} of each category")
+        if self.missing:
+            parts.append(f"INCOMPLETE: {self.missing:,} answers missing")
+        return f" ({'; '.join(parts)})" if parts else ""
+
+
+def tables(outcome: Outcome) -> list[Table]:
+    """Counts per category, and the paper's columns with its rows beside ours."""
+    return [_counts(outcome), _paper(outcome)]
+
+
+def _counts(outcome: Outcome) -> Table:
+    columns = ("correct", "of", "accuracy %", "on template", TOO_LONG, CUT_OFF, "missing")
+    rows = tuple(
+        Row(
+            m.category,
+            (
+                m.correct,
+                m.scored,
+                m.accuracy(),
+                m.on_template if m.counted else None,
+                m.notes[TOO_LONG] if m.counted else None,
+                m.notes[CUT_OFF] if m.counted else None,
+                m.missing(),
+            ),
+        )
+        for m in outcome.measured.values()
+    )
+    notes = [
+        f"Scored by bfcl-eval {VERSION}. `on template`: answers with one thought and something "
+        "after it; BFCL scores the others too. Too long: the prompt leaves no room in the model's "
+        "context, and the answer is empty.",
+    ]
+    if outcome.samples > 1:
+        notes.append(f"{outcome.samples} answers to each question; counts are over all of them.")
+    return Table(f"BFCL: {outcome.label}{outcome.extent()}", columns, rows, tuple(notes))
+
+
+def _paper(outcome: Outcome) -> Table:
+    def score(category: str) -> float | None:
+        found = outcome.measured.get(category)
+        return found.accuracy() if found else None
+
+    ours = paper_columns(score)
+    columns = tuple(ours)
+    rows = [Row(outcome.label, (*ours.values(), outcome.overall))]
+    rows += [
+        Row(label, (*(values.get(column) for column in columns), None), PAPER)
+        for label, values in QUOTED.items()
+    ]
+    left_out = [name for name in SIZES if name not in outcome.measured]
+    notes = [*FORMULAS, OVERALL]
+    if left_out:
+        notes.append(f"Not run: {', '.join(left_out)}; a column that needs them shows -.")
+    return Table(
+        f"Beside the paper, in percent{outcome.extent()}",
+        (*columns, "v4 overall"),
+        tuple(rows),
+        tuple(notes),
+    )
