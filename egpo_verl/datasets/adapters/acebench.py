@@ -28,7 +28,12 @@ def convert(row: Row) -> Iterator[Sample]:
     tools = tools_from(row["function"])
     calls = () if identity.startswith("special") else _calls(row.get("ground_truth"), tools)
     facts = {"id": identity, "category": re.sub(r"(_\d+)+$", "", identity)}
-    yield Sample("acebench", (*_known(row), *_said(str(row["question"]))), tools, calls, facts)
+    yield Sample("acebench", messages_of(row), tools, calls, facts)
+
+
+def messages_of(row: Row) -> tuple[Message, ...]:
+    """What is known and what was said, as messages without our system prompt."""
+    return (*_known(row), *_said(str(row["question"])))
 
 
 def _known(row: Row) -> Iterator[Message]:

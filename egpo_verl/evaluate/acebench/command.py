@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--language", nargs="+", choices=LANGUAGES, default=LANGUAGES, help="(en zh)")
     add(
-        "--category",
+        "--categories",
         nargs="+",
         choices=(*GROUPS, *NORMAL, *SPECIAL),
         default=["normal"],
@@ -81,40 +81,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the template of our training, or ACEBench's own (training)",
     )
     add("--call_form", choices=FORMS, default="python", help="of the training template (python)")
-    add("--scorer_env", type=Path, metavar="DIR", help="environment of the scorer (made once)")
-    add("--scorer_seconds", type=count, default=600, help="longest time to score a language (600)")
+    add("--scorer_env", type=Path, metavar="DIR", help="the scorer's environment (in the cache)")
+    add(
+        "--scorer_timeout",
+        type=count,
+        default=600,
+        metavar="SECONDS",
+        help="for one run of eval_main.py (600)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Generate, score, show and write; 1 where an answer is missing."""
+    """Generate what is missing and score; 0 when every answer is there, else 1."""
     console = Console()
+    backends.check(args)
     check_folder(args.benchmark_dir)
-    names = [name for word in args.category for name in GROUPS.get(word, (word,))]
-    asked = questions(args.benchmark_dir, args.language, list(dict.fromkeys(names)), args.limit)
+    names = dict.fromkeys(name for word in args.categories for name in GROUPS.get(word, (word,)))
+    asked = questions(args.benchmark_dir, args.language, list(names), args.limit)
     chats = _chats(args, asked)
     folder = args.output_dir / "acebench"
-    backend = backends.open_backend(args)
-    settings = {
-        "benchmark": "acebench",
-        "prompt": args.prompt,
-        "call_form": args.call_form,
-        **backend.settings(),
-    }
-    answers = Answers(folder / "answers", settings)
-    missing = fill(answers, backend, chats, args.samples, console)
     python = scorer_env.ensure(ENVIRONMENT, args.scorer_env, console)
-    scorer = Scorer(args.benchmark_dir, folder / "scoring", python, args.scorer_seconds)
+    scorer = Scorer(
+        args.benchmark_dir, (folder / "scoring").absolute(), python, args.scorer_timeout
+    )
+    backend = backends.open_backend(args)
+    settings = {"benchmark": "ACEBench", "prompt": args.prompt, "call_form": args.call_form}
+    settings |= backend.settings()
+    for name, value in settings.items():
+        console.print(f"{name}: {value}", highlight=False, markup=False)
+    answers = Answers(folder / "answers", settings)
+    try:
+        missing = fill(answers, backend, chats, args.samples, console)
+    finally:
+        answers.close()
+    form = args.call_form if args.prompt == "training" else "python"
     scored = []
     for sample in range(args.samples):
         texts = [_text(answers, chat, sample) for chat in chats]
-        given = [in_python(spoken(text).answer, args.call_form) for text in texts]
+        given = [in_python(spoken(text).answer, form) for text in texts]
         scored.append(scorer.scores(zip(asked, given, strict=True)))
-    notes = [*_notes(args), *_template_notes(args, answers, chats, missing)]
-    tables = [_columns(scored, args, notes), _categories(scored)]
+    notes = [*_notes(args), *_quality(args, answers, chats, missing)]
+    tables = [_columns(scored, args, settings["model"], notes), _categories(scored)]
     for table in tables:
         table.show(console)
-    paths = write(folder, "acebench", tables, {"settings": settings, "missing": missing})
-    console.print(f"Written: {', '.join(map(str, paths))}", highlight=False, soft_wrap=True)
+    for path in write(folder, "acebench", tables, {"settings": settings, "missing": missing}):
+        console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+    if missing:
+        console.print(f"{missing:,} answers are missing; run the command again.")
     return 1 if missing else 0
 
 
@@ -130,11 +143,13 @@ def _text(answers: Answers, chat: Chat, sample: int) -> str:
     return answer.text if answer else ""
 
 
-def _columns(scored: Sequence[Scores], args: argparse.Namespace, notes: Sequence[str]) -> Table:
+def _columns(
+    scored: Sequence[Scores], args: argparse.Namespace, label: str, notes: Sequence[str]
+) -> Table:
     """The paper's columns, a line for each language, in percent."""
     rows = [
         Row(
-            f"{args.model} ({language})",
+            f"{label} ({language})",
             tuple(_mean(scored, language, names) for names in COLUMNS.values()),
         )
         for language in args.language
@@ -171,7 +186,7 @@ def _notes(args: argparse.Namespace) -> list[str]:
         f"Not run: {' and '.join(AGENT)}; they need a second model that plays the user.",
         "The paper does not say in which language its figures are.",
     ]
-    special = any(name in SPECIAL or name == "special" for name in args.category)
+    special = any(name in SPECIAL or name == "special" for name in args.categories)
     if special and args.prompt == "training":
         notes.append(
             "special looks for sentences that only ACEBench's own prompt asks for: "
@@ -180,7 +195,7 @@ def _notes(args: argparse.Namespace) -> list[str]:
     return notes
 
 
-def _template_notes(
+def _quality(
     args: argparse.Namespace, answers: Answers, chats: Sequence[Chat], missing: int
 ) -> list[str]:
     """How far answers are what was asked for."""
