@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
-from egpo_verl.advantage import EgpoAdvantage
 from egpo_verl.options import EgpoOptions
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerBase
+
+    from egpo_verl.advantage import EgpoAdvantage
 
 FOLDER = "egpo"
 OPTIONS = b"egpo_options"
@@ -53,17 +54,10 @@ SCHEMA = pa.schema(
         "generated": pa.list_(pa.bool_()),  # False on what a tool or the template said
     }
 )
-FETCHED = (
-    "responses",
-    "response_mask",
-    "raw_prompt",
-    "rm_scores",
-    "reward_model",
-    "data_source",
-    "ability",
-    "extra_info",
-    "extra_fields",
-)
+NESTED = ("responses", "response_mask", "rm_scores")
+"""Fields of verl's TransferQueue, a tensor of its own length for each row."""
+LISTED = ("raw_prompt", "reward_model", "data_source", "ability", "extra_info", "extra_fields")
+"""Fields that hold objects; a data set may lack any of them."""
 NOT_TEXT = "\ufffd"
 LONGEST_CHARACTER = 4
 """Bytes of UTF-8, and so the most tokens that one character can be cut into."""
@@ -88,13 +82,11 @@ def dump(
     import transfer_queue as tq
 
     rows = tq.kv_batch_get(
-        keys=batch.keys, partition_id=batch.partition_id, select_fields=list(FETCHED)
+        keys=batch.keys, partition_id=batch.partition_id, select_fields=[*NESTED, *LISTED]
     )
-    columns = {
-        name: rows[name] if isinstance(rows[name], torch.Tensor) else list(rows[name])
-        for name in FETCHED
-        if name in rows.keys()  # noqa: SIM118 (a TensorDict iterates over rows)
-    }
+    there = set(rows.keys())
+    columns = {name: rows[name] for name in NESTED}
+    columns |= {name: list(rows[name]) for name in LISTED if name in there}
     answers = answers_table(
         trainer.global_steps, batch.keys, columns, entropy, thought, advantage, trainer.tokenizer
     )
@@ -132,35 +124,33 @@ def answers_table(
     Args:
         step: of the training.
         keys: (bs,) verl's keys.
-        columns: by name as in `FETCHED`: `responses`, `response_mask` and `rm_scores` nested, the
-            others lists; of those a data set may lack any.
+        columns: by name, `NESTED` as nested tensors and `LISTED` as lists of bs objects.
         entropy, thought, advantage: as for `dump`.
         tokenizer: the policy's.
     """
-    generated = columns["response_mask"].to_padded_tensor(0).bool()
-    lengths = columns["responses"].offsets().diff()
-    real = generated.any(dim=-1)
-    kept = real.nonzero().squeeze(1).tolist()
-    valid = (torch.arange(generated.shape[1]) < lengths.unsqueeze(1)) & real.unsqueeze(1)
-    offsets = pa.array(np.concatenate([[0], lengths[real].cumsum(0).numpy()]), pa.int32())
+    generated = columns["response_mask"].to_padded_tensor(0).bool().numpy()
+    kept = np.flatnonzero(generated.any(axis=1))
+    responses = [columns["responses"][row].tolist() for row in kept.tolist()]
+    offsets = pa.array(np.cumsum([0, *map(len, responses)]), pa.int32())
+    lengths = columns["responses"].offsets().diff().numpy()
+    valid = np.arange(generated.shape[1]) < lengths[kept, np.newaxis]
 
-    def per_token(values: torch.Tensor, kind: pa.DataType) -> pa.ListArray:
-        return pa.ListArray.from_arrays(offsets, pa.array(values[valid].numpy(), kind))
+    def per_token(values: np.ndarray) -> pa.ListArray:
+        return pa.ListArray.from_arrays(offsets, pa.array(values[kept][valid]))
 
     def per_row(name: str) -> list[Any]:
         found = columns.get(name)
-        return [None] * len(kept) if found is None else [found[row] for row in kept]
+        return [None] * len(kept) if found is None else [found[row] for row in kept.tolist()]
 
     def numbers(values: torch.Tensor) -> pa.Array:
-        return pa.array(values[real].numpy())
+        return pa.array(values.numpy()[kept])
 
-    responses = [columns["responses"][row].tolist() for row in kept]
     rewards = [(fields or {}).get("reward_extra_info") or {} for fields in per_row("extra_fields")]
     truths = [(model or {}).get("ground_truth") for model in per_row("reward_model")]
     return pa.table(
         {
             "step": [step] * len(kept),
-            "key": [keys[row] for row in kept],
+            "key": [keys[row] for row in kept.tolist()],
             "data_source": per_row("data_source"),
             "ability": per_row("ability"),
             "prompt": [as_json(messages) for messages in per_row("raw_prompt")],
@@ -168,16 +158,16 @@ def answers_table(
             "ground_truth": [t if t is None or isinstance(t, str) else as_json(t) for t in truths],
             "extra_info": [as_json(info or {}) for info in per_row("extra_info")],
             "reward": [as_json(reward) for reward in rewards],
-            "score": [float(columns["rm_scores"][row].sum()) for row in kept],
+            "score": [float(columns["rm_scores"][row].sum()) for row in kept.tolist()],
             "base": numbers(advantage.base),
             "entropy": numbers(advantage.entropy),
             "bonus": numbers(advantage.bonus),
             "clipped": numbers(advantage.clipped),
             "cot_tokens": numbers(advantage.cot_tokens),
             "tokens": pa.ListArray.from_arrays(offsets, token_texts(tokenizer, responses)),
-            "token_entropy": per_token(entropy.half(), pa.float16()),
-            "thought": per_token(thought, pa.bool_()),
-            "generated": per_token(generated, pa.bool_()),
+            "token_entropy": per_token(entropy.half().numpy()),
+            "thought": per_token(thought.numpy()),
+            "generated": per_token(generated),
         },
         schema=SCHEMA,
     )
