@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -34,11 +33,9 @@ from egpo_verl.evaluate.acebench.questions import (
     own_templates,
     questions,
 )
-from egpo_verl.evaluate.answers import Answers
 from egpo_verl.evaluate.chat import Chat
-from egpo_verl.evaluate.generation import fill
-from egpo_verl.evaluate.spoken import in_python, spoken
-from egpo_verl.evaluate.table import PAPER, Row, Table, write
+from egpo_verl.evaluate.session import hold
+from egpo_verl.evaluate.table import PAPER, Row, Table
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "atom": ATOM,
@@ -104,31 +101,20 @@ def run(args: argparse.Namespace) -> int:
     scorer = Scorer(
         args.benchmark_dir, (folder / "scoring").absolute(), python, args.scorer_timeout
     )
-    backend = backends.open_backend(args)
-    settings = {"benchmark": "ACEBench", "prompt": args.prompt, "call_form": args.call_form}
-    settings |= backend.settings()
-    for name, value in settings.items():
-        console.print(f"{name}: {value}", highlight=False, markup=False)
-    answers = Answers(folder / "answers", settings)
-    try:
-        missing = fill(answers, backend, chats, args.samples, console)
-    finally:
-        answers.close()
-    form = args.call_form if args.prompt == "training" else "python"
-    scored = []
-    for sample in range(args.samples):
-        texts = [_text(answers, chat, sample) for chat in chats]
-        given = [in_python(spoken(text).answer, form) for text in texts]
-        scored.append(scorer.scores(zip(asked, given, strict=True)))
-    notes = [*_notes(args), *_quality(args, answers, chats, missing)]
-    tables = [_columns(scored, args, settings["model"], notes), _categories(scored)]
-    for table in tables:
-        table.show(console)
-    for path in write(folder, "acebench", tables, {"settings": settings, "missing": missing}):
-        console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
-    if missing:
-        console.print(f"{missing:,} answers are missing; run the command again.")
-    return 1 if missing else 0
+    own = args.prompt == "benchmark"
+    facts = {
+        "benchmark": "ACEBench",
+        "prompt": args.prompt,
+        "call_form": "python" if own else args.call_form,
+    }
+    session = hold(args, facts, chats, folder / "answers", console)
+    scored = [
+        scorer.scores(zip(asked, session.said(sample), strict=True))
+        for sample in range(args.samples)
+    ]
+    notes = [*_notes(args), *session.notes(templated=not own)]
+    tables = [_columns(scored, args, session.label, notes), _categories(scored)]
+    return session.publish(folder, "acebench", tables, console)
 
 
 def _chats(args: argparse.Namespace, asked: Sequence[Question]) -> list[Chat]:
@@ -136,11 +122,6 @@ def _chats(args: argparse.Namespace, asked: Sequence[Question]) -> list[Chat]:
         return [in_training_template(question, args.call_form) for question in asked]
     templates = own_templates(args.benchmark_dir, args.language)
     return [in_own_prompt(question, templates) for question in asked]
-
-
-def _text(answers: Answers, chat: Chat, sample: int) -> str:
-    answer = answers.get(chat, sample)
-    return answer.text if answer else ""
 
 
 def _columns(
@@ -193,18 +174,3 @@ def _notes(args: argparse.Namespace) -> list[str]:
             "use --prompt benchmark."
         )
     return notes
-
-
-def _quality(
-    args: argparse.Namespace, answers: Answers, chats: Sequence[Chat], missing: int
-) -> list[str]:
-    """How far answers are what was asked for."""
-    given = [answers.get(chat, sample) for chat in chats for sample in range(args.samples)]
-    notes: Mapping[str, int] = Counter(answer.note for answer in given if answer and answer.note)
-    lines = [f"{number:,} of {len(given):,} answers: {note}." for note, number in notes.items()]
-    if args.prompt == "training":
-        broken = sum(spoken(answer.text).problem is not None for answer in given if answer)
-        lines.append(f"{broken:,} of {len(given):,} answers break the training template.")
-    if missing:
-        lines.append(f"{missing:,} of {len(given):,} answers are missing and count as wrong.")
-    return lines

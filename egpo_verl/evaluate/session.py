@@ -1,0 +1,104 @@
+"""One benchmark's questions put to a model: what is missing is generated, all is kept and told."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from egpo_verl.evaluate import backends
+from egpo_verl.evaluate.answers import Answer, Answers
+from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.generation import fill
+from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.table import Table, write
+
+
+@dataclass(frozen=True)
+class Session:
+    """The answers of one run.
+
+    Attributes:
+        settings: all that the answers depend on.
+        answers: a list for each sample, with an answer to each chat in order, None where missing.
+        call_form: in which the calls were asked for.
+    """
+
+    settings: Mapping[str, Any]
+    answers: Sequence[Sequence[Answer | None]]
+    call_form: str
+
+    @property
+    def label(self) -> str:
+        """The model's short name."""
+        return str(self.settings["model"])
+
+    @property
+    def missing(self) -> int:
+        """Answers that are not there."""
+        return sum(answer is None for sample in self.answers for answer in sample)
+
+    def said(self, sample: int) -> list[str]:
+        """What follows the thought, with calls in the Python form; nothing where it is missing."""
+        texts = ("" if answer is None else answer.text for answer in self.answers[sample])
+        return [in_python(spoken(text).answer, self.call_form) for text in texts]
+
+    def notes(self, templated: bool = True) -> list[str]:
+        """How far the answers are what was asked for; `templated`: in our training template."""
+        given = [answer for sample in self.answers for answer in sample if answer is not None]
+        counts = Counter(answer.note for answer in given if answer.note)
+        lines = [
+            f"{number:,} of {len(given):,} answers: {note}." for note, number in counts.items()
+        ]
+        if templated:
+            broken = sum(spoken(answer.text).problem is not None for answer in given)
+            lines.append(f"{broken:,} of {len(given):,} answers break the training template.")
+        if self.missing:
+            lines.append(f"{self.missing:,} answers are missing and count as wrong.")
+        return lines
+
+    def publish(self, folder: Path, stem: str, found: list[Table], console: Console) -> int:
+        """Show the tables and write them; the exit code, 1 where an answer is missing."""
+        for table in found:
+            table.show(console)
+        facts = {"settings": dict(self.settings), "missing": self.missing}
+        for path in write(folder, stem, found, facts):
+            console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+        if self.missing:
+            console.print(f"{self.missing:,} answers are missing; run the command again.")
+        return 1 if self.missing else 0
+
+
+def hold(
+    args: argparse.Namespace,
+    facts: Mapping[str, Any],
+    chats: Sequence[Chat],
+    folder: Path,
+    console: Console,
+) -> Session:
+    """Ask what has not been answered yet.
+
+    Args:
+        args: with the options of `backends.add_arguments`.
+        facts: what the answers depend on beside the backend; `call_form` is one of them.
+        folder: for the file of answers.
+
+    Raises:
+        UserError: the backend cannot be had, or the folder cannot be written.
+    """
+    backend = backends.open_backend(args)
+    settings = {**facts, **backend.settings()}
+    for name, value in settings.items():
+        console.print(f"{name}: {value}", highlight=False, markup=False)
+    answers = Answers(folder, settings)
+    try:
+        fill(answers, backend, chats, args.samples, console)
+        found = [[answers.get(chat, sample) for chat in chats] for sample in range(args.samples)]
+    finally:
+        answers.close()
+    return Session(settings, found, str(facts["call_form"]))
