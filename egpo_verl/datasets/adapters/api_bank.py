@@ -25,32 +25,35 @@ def convert(row: Row) -> Iterator[Sample]:
     asked = ASKED.search(text)
     if asked is None:
         raise Unusable("no_question", "no user in the input")
-    tools = [_tool(loaded(text[: asked.start()], "bad_tools"))]
+    tools = [tool_of(loaded(text[: asked.start()], "bad_tools"))]
     time = f"\nTime: {asked['time'].strip()}" if asked["time"] else ""
     messages: list[Message] = [{"role": "user", "content": asked["text"] + time}]
     for step in STEP.finditer(text, asked.end()):
         messages.append({"role": "assistant", "content": "", "calls": _calls(step["call"], tools)})
         messages.append({"role": "tool", "content": step["result"]})
-        tools += _found(step["result"])
+        tools += tools_found(step["result"])
     answer = str(row["output"]).strip().removeprefix(REQUEST)
-    yield Sample("api_bank", tuple(messages), _distinct(tools), _calls(answer, tools))
+    yield Sample("api_bank", tuple(messages), distinct_tools(tools), _calls(answer, tools))
 
 
 def _calls(text: str, tools: list[Tool]) -> tuple[Call, ...]:
     return bracketed_calls(text, [tool["name"] for tool in tools], bare=True)
 
 
-def _found(result: str) -> list[Tool]:
+def tools_found(result: str) -> list[Tool]:
     """The tools in a search's result, none where it is the result of another call."""
     try:
         found: Any = loaded(result, "bad_tools")
     except Unusable:
         return []
     listed = found if isinstance(found, list) else [found]
-    return [_tool(item) for item in listed if isinstance(item, dict) and "input_parameters" in item]
+    return [
+        tool_of(item) for item in listed if isinstance(item, dict) and "input_parameters" in item
+    ]
 
 
-def _tool(api: Any) -> Tool:
+def tool_of(api: Any) -> Tool:
+    """A function from API-Bank's description of it; raises `Unusable`."""
     name = api.get("apiCode", api.get("name")) if isinstance(api, dict) else None
     if not isinstance(name, str):
         raise Unusable("bad_tools", f"no name in {json.dumps(api)[:60]}")
@@ -58,7 +61,7 @@ def _tool(api: Any) -> Tool:
     return {"name": name, "description": api.get("description", ""), "parameters": parameters}
 
 
-def _distinct(tools: list[Tool]) -> tuple[Tool, ...]:
+def distinct_tools(tools: list[Tool]) -> tuple[Tool, ...]:
     """The last description of each tool: searches repeat themselves in other words."""
     return tuple({tool["name"]: tool for tool in tools}.values())
 

@@ -1,0 +1,180 @@
+"""API-Bank's own executor, run from a copy of the folder that a user cloned."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from egpo_verl.datasets.adapters.api_bank import distinct_tools, tool_of, tools_found
+from egpo_verl.datasets.adapters.brackets import bracketed_calls
+from egpo_verl.datasets.errors import Unusable, UserError
+from egpo_verl.datasets.files import Rows
+from egpo_verl.datasets.sample import Message, Tool
+from egpo_verl.evaluate import scorer_env
+from egpo_verl.evaluate.asking import asked
+from egpo_verl.evaluate.chat import Chat
+
+HOME = "https://github.com/AlibabaResearch/DAMO-ConvAI, folder api-bank"
+CODE = ("evaluator_by_json.py", "tool_manager.py", "api_call_extraction.py")
+FOLDERS = ("apis", "init_database", "lv1-lv2-samples")
+DIALOGUES = {1: "level-1-given-desc", 2: "level-2-toolsearcher"}
+"""Level -> folder of its dialogues, with the results that calls should have."""
+KNOWN_CEILING = {1: (337, 399), 2: (80, 135)}
+"""Level -> (right, all) when its own ground truth is given as answers."""
+
+PINS = (
+    "numpy==2.2.6",
+    "nltk==3.9.2",
+    "regex==2025.9.18",
+    "joblib==1.5.2",
+    "click==8.3.0",
+    "tqdm==4.67.1",
+    "rank-bm25==0.2.2",
+    "rouge==1.0.1",
+    "six==1.17.0",
+)
+"""What its tools import, without those that need a network or another model."""
+ENVIRONMENT = scorer_env.Spec("api_bank", PINS)
+RUNNER = Path(__file__).with_name("run_executor.py")
+
+REQUEST = "API-Request: "
+DESCRIPTIONS = "API descriptions:\n"
+TURN = re.compile(r"^(User|AI|API-Request): ", re.MULTILINE)
+END = re.compile(r"^Generate API Request:\s*\Z", re.MULTILINE)
+YEAR = re.compile(r"^The current year is \d+\.$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One call in one of API-Bank's dialogues.
+
+    Attributes:
+        level: 1 or 2.
+        file: of the dialogue.
+        number: of the sample in it, as evaluator_by_json.py counts them.
+        chat: the question in the training template.
+        truth: the call that API-Bank itself expects, as text.
+    """
+
+    level: int
+    file: str
+    number: int
+    chat: Chat
+    truth: str
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UserError where `folder` is not API-Bank's."""
+    missing = [name for name in (*CODE, *FOLDERS) if not (folder / name).exists()]
+    if missing:
+        raise UserError(
+            f"--benchmark_dir {folder} is not API-Bank's own folder, {missing[0]} is missing; "
+            f"clone {HOME}, and name that folder."
+        )
+
+
+def questions(
+    folder: Path, levels: Sequence[int], call_form: str, limit: int | None
+) -> list[Question]:
+    """The questions of `json_test_data/`, the first `limit` of each level.
+
+    Raises:
+        UserError: a file is missing, or a row cannot be read.
+    """
+    found = []
+    for level in levels:
+        path = folder / "json_test_data" / f"level-{level}-api.json"
+        if not path.is_file():
+            raise UserError(f"{path} is missing; clone API-Bank anew: {HOME}.")
+        for place, row in enumerate(list(Rows(path))[:limit]):
+            try:
+                found.append(_question(level, row, call_form))
+            except (Unusable, LookupError, TypeError, ValueError) as error:
+                raise UserError(f"row {place} of {path} cannot be read: {error}") from error
+    return found
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Where answers are executed.
+
+    Attributes:
+        benchmark: the user's folder, which is only read.
+        scratch: a folder of ours, emptied each time.
+        python: of the environment with `PINS`.
+        seconds: longest time for all answers.
+    """
+
+    benchmark: Path
+    scratch: Path
+    python: Path
+    seconds: int
+
+    def right(self, asked: Sequence[Question], answers: Sequence[str]) -> list[bool]:
+        """Execute the call in each answer; whether API-Bank holds its result to be right.
+
+        Raises:
+            UserError: the executor failed or took too long.
+        """
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        folder = self.scratch / "api-bank"
+        folder.mkdir(parents=True)
+        for path in self.benchmark.glob("*.py"):
+            shutil.copy(path, folder)
+        for name in FOLDERS:
+            shutil.copytree(self.benchmark / name, folder / name)
+        items = [
+            {"folder": DIALOGUES[q.level], "file": q.file, "number": q.number, "answer": answer}
+            for q, answer in zip(asked, answers, strict=True)
+        ]
+        (self.scratch / "items.json").write_text(json.dumps(items), encoding="utf-8")
+        scorer_env.run(self.python, RUNNER, ["api-bank"], self.scratch, self.seconds)
+        verdicts = json.loads((self.scratch / "verdicts.json").read_text(encoding="utf-8"))
+        return [verdict["right"] is True for verdict in verdicts]
+
+
+def _question(level: int, row: Any, call_form: str) -> Question:
+    if isinstance(row, Unusable):
+        raise row
+    file, number = str(row["file"]), int(row["id"])
+    instruction, said = str(row["instruction"]), str(row["input"])
+    tools = [
+        tool_of(json.loads(line))
+        for line in instruction.partition(DESCRIPTIONS)[2].splitlines()
+        if line.strip()
+    ]
+    messages: list[Message] = [
+        {"role": "system", "content": year[0]} for year in YEAR.finditer(instruction)
+    ]
+    for message in _messages(END.sub("", said), tools):
+        messages.append(message)
+        if message["role"] == "tool":
+            tools += tools_found(message["content"])
+    key = f"level-{level}/{file}/{number}"
+    chat = asked(key, messages, distinct_tools(tools), call_form)
+    return Question(level, file, number, chat, str(row["expected_output"]).removeprefix(REQUEST))
+
+
+def _messages(said: str, tools: Sequence[Tool]) -> Iterator[Message]:
+    """The turns of a dialogue; a request to an API is a call and a tool's turn."""
+    parts = TURN.split(said)[1:]
+    for who, text in zip(parts[::2], parts[1::2], strict=True):
+        if who != "API-Request":
+            yield {"role": {"User": "user", "AI": "assistant"}[who], "content": text.strip()}
+            continue
+        request, _, result = text.partition("->")
+        yield {"role": "assistant", **_call(request.strip(), tools)}
+        yield {"role": "tool", "content": result.strip()}
+
+
+def _call(request: str, tools: Sequence[Tool]) -> dict[str, Any]:
+    try:
+        names = [str(tool["name"]) for tool in tools]
+        return {"content": "", "calls": bracketed_calls(request, names, bare=True)}
+    except Unusable:  # a value with quotes in it: told as it was written
+        return {"content": request}
