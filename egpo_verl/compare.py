@@ -1,114 +1,164 @@
-"""Learning curves and a table from run logs: `python -m egpo_verl.compare RUN... [--out FILE]`."""
+"""Learning curves and a table from run logs: `python -m egpo_verl.compare RUN... [--out FILE]`.
+
+RUN is a log that verl's file logger wrote (trainer.logger='["console","file"]'), or a folder of
+the logs of one run that was stopped and resumed. Several seeds of one arm become a line and a
+band: give them one label, LABEL=PATH, or names that end in _s1, _s2 or -seed1, -seed2.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from math import floor, isfinite, log10
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from egpo_verl.run_log import Run, RunLogError, read_run
+from egpo_verl.arms import BANDS, RANGE, Arm, read_arms
+from egpo_verl.curves import CURVES, draw, seeds_of
+from egpo_verl.datasets.command_line import Parser, count, tell
+from egpo_verl.run_log import RunLogError
 
-# What a reader wants to see, its name in verl's log, and the paper's name for it.
-CURVES = {
-    "reward": "critic/score/mean",
-    "CoT entropy (nats)": "egpo/cot_entropy",
-    "bonus": "egpo/bonus",
-    "KL to the reference": "actor/kl_loss",
-    "response length (tokens)": "response_length/mean",
-    "actor entropy (nats)": "actor/entropy",
-}
 EDGE = 5
+PICTURES = (".png", ".svg", ".pdf")
+# Shorter names, so that the table fits a terminal of 80 columns.
+NAMES = {
+    "actor/kl_loss": "KL",
+    "actor/entropy": "actor entropy",
+    "response_length/mean": "length",
+    "egpo/cot_entropy": "CoT entropy",
+    "egpo/bonus_over_abs_adv": "bonus / |A|",
+    "egpo/clip_frac": "clipped",
+    "egpo/silent_group_frac": "silent groups",
+}
 EXAMPLES = """\
 examples:
   python -m egpo_verl.compare runs/quickstart
   python -m egpo_verl.compare runs/egpo runs/grpo --out egpo_against_grpo.png
+  python -m egpo_verl.compare runs/egpo_s1 runs/egpo_s2 runs/grpo_s1 runs/grpo_s2
+  python -m egpo_verl.compare egpo=outputs/a/*.jsonl grpo=outputs/b/*.jsonl --band stderr
 """
 
 
-def summary(runs: Sequence[Run], edge: int = EDGE) -> Table:
-    """Mean of the first and of the last `edge` steps of each curve, and the difference.
+def summary(arms: Sequence[Arm], edge: int = EDGE) -> Table:
+    """Mean of the first and of the last `edge` steps of each curve, and the change.
 
-    A run of fewer than twice `edge` steps is split in halves.
+    Over several seeds: the mean of their means, and their standard deviation. Seeds count up to
+    the last step that all of them reached; fewer steps than twice `edge` are split in halves.
     """
-    table = Table(title=f"mean of the first and of the last {edge} steps")
-    for column in ("run", "curve", "first", "last", "change"):
-        table.add_column(column, justify="left" if column in ("run", "curve") else "right")
-    for run in runs:
-        for label, metric in CURVES.items():
-            steps, values = run.series(metric)
-            if not values:
-                continue
-            width = min(edge, max(1, len(values) // 2))
-            first, last = fmean(values[:width]), fmean(values[-width:])
+    lengths = sorted({len(arm.steps(CURVES["reward"])) for arm in arms})
+    steps = " to ".join(str(length) for length in dict.fromkeys((lengths[0], lengths[-1])))
+    several = any(len(arm.runs) > 1 for arm in arms)
+    spread = ",\n± standard deviation over seeds" if several else ""
+    table = Table(
+        title=f"means of the first and of the last {edge} of {steps} steps{spread}",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for column in ("curve", "run (seeds)", "first", "last", "change"):
+        is_name = column in ("curve", "run (seeds)")
+        table.add_column(
+            column, justify="left" if is_name else "right", no_wrap=column != "run (seeds)"
+        )
+    for label, metric in CURVES.items():
+        logged = [arm for arm in arms if arm.steps(metric)]
+        for number, arm in enumerate(logged):
+            series = arm.series(metric)
+            width = min(edge, max(1, len(series[0]) // 2))
+            first = [fmean(values[:width]) for values in series]
+            last = [fmean(values[-width:]) for values in series]
+            change = [after - before for before, after in zip(first, last, strict=True)]
             table.add_row(
-                f"{run.name} ({len(steps)} steps)",
-                label,
-                f"{first:.3f}",
-                f"{last:.3f}",
-                f"{last - first:+.3f}",
+                "" if number else NAMES.get(metric, label),
+                f"{arm.name} ({len(series)})",
+                figures(first),
+                figures(last),
+                figures(change, sign="+"),
+                end_section=len(arms) > 1 and number == len(logged) - 1,
             )
     return table
 
 
-def draw(runs: Sequence[Run], out: Path) -> None:
-    """Draw the curves of all runs into one picture; written aside and renamed."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(2, 3, figsize=(12, 6), layout="constrained")
-    for axis, (label, metric) in zip(axes.flat, CURVES.items(), strict=True):
-        for number, run in enumerate(runs):
-            steps, values = run.series(metric)
-            colour = f"C{number}"
-            axis.plot(steps, values, color=colour, alpha=0.3, linewidth=1)
-            axis.plot(steps, smoothed(values), color=colour, linewidth=2, label=run.name)
-        axis.set_title(label)
-        axis.set_xlabel("step")
-        axis.grid(alpha=0.25)
-        if not axis.has_data():
-            axis.text(0.5, 0.5, "not logged", ha="center", va="center", transform=axis.transAxes)
-    axes.flat[0].legend()
-    part = out.with_name(f".{out.name}.part")
-    figure.savefig(part, dpi=110, format=out.suffix.lstrip(".") or "png")
-    pyplot.close(figure)
-    part.replace(out)
+def figures(values: Sequence[float], sign: str = "") -> str:
+    """Mean and, of several, standard deviation, with two or three digits of the mean."""
+    mean = fmean(values)
+    size = floor(log10(abs(mean))) if mean and isfinite(mean) else 0
+    places = min(max(2 - size, 0), 3 if size >= -2 else 4)
+    shown = f".{places}f" if size > -4 else ".1e"
+    spread = f" ± {stdev(values):{shown}}" if len(values) > 1 else ""
+    return f"{mean:{sign}{shown}}{spread}"
 
 
-def smoothed(values: Sequence[float]) -> list[float]:
-    """A centred running mean over a tenth of the steps, narrower at both ends."""
-    half = max(1, len(values) // 20)
-    return [fmean(values[max(0, place - half) : place + half + 1]) for place in range(len(values))]
+def uneven(arm: Arm) -> str | None:
+    """A sentence where the seeds of an arm do not reach the same step."""
+    ends = sorted(
+        {
+            max(run.values[CURVES["reward"]], default=0)
+            for run in arm.runs
+            if CURVES["reward"] in run.values
+        }
+    )
+    if len(ends) < 2:
+        return None
+    return (
+        f"{arm.name}: its {seeds_of(arm)} end at steps {ends[0]} to {ends[-1]}; only the steps "
+        "that all of them have are shown."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    """Run the command line; 2 for input that a user can mend."""
+    given = parser().parse_args(arguments)
+    if given.out.suffix not in PICTURES:
+        tell(f"compare: {given.out} must end in {', '.join(PICTURES)}.")
+        return 2
+    try:
+        arms = read_arms(given.runs)
+        draw(arms, given.out, given.band)
+    except RunLogError as error:
+        tell(f"compare: {error}")
+        return 2
+    except OSError as error:
+        tell(f"compare: {given.out} cannot be written ({error.strerror}).")
+        return 2
+    console = Console()
+    console.print(summary(arms, given.edge))
+    for sentence in filter(None, map(uneven, arms)):
+        console.print(sentence, highlight=False, markup=False)
+    console.print(f"curves: {given.out}", highlight=False)
+    return 0
+
+
+def parser() -> Parser:
+    """The command line."""
+    parser = Parser(
         prog="python -m egpo_verl.compare",
-        description="Draw learning curves and print a table from verl's file logs.",
+        description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", nargs="+", type=Path, help="a .jsonl log, or a folder of them")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="PATH or LABEL=PATH; * is expanded")
     parser.add_argument(
         "--out", type=Path, default=Path("learning_curve.png"), help="picture: png, svg or pdf"
     )
-    given = parser.parse_args(arguments)
-    console = Console()
-    try:
-        runs = [read_run(path) for path in given.runs]
-        draw(runs, given.out)
-    except (RunLogError, OSError, ValueError) as error:
-        Console(stderr=True).print(f"compare: {error}", style="red", highlight=False)
-        return 2
-    console.print(summary(runs))
-    console.print(f"curves: {given.out}", highlight=False)
-    return 0
+    parser.add_argument(
+        "--band",
+        choices=list(BANDS),
+        default=RANGE,
+        help="; ".join(f"{name}: {words}" for name, words in BANDS.items())
+        + f" (default: {RANGE})",
+    )
+    parser.add_argument(
+        "--edge",
+        type=count,
+        default=EDGE,
+        help=f"steps at either end that the table averages (default: {EDGE})",
+    )
+    return parser
 
 
 if __name__ == "__main__":

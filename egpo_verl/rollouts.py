@@ -106,8 +106,11 @@ def write(answers: pa.Table, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    pq.write_table(answers, part, compression="zstd")
-    part.replace(path)
+    try:
+        pq.write_table(answers, part, compression="zstd")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def answers_table(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from egpo_verl import compare, progress
+from egpo_verl import compare, curves, progress
+from egpo_verl.arms import band_of, read_arms
+from egpo_verl.reasons import WORDS, short, words
+from egpo_verl.reward import Reason
 from egpo_verl.run_log import RunLogError, read_run
 
 
@@ -41,40 +45,153 @@ def test_what_is_no_log_is_refused(tmp_path: Path, content: str) -> None:
         read_run(tmp_path / "a.jsonl")
 
 
+def table_of(*arguments: str | Path) -> str:
+    text = io.StringIO()
+    arms = read_arms([str(argument) for argument in arguments])
+    Console(file=text, width=120).print(compare.summary(arms))
+    return text.getvalue()
+
+
 def test_table_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = log(tmp_path / "run.jsonl", range(1, 21))
     out = tmp_path / "curves.png"
     assert compare.main([str(run), "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "0.300" in said, "mean of 0.1 ... 0.5"
-    assert "1.800" in said, "mean of 1.6 ... 2.0"
-    assert "+1.500" in said
+    assert "first and of the last 5 of 20 steps" in " ".join(said.split())
+    assert re.search(r"reward +run \(1\) +0\.300 +1\.80 +\+1\.50", said), "0.1..0.5 and 1.6..2.0"
     assert out.read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_short_run_is_split_in_halves(tmp_path: Path) -> None:
-    run = read_run(log(tmp_path / "run.jsonl", range(1, 5)))
-    text = io.StringIO()
-    Console(file=text, width=120).print(compare.summary([run]))
-    assert "0.150" in text.getvalue()
-    assert "0.350" in text.getvalue()
+    said = table_of(log(tmp_path / "run.jsonl", range(1, 5)))
+    assert re.search(r"reward +run \(1\) +0\.150 +0\.350 +\+0\.200", said)
 
 
-def test_missing_log_and_unwritable_picture_end_with_code_2(
+def test_seeds_of_one_label_are_one_row_with_their_spread(tmp_path: Path) -> None:
+    for seed, reward in enumerate((0.0, 0.2, 0.4)):
+        log(tmp_path / f"a{seed}.jsonl", range(1, 11), reward)
+    said = table_of(f"egpo={tmp_path}/a*.jsonl")
+    assert "± standard deviation over seeds" in said
+    # 0.3 and 0.8 are the means of steps 1 to 5 and 6 to 10, and the seeds stand 0.2 apart.
+    assert re.search(r"egpo \(3\) +0\.500 ± 0\.200 +1\.00 ± 0\.20 +\+0\.500 ± 0\.000", said)
+
+
+def test_names_that_differ_in_their_seed_alone_are_one_arm(tmp_path: Path) -> None:
+    names = ("egpo_s1", "egpo_s2", "grpo-seed1", "grpo-seed2", "tests", "v0.5.s3")
+    paths = [str(log(tmp_path / f"{name}.jsonl", range(1, 3))) for name in names]
+    arms = read_arms(paths)
+    assert [(arm.name, len(arm.runs)) for arm in arms] == [
+        ("egpo", 2),
+        ("grpo", 2),
+        ("tests", 1),
+        ("v0.5", 1),
+    ]
+    labelled = read_arms([f"all={path}" for path in paths])
+    assert [(arm.name, len(arm.runs)) for arm in labelled] == [("all", 6)]
+
+
+def test_logs_of_the_same_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    paths = []
+    for folder in ("lr=1e-6", "lr=5e-6"):
+        (tmp_path / folder).mkdir()
+        paths.append(str(log(tmp_path / folder / "steps.jsonl", range(1, 3))))
+    names = [arm.name for arm in read_arms(paths)]
+    assert names == ["lr=1e-6/steps", "lr=5e-6/steps"], "an equals sign in a path is no label"
+
+
+def test_seeds_count_up_to_the_last_step_that_all_reached(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert compare.main([str(tmp_path / "no")]) == 2
-    assert "trainer.logger" in capsys.readouterr().err
-    run = log(tmp_path / "run.jsonl", range(1, 3))
-    assert compare.main([str(run), "--out", str(tmp_path / "no" / "a.png")]) == 2
-    assert compare.main([str(run), "--out", str(tmp_path / "a.xyz")]) == 2
-    assert list(tmp_path.iterdir()) == [run]
+    log(tmp_path / "a_s1.jsonl", range(1, 11))
+    log(tmp_path / "a_s2.jsonl", range(3, 8))
+    (arm,) = read_arms([f"{tmp_path}/*.jsonl"])
+    assert arm.steps("critic/score/mean") == [3, 4, 5, 6, 7]
+    assert compare.main([f"{tmp_path}/*.jsonl", "--out", str(tmp_path / "a.png")]) == 0
+    assert "a: its 2 seeds end at steps 7 to 10" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_bands() -> None:
+    series = [[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]]
+    assert band_of([1, 2], series, "range") == ([1, 2], [3, 5], [1, 5], [6, 5])
+    band = band_of([1, 2], series, "stderr")
+    error = 7**0.5 / 3**0.5  # the standard deviation of 1, 2, 6 is the root of 7
+    assert band.low == pytest.approx([3 - error, 5])
+    assert band.high == pytest.approx([3 + error, 5])
+    assert band_of([4], [[2.0]], "stderr") == ([4], [2], [2], [2])
+
+
+def test_a_reason_that_no_answer_had_at_a_step_counts_as_zero_there(tmp_path: Path) -> None:
+    steps = [
+        {"critic/score/mean": 0.5, "reward/reason_0": 0.5, "reward/reason_64": 0.5},
+        {"critic/score/mean": 0.4, "reward/reason_0": 0.4, "reward/reason_20": 0.6},
+    ]
+    lines = [json.dumps({"step": step, "data": data}) for step, data in enumerate(steps, start=1)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    arms = read_arms([str(tmp_path / "a.jsonl")])
+    assert curves.reason_codes(arms) == [20, 64]
+    assert curves.reason_shares(arms[0], 64) == [0.5, 0.0]
+    assert curves.reason_shares(arms[0], 20) == [0.0, 0.6]
+
+
+def test_the_picture_names_arms_bands_and_reasons(tmp_path: Path) -> None:
+    for name in ("egpo_s1", "egpo_s2", "grpo"):
+        data = {"critic/score/mean": 0.5, "actor/kl_loss": 0.1}
+        if name != "grpo":
+            data |= {"reward/reason_64": 0.3, "reward/reason_99": 0.1, "reward/reason_0": 0.6}
+        lines = [json.dumps({"step": step, "data": data}) for step in range(1, 9)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    out = tmp_path / "curves.svg"
+    arguments = [f"{tmp_path}/*.jsonl", "--band", "stderr", "--out", str(out)]
+    assert compare.main(arguments) == 0
+    # matplotlib writes each text beside its glyphs, as a comment.
+    texts = re.findall(r"<!-- (.+?) -->", out.read_text())
+    assert {*curves.CURVES, "not logged", "egpo (2 seeds)", "grpo (1 seed)"} <= set(texts)
+    assert {"band: mean ± standard error over seeds", "faint: one seed, as logged"} <= set(texts)
+    assert {"why answers fail: egpo", "wrong argument", "reason 99"} <= set(texts)
+    assert not {"why answers fail: grpo", "ok", "other reasons"} & set(texts)
+
+
+def test_every_reason_has_words() -> None:
+    assert set(WORDS) == set(Reason)
+    assert all(WORDS.values())
+    assert (words(64), short(64)) == (WORDS[Reason.WRONG_ARGUMENT], "wrong argument")
+    assert words(99) == short(99) == "reason 99"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["no"], "no is not there"),
+        (["x=no*"], "no* is not there"),
+        (["RUN", "RUN"], "is given twice"),
+        (["RUN", "a=RUN"], "is given twice"),
+        (["RUN", "--out", "a.xyz"], "must end in .png, .svg, .pdf"),
+        (["RUN", "--out", "no/a.png"], "no/a.png cannot be written"),
+        (["a_s1.jsonl", "a-seed1.jsonl"], "same seed"),
+    ],
+)
+def test_bad_input_ends_with_one_sentence_and_code_2(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("RUN", "a_s1.jsonl", "a-seed1.jsonl"):
+        log(tmp_path / name, range(1, 3))
+    before = sorted(tmp_path.rglob("*"))
+    assert compare.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert len(said.splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 40, 101])
 def test_smoothing_keeps_the_number_of_steps_and_a_straight_line(length: int) -> None:
-    flat = compare.smoothed([2.0] * length)
+    flat = curves.smoothed([2.0] * length)
     assert flat == [2.0] * length
 
 

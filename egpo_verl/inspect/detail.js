@@ -8,7 +8,7 @@ const STATES = {
   "different": "differs",
   "missing": "missing",
   "extra": "not wanted",
-  "left out": "may be left out",
+  "left out": "optional",
 };
 
 /** An element with attributes and children; strings become text nodes, null is skipped. */
@@ -99,7 +99,7 @@ function answerCard(answer, heading) {
       heading ? `${heading} · ` : null, verdictText(answer),
       make("span", { class: "quiet" }, ` · reward ${digits(answer.score, 2)}`)),
     responseBlock(answer),
-    callsBlock(answer.calls),
+    callsBlock(answer),
     answer.egpo ? numbersBlock(answer.egpo) : null);
 }
 
@@ -142,14 +142,15 @@ function scale(prompt) {
     `${HOTTEST} nats or more · only shaded tokens count in E · point at a token for its value`);
 }
 
-function callsBlock(calls) {
+function callsBlock(answer) {
+  const calls = answer.calls;
   if (calls.wanted === null) {
     return make("p", { class: "quiet" }, "No reference was recorded that could be read.");
   }
   if (calls.pairs !== null) return callsTable(calls.pairs);
   if (calls.pieces === null) {
     return make("div", { class: "sides calls" },
-      side("Answered", [[calls.answer, true]]), side("Wanted", [["no call", true]]));
+      side("Answered", [[calls.answer, isRight(answer)]]), side("Wanted", [["no call", true]]));
   }
   return make("div", { class: "sides calls" },
     side("Answered (cannot be read as calls)", calls.pieces[0]), side("Wanted", calls.pieces[1]));

@@ -1,0 +1,196 @@
+"""The picture of a comparison: the paper's four curves, EGPO's own, and why answers fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from egpo_verl.arms import BANDS, Arm, band_of
+from egpo_verl.reasons import short
+from egpo_verl.reward import Reason
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# What a reader wants to see, and its name in verl's log: the paper's four first.
+CURVES = {
+    "reward": "critic/score/mean",
+    "KL to the reference": "actor/kl_loss",
+    "actor entropy (nats)": "actor/entropy",
+    "response length (tokens)": "response_length/mean",
+    "CoT entropy (nats)": "egpo/cot_entropy",
+    "bonus as a share of |A|": "egpo/bonus_over_abs_adv",
+    "clipped bonuses (share)": "egpo/clip_frac",
+    "silent groups (share)": "egpo/silent_group_frac",
+}
+SHARES = ("egpo/bonus_over_abs_adv", "egpo/clip_frac", "egpo/silent_group_frac")
+REASON = "reward/reason_"
+SHOWN_REASONS = 6
+
+# Okabe and Ito's palette, told apart with any kind of colour vision; then other strokes.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+STROKES = ("-", "--", ":", "-.")
+AREAS = ("#d55e00", "#e69f00", "#f0e442", "#009e73", "#56b4e9", "#cc79a7", "#bbbbbb")
+COLUMNS = 3
+
+
+def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
+    """Draw the curves of all arms into one picture; written aside and renamed.
+
+    Args:
+        arms: what to compare.
+        out: a .png, .svg or .pdf.
+        kind: of band, one of `BANDS`.
+
+    Raises:
+        OSError: `out` cannot be written.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    failing = [arm for arm in arms if reason_codes([arm])]
+    rows = -(-len(failing) // COLUMNS)
+    with pyplot.rc_context({"font.size": 10, "axes.titlesize": 11, "axes.axisbelow": True}):
+        figure = pyplot.figure(figsize=(10, 7 + 2.6 * rows), layout="constrained")
+        heights = [7, 2.6 * rows] if rows else [7]
+        parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+        axes = parts[0].subplots(3, COLUMNS)
+        for axis, (title, metric) in zip(axes.flat, CURVES.items(), strict=False):
+            _draw_curve(axis, title, metric, arms, kind)
+        _draw_legend(axes.flat[-1], arms, kind)
+        if rows:
+            _draw_reasons(parts[1], failing, rows)
+        part = out.with_name(f".{out.name}.part")
+        try:
+            figure.savefig(part, dpi=130, format=out.suffix.lstrip("."))
+            part.replace(out)
+        finally:
+            pyplot.close(figure)
+            part.unlink(missing_ok=True)
+
+
+def smoothed(values: Sequence[float]) -> list[float]:
+    """A centred running mean over a tenth of the steps, narrower at both ends."""
+    half = _half(values)
+    return [fmean(values[max(0, place - half) : place + half + 1]) for place in range(len(values))]
+
+
+def _half(values: Sequence[float]) -> int:
+    return max(1, len(values) // 20)
+
+
+def reason_codes(arms: Sequence[Arm]) -> list[int]:
+    """Reasons of failure that the runs logged, most frequent first."""
+    total: dict[int, float] = {}
+    for run in (run for arm in arms for run in arm.runs):
+        for metric, values in run.values.items():
+            code = metric.removeprefix(REASON)
+            if code != metric and code.isdecimal() and int(code) != Reason.OK:
+                total[int(code)] = total.get(int(code), 0.0) + sum(values.values())
+    return sorted(total, key=lambda code: -total[code])
+
+
+def reason_shares(arm: Arm, code: int) -> list[float]:
+    """Mean over the seeds of the share of answers that failed so, at each step of the reward.
+
+    A reason that no answer had at a step is not logged there: its share is 0.
+    """
+    steps = arm.steps(CURVES["reward"])
+    return [
+        fmean(run.values.get(f"{REASON}{code}", {}).get(step, 0.0) for run in arm.runs)
+        for step in steps
+    ]
+
+
+def _stroke(number: int) -> dict[str, Any]:
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": STROKES[number // len(COLOURS) % len(STROKES)],
+    }
+
+
+def _draw_curve(axis: Axes, title: str, metric: str, arms: Sequence[Arm], kind: str) -> None:
+    for number, arm in enumerate(arms):
+        steps, series = arm.steps(metric), arm.series(metric)
+        if not steps:
+            continue
+        look = _stroke(number)
+        band = band_of(steps, [smoothed(values) for values in series], kind)
+        axis.plot(steps, band.mean, linewidth=2, **look)
+        if len(arm.runs) > 1:
+            axis.fill_between(steps, band.low, band.high, color=look["color"], alpha=0.2, lw=0)
+        else:
+            axis.plot(steps, series[0], color=look["color"], alpha=0.3, linewidth=1)
+    axis.set_title(title)
+    axis.set_xlabel("step")
+    axis.grid(alpha=0.25)
+    axis.locator_params(axis="x", integer=True, nbins=6)
+    if metric in SHARES:
+        axis.set_ylim(0, max(0.1, axis.get_ylim()[1]))
+    if not axis.has_data():
+        axis.text(0.5, 0.5, "not logged", ha="center", va="center", transform=axis.transAxes)
+        axis.set_xticks([])
+        axis.set_yticks([])
+
+
+def _draw_legend(axis: Axes, arms: Sequence[Arm], kind: str) -> None:
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], linewidth=2, **_stroke(number)) for number in range(len(arms))]
+    names = [f"{arm.name} ({seeds_of(arm)})" for arm in arms]
+    axis.axis("off")
+    axis.legend(lines, names, loc="upper left", frameon=False, borderaxespad=0)
+    longest = max((len(arm.steps(CURVES["reward"])) for arm in arms), default=0)
+    says = [f"line: running mean of {2 * _half(range(longest)) + 1} steps"]
+    if any(len(arm.runs) > 1 for arm in arms):
+        says += ["and over seeds", f"band: {BANDS[kind]}"]
+    if any(len(arm.runs) == 1 for arm in arms):
+        says.append("faint: one seed, as logged")
+    axis.text(0, 0, "\n".join(says), va="bottom", fontsize=9, transform=axis.transAxes)
+
+
+def seeds_of(arm: Arm) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{len(arm.runs)} seed{'s' if len(arm.runs) > 1 else ''}"
+
+
+def _draw_reasons(figure: Any, arms: Sequence[Arm], rows: int) -> None:
+    """One stacked area an arm; what is left up to 1 are the right answers."""
+    codes = reason_codes(arms)
+    shown, rest = codes[:SHOWN_REASONS], codes[SHOWN_REASONS:]
+    columns = min(len(arms), COLUMNS)
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    areas: list[Any] = []
+    for axis, arm in zip(axes.flat, arms, strict=False):
+        layers = [smoothed(reason_shares(arm, code)) for code in shown]
+        if rest:
+            others = [reason_shares(arm, code) for code in rest]
+            layers.append(smoothed([sum(shares) for shares in zip(*others, strict=True)]))
+        steps = arm.steps(CURVES["reward"])
+        areas = axis.stackplot(steps, layers, colors=AREAS, edgecolor="white", linewidth=0.5)
+        axis.set_title(f"why answers fail: {arm.name}")
+        axis.set_xlabel("step")
+        axis.set_xlim(steps[0], steps[-1])
+        axis.set_ylim(0, 1)
+        axis.text(
+            0.98,
+            0.97,
+            "right answers",
+            ha="right",
+            va="top",
+            fontsize=9,
+            color="0.35",
+            transform=axis.transAxes,
+        )
+        axis.grid(alpha=0.25)
+        axis.locator_params(axis="x", integer=True, nbins=6)
+    for axis in axes.flat[len(arms) :]:
+        axis.axis("off")
+    axes[0, 0].set_ylabel("share of answers")
+    names = [*map(short, shown), *(["other reasons"] if rest else [])]
+    # Top to bottom as the areas lie.
+    figure.legend(areas[::-1], names[::-1], loc="outside right center", frameon=False, fontsize=9)
