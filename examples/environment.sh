@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Source this: makes .venv with the pinned packages of requirements/cpu.txt, or reuses it, and
 # activates it. PYTHON chooses the interpreter; 3.10, 3.11 and 3.12 are supported.
 

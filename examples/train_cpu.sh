@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Source this: `train_cpu NAME MODEL DATA_DIR STEPS [overrides]` trains with EGPO on the CPU through
 # verl's own main_ppo, shows one line a step, and ends with a table, curves and the checkpoint.
 
