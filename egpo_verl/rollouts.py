@@ -184,7 +184,7 @@ def token_texts(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]
     flat = np.fromiter((token for row in rows for token in row), dtype=np.int64)
     ids, places = np.unique(flat, return_inverse=True)
     texts = _decode_each(tokenizer, [[token] for token in ids.tolist()])
-    pieces = np.array([NOT_TEXT in text for text in texts], dtype=bool)
+    pieces = np.array([_is_piece(text) for text in texts], dtype=bool)
     cut = np.flatnonzero(pieces[places])
     ends = {end - 1 for end in np.cumsum([len(row) for row in rows]).tolist()}
     empty, held = len(texts), list[int]()
@@ -193,13 +193,18 @@ def token_texts(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]
         held.append(place)
         (text,) = _decode_each(tokenizer, [flat[held].tolist()])
         follows = pieces[places[place + 1]] if place + 1 < len(flat) else False
-        if NOT_TEXT in text and follows and place not in ends and len(held) < LONGEST_CHARACTER:
+        if _is_piece(text) and follows and place not in ends and len(held) < LONGEST_CHARACTER:
             continue
         places[held] = empty
         places[place] = len(texts)
         texts.append(text)
         held = []
     return pa.array(texts, pa.string()).take(pa.array(places))
+
+
+def _is_piece(text: str) -> bool:
+    """Of a character: decoders write U+FFFD for it, or nothing."""
+    return not text or NOT_TEXT in text
 
 
 def _decode_each(
