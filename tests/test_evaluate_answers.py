@@ -1,0 +1,117 @@
+"""Answers outlive a kill, and answers under other settings are never taken for ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.evaluate.answers import Answers, differences, fingerprint
+from egpo_verl.evaluate.chat import Chat
+
+SETTINGS = {"model": "a/b", "temperature": 0.0}
+
+
+def chat(key: str, words: str = "hello") -> Chat:
+    return Chat(key, ({"role": "user", "content": words},))
+
+
+def test_a_second_run_asks_only_what_the_first_did_not_answer(tmp_path: Path) -> None:
+    first = Answers(tmp_path, SETTINGS)
+    questions = [chat(f"q{number}") for number in range(5)]
+    for question in questions[:3]:
+        first.add(question, f"to {question.key}\n<think>ü", note="cut off")
+    first.close()
+
+    second = Answers(tmp_path, SETTINGS)
+    assert [question.key for question in second.missing(questions)] == ["q3", "q4"]
+    found = second.get(questions[1])
+    assert found is not None
+    assert (found.text, found.note) == ("to q1\n<think>ü", "cut off")
+
+
+@pytest.mark.parametrize("torn", [1, 7, 40])
+def test_a_line_torn_by_a_kill_is_asked_again(tmp_path: Path, torn: int) -> None:
+    answers = Answers(tmp_path, SETTINGS)
+    answers.add(chat("whole"), "yes")
+    answers.add(chat("torn"), "a long text, so that there is something to tear off")
+    answers.close()
+    answers.path.write_bytes(answers.path.read_bytes()[:-torn])
+
+    again = Answers(tmp_path, SETTINGS)
+    assert [question.key for question in again.missing([chat("whole"), chat("torn")])] == ["torn"]
+    again.add(chat("torn"), "now whole")
+    again.close()
+    lines = answers.path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line).get("text") for line in lines] == [None, "yes", "now whole"]
+
+
+def test_a_torn_first_line_makes_a_new_file(tmp_path: Path) -> None:
+    path = tmp_path / f"{fingerprint(SETTINGS)}.jsonl"
+    path.write_text('{"model": "a/', encoding="utf-8")
+    answers = Answers(tmp_path, SETTINGS)
+    answers.add(chat("q"), "text")
+    answers.close()
+    assert Answers(tmp_path, SETTINGS).get(chat("q")) is not None
+
+
+def test_answers_under_other_settings_stay_beside_and_are_named(tmp_path: Path) -> None:
+    warm = Answers(tmp_path, {**SETTINGS, "temperature": 0.7})
+    warm.add(chat("q"), "warm")
+    warm.close()
+    cold = Answers(tmp_path, SETTINGS)
+    assert cold.missing([chat("q")]) == [chat("q")]
+    (sentence,) = cold.others()
+    assert sentence.startswith("1 answers in ")
+    assert sentence.endswith("are not used: temperature was 0.7 and is 0.0")
+
+
+def test_a_changed_prompt_is_another_question(tmp_path: Path) -> None:
+    answers = Answers(tmp_path, SETTINGS)
+    answers.add(chat("q", "one template"), "text")
+    assert answers.get(chat("q", "another template")) is None
+
+
+def test_samples_are_counted_apart(tmp_path: Path) -> None:
+    answers = Answers(tmp_path, SETTINGS)
+    answers.add(chat("q"), "first", sample=0)
+    assert answers.missing([chat("q")], sample=0) == []
+    assert answers.missing([chat("q")], sample=1) == [chat("q")]
+
+
+def test_two_evaluations_do_not_write_one_file(tmp_path: Path) -> None:
+    answers = Answers(tmp_path, SETTINGS)
+    with pytest.raises(UserError, match="another evaluation is writing"):
+        Answers(tmp_path, SETTINGS)
+    answers.close()
+    Answers(tmp_path, SETTINGS).close()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="choose another --output_dir"):
+        Answers(tmp_path / "file" / "below", SETTINGS)
+
+
+def test_what_differs_is_told_both_ways() -> None:
+    before, now = {"a": 1, "gone": 2}, {"a": 3, "new": 4}
+    assert differences(before, now) == [
+        "a was 1 and is 3",
+        "gone was 2 and is None",
+        "new was None and is 4",
+    ]
+
+
+@given(st.text(), st.text())
+def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, key: str, text: str) -> None:
+    folder = tmp_path_factory.mktemp("answers")
+    answers = Answers(folder, SETTINGS)
+    answers.add(chat(key), text)
+    answers.close()
+    found = Answers(folder, SETTINGS).get(chat(key))
+    assert found is not None
+    assert found.text == text
