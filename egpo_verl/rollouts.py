@@ -10,8 +10,9 @@ not at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,9 @@ def answers_table(
     """
     generated = columns["response_mask"].to_padded_tensor(0).bool().numpy()
     kept = np.flatnonzero(generated.any(axis=1))
-    responses = [columns["responses"][row].tolist() for row in kept.tolist()]
+    # To index a nested tensor unbinds all of it, so it is unbound once.
+    ids, scores = columns["responses"].unbind(), columns["rm_scores"].unbind()
+    responses = [ids[row].tolist() for row in kept.tolist()]
     offsets = pa.array(np.cumsum([0, *map(len, responses)]), pa.int32())
     lengths = columns["responses"].offsets().diff().numpy()
     valid = np.arange(generated.shape[1]) < lengths[kept, np.newaxis]
@@ -161,7 +164,7 @@ def answers_table(
             "ground_truth": [t if t is None or isinstance(t, str) else as_json(t) for t in truths],
             "extra_info": [as_json(info or {}) for info in per_row("extra_info")],
             "reward": [as_json(reward) for reward in rewards],
-            "score": [float(columns["rm_scores"][row].sum()) for row in kept.tolist()],
+            "score": [float(scores[row].sum()) for row in kept.tolist()],
             "base": numbers(advantage.base),
             "entropy": numbers(advantage.entropy),
             "bonus": numbers(advantage.bonus),
@@ -183,7 +186,8 @@ def token_texts(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]
     """
     flat = np.fromiter((token for row in rows for token in row), dtype=np.int64)
     ids, places = np.unique(flat, return_inverse=True)
-    texts = _decode_each(tokenizer, [[token] for token in ids.tolist()])
+    decode = _decoder(tokenizer)
+    texts = [decode((token,)) for token in ids.tolist()]
     pieces = np.array([_is_piece(text) for text in texts], dtype=bool)
     cut = np.flatnonzero(pieces[places])
     ends = {end - 1 for end in np.cumsum([len(row) for row in rows]).tolist()}
@@ -191,7 +195,7 @@ def token_texts(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]
     texts.append("")
     for place in cut.tolist():
         held.append(place)
-        (text,) = _decode_each(tokenizer, [flat[held].tolist()])
+        text = decode(tuple(flat[held].tolist()))
         follows = pieces[places[place + 1]] if place + 1 < len(flat) else False
         if _is_piece(text) and follows and place not in ends and len(held) < LONGEST_CHARACTER:
             continue
@@ -207,17 +211,18 @@ def _is_piece(text: str) -> bool:
     return not text or NOT_TEXT in text
 
 
-def _decode_each(
-    tokenizer: PreTrainedTokenizerBase, sequences: Sequence[Sequence[int]]
-) -> list[str]:
-    """Texts where they do not begin a sequence: there, some decoders drop a space."""
+def _decoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[tuple[int, ...]], str]:
+    """Gives the text of ids where they do not begin a sequence: there, some drop a space."""
     anchor = tokenizer("a", add_special_tokens=False)["input_ids"][-1:]
-    decoded = tokenizer.batch_decode(
-        [anchor, *([*anchor, *sequence] for sequence in sequences)],
-        skip_special_tokens=False,
-        clean_up_tokenization_spaces=False,
-    )
-    return [text[len(decoded[0]) :] for text in decoded[1:]]
+
+    def whole(ids: Sequence[int]) -> str:
+        text: str = tokenizer.decode(
+            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    start = len(whole(anchor))
+    return lru_cache(maxsize=None)(lambda ids: whole([*anchor, *ids])[start:])
 
 
 def as_json(value: Any) -> str:
