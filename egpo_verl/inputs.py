@@ -63,9 +63,8 @@ def check_rows(name: str, option: str) -> None:
         raise InputError(f"{option}={name} holds no rows.")
 
 
-def check_model(name: str | None) -> None:
+def check_model(name: str | None, option: str = "actor_rollout_ref.model.path") -> None:
     """A local folder with a model and a tokenizer, or a name that may be a hub's."""
-    option = "actor_rollout_ref.model.path"
     if not name:
         raise InputError(f"{option} is not set: give a model folder or a hub name.")
     if "://" in name:

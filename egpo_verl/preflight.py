@@ -98,14 +98,22 @@ def refuse(error: Exception) -> NoReturn:
     raise SystemExit(2)
 
 
-def _connect(config: Any) -> bool:
-    """Join the cluster that `ray.init` would join; False where it would start a new one."""
-    import ray
+def cluster_address(config: Any) -> str | None:
+    """The cluster that `ray.init` would join under verl's configuration, which may be empty; None
+    where it would start a new one."""
     from omegaconf import OmegaConf
     from ray._private.services import canonicalize_bootstrap_address
 
     given = OmegaConf.select(config, "ray_kwargs.ray_init.address")
-    address = canonicalize_bootstrap_address(given)
+    address: str | None = canonicalize_bootstrap_address(given)
+    return address
+
+
+def _connect(config: Any) -> bool:
+    """Join the cluster of `cluster_address`, if there is one."""
+    import ray
+
+    address = cluster_address(config)
     if address is None:
         return False
     modules = {"VERL_USE_EXTERNAL_MODULES": PLUGIN_MODULE}

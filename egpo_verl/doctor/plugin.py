@@ -1,0 +1,121 @@
+"""Whether verl in this process has loaded the plugin, and would train with it.
+
+verl logs a plugin that fails to load at level DEBUG only, so that people just read of an unknown
+estimator; here the failure comes out with its cause.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib import import_module, metadata
+
+from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
+
+MODULE = "egpo_verl.plugin"
+CHECK = "plugin"
+
+
+def check_plugin() -> Iterator[Finding]:
+    """verl, the plugin in it, its estimator and its hook; later steps rest on earlier ones."""
+    try:
+        import verl
+    except Exception as error:
+        yield fail("verl", f"does not import: {described(error)}", "mend the library that it names")
+        return
+    yield ok("verl", f"verl {verl.__version__} imports")
+    loaded_by_verl = MODULE in sys.modules
+    try:
+        import_module(MODULE)
+    except Exception as error:
+        yield fail(CHECK, f"{MODULE} does not load: {described(error)}", "mend what it names")
+        return
+    yield _how_loaded(loaded_by_verl)
+    yield from _check_estimator()
+    yield from _check_trainer()
+
+
+def check_config() -> Iterator[Finding]:
+    """verl's own configuration with `+egpo=paper`, as `main_ppo` composes it."""
+    from hydra import compose, initialize_config_module
+    from hydra.errors import HydraException
+
+    from egpo_verl import preflight
+
+    try:
+        with initialize_config_module("verl.trainer.config", version_base=None):
+            config = compose("ppo_trainer", overrides=["+egpo=paper"])
+        preflight.check_config(config)
+    except HydraException as error:
+        yield fail(
+            "Hydra group",
+            f"+egpo=paper is not found: {error}",
+            "install egpo-verl again: its package hydra_plugins tells Hydra where the group is",
+        )
+    except preflight.ConfigError as error:
+        yield fail("configuration", str(error))
+    else:
+        yield ok("Hydra group", "+egpo=paper composes with verl's configuration and passes")
+
+
+def _how_loaded(by_verl: bool) -> Finding:
+    if not by_verl:
+        return fail(CHECK, *_why_not_loaded())
+    if not _entry_points():
+        return warn(
+            CHECK,
+            "loaded by VERL_USE_EXTERNAL_MODULES; no entry point is installed",
+            "pip install egpo-verl on every node, unless all workers get that variable",
+        )
+    return ok(CHECK, "verl loaded it in this process")
+
+
+def _why_not_loaded() -> tuple[str, str]:
+    policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto")
+    if not _entry_points():
+        return (
+            "verl does not load it: no entry point `egpo` in the group verl.plugins is installed",
+            "pip install egpo-verl (or pip install -e . in a checkout) in this environment",
+        )
+    return (
+        f"verl does not load it: VERL_USE_EXTERNAL_PLUGINS={policy} leaves it out",
+        "unset VERL_USE_EXTERNAL_PLUGINS, or add egpo to its list",
+    )
+
+
+def _entry_points() -> list[metadata.EntryPoint]:
+    return [e for e in metadata.entry_points(group="verl.plugins") if e.value == MODULE]
+
+
+def _check_estimator() -> Iterator[Finding]:
+    from verl.trainer.ppo.core_algos import get_adv_estimator_fn
+
+    try:
+        get_adv_estimator_fn("egpo")
+    except ValueError as error:
+        yield fail("estimator", f"egpo is not registered: {error}", "see the plugin's line above")
+    else:
+        yield ok("estimator", "algorithm.adv_estimator=egpo is registered")
+
+
+def _check_trainer() -> Iterator[Finding]:
+    import wrapt
+
+    try:
+        from verl.trainer.ppo.v1.trainer_base import PPOTrainer
+    except Exception as error:
+        yield fail(
+            "trainer",
+            f"verl's v1 trainer does not import: {described(error)}",
+            "pip install 'TransferQueue>=0.1.10' cachetools uvicorn fastapi, if it names these",
+        )
+        return
+    if isinstance(PPOTrainer.__dict__["_compute_advantage"], wrapt.FunctionWrapper):
+        yield ok("trainer", "verl's v1 trainer hands the entropies over")
+    else:
+        yield fail(
+            "trainer",
+            "verl's v1 trainer is not hooked, because it was imported before the plugin",
+            "let verl load the plugin by its entry point (see the plugin's line)",
+        )

@@ -1,0 +1,125 @@
+"""The first rows of a user's parquet file: whether each can be answered right, and earn it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from egpo_verl.calls import render
+from egpo_verl.datasets.rows import read_truth
+from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
+from egpo_verl.doctor.template import Refused, opens_thought, prompt_text
+from egpo_verl.inputs import InputError, check_rows
+from egpo_verl.reasons import words
+from egpo_verl.reward import compute_score
+
+FIRST = 100
+"""Rows that are looked at."""
+
+VERL_PROMPT = 512
+"""`data.max_prompt_length` of verl's own configuration, in tokens."""
+
+
+def check_data(name: str, tokenizer: Any = None) -> Iterator[Finding]:
+    """The file, its rows' references, and how its prompts fit the model's template."""
+    try:
+        check_rows(name, "--data")
+    except InputError as error:
+        yield fail("data", str(error))
+        return
+    try:
+        rows = _first_rows(name)
+    except (pa.ArrowException, OSError) as error:
+        yield fail("data", f"{name} cannot be read: {error}", "write the file again")
+        return
+    problem = next((said for row in rows if (said := _problem(row))), None)
+    if problem:
+        cure = "write the file with python -m egpo_verl.preprocess (openai reads your own data)"
+        yield fail("data", problem, cure)
+        return
+    silent = sum(row["reward_model"]["ground_truth"] == "[]" for row in rows)
+    yield ok("data", f"{len(rows)} rows read, {silent} want no call; right answers earn 1")
+    if tokenizer is not None and tokenizer.chat_template:
+        yield from _check_prompts(rows, tokenizer)
+
+
+def _first_rows(name: str) -> list[dict[str, Any]]:
+    with pq.ParquetFile(name) as file:
+        batch = next(file.iter_batches(batch_size=FIRST))
+    rows: list[dict[str, Any]] = batch.to_pylist()
+    for number, row in enumerate(rows):
+        row["number"] = number
+    return rows
+
+
+def _problem(row: Mapping[str, Any]) -> str | None:
+    """Why a right answer to this row would earn nothing, or why none can be made."""
+    where = f"row {row['number']}"
+    info = row.get("extra_info") or {}
+    try:
+        calls, _ = read_truth(row["reward_model"]["ground_truth"])
+        answer = render(calls, info.get("call_form") or "python") if calls else "Nothing fits."
+        opening = "" if info.get("think_in_prompt") else "<think>"
+        score = compute_score(
+            row["data_source"],
+            f"{opening}I think.</think>{answer}",
+            row["reward_model"]["ground_truth"],
+            info,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        return f"{where} has no reference that can be read: {described(error)}"
+    if not _is_dialogue(row["prompt"]):
+        return f"{where} has a prompt that is no list of messages with role and content"
+    if score["score"] != 1.0:
+        return f"{where}: its own reference earns {score['score']:g}: {words(int(score['reason']))}"
+    return None
+
+
+def _is_dialogue(prompt: Any) -> bool:
+    return (
+        isinstance(prompt, list)
+        and bool(prompt)
+        and all(isinstance(message, dict) for message in prompt)
+        and all(isinstance(m.get(key), str) for m in prompt for key in ("role", "content"))
+    )
+
+
+def _check_prompts(rows: list[dict[str, Any]], tokenizer: Any) -> Iterator[Finding]:
+    opened = opens_thought(tokenizer)
+    wrong = [row for row in rows if bool(_says_opened(row)) != opened]
+    if wrong:
+        said = "opens <think>" if opened else "does not open <think>"
+        yield fail(
+            "data and template",
+            f"the template {said}, but row {wrong[0]['number']} says otherwise "
+            "(think_in_prompt): every reward would be 0",
+            "preprocess again with --tokenizer of this model",
+        )
+        return
+    try:
+        texts = [prompt_text(tokenizer, row["prompt"]) for row in rows]
+    except Refused as error:
+        yield fail(
+            "data and template",
+            f"the template refuses a prompt: {error}",
+            "preprocess with --tokenizer of this model, which leaves such rows out",
+        )
+        return
+    longest = max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
+    said = f"the longest prompt has {longest} tokens"
+    if longest > VERL_PROMPT:
+        yield warn(
+            "data and template",
+            said,
+            f"set data.max_prompt_length to at least {longest} (verl's default is {VERL_PROMPT}) "
+            "and data.filter_overlong_prompts=True",
+        )
+    else:
+        yield ok("data and template", said)
+
+
+def _says_opened(row: Mapping[str, Any]) -> bool:
+    return bool((row.get("extra_info") or {}).get("think_in_prompt"))

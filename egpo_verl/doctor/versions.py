@@ -1,0 +1,141 @@
+"""Whether the libraries are there in the versions that this package and verl ask for.
+
+What is asked for is read from the installed packages' own metadata, so that it is written down
+only once, in setup.py.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from egpo_verl.doctor.finding import Finding, fail, ok, warn
+
+OURS = "egpo-verl"
+NEEDED = (
+    "verl",
+    "torch",
+    "transformers",
+    "ray",
+    "tensordict",
+    # verl's v1 trainer imports these and lists them in its extras only.
+    "TransferQueue",
+    "cachetools",
+    "uvicorn",
+    "fastapi",
+)
+"""Without one of these nothing trains; whatever else is missing, the part that needs it says so."""
+
+
+def check_versions() -> Iterator[Finding]:
+    """One finding for each library that is missing or of a wrong version, or one for all."""
+    problems = [*_check_python(), *_check_missing(), *_check_ranges()]
+    yield from problems
+    if not problems:
+        found = [("Python", platform.python_version())]
+        found += [(name, str(installed(name))) for name in NEEDED[:6]]
+        yield ok("versions", ", ".join(f"{name} {version}" for name, version in found))
+
+
+def missing() -> list[str]:
+    """Libraries of `NEEDED` that are not installed."""
+    return [name for name in NEEDED if installed(name) is None]
+
+
+def installed(name: str) -> str | None:
+    """The version of a distribution, or None."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def extra() -> str:
+    """Which of our extras this environment follows: the one with vLLM, or the one without."""
+    return "gpu" if installed("vllm") else "cpu"
+
+
+def _check_python() -> Iterator[Finding]:
+    if installed(OURS) is None:
+        yield fail(
+            "versions",
+            f"{OURS} itself is not installed, so verl cannot find the plugin",
+            f"pip install {OURS}, or pip install -e . in a checkout",
+        )
+        return
+    wanted = metadata.metadata(OURS)["Requires-Python"]
+    if not SpecifierSet(wanted).contains(platform.python_version(), prereleases=True):
+        yield fail(
+            "versions",
+            f"Python {platform.python_version()}, but {OURS} asks for {wanted}",
+            "make an environment with Python 3.10, 3.11 or 3.12",
+        )
+
+
+def _check_missing() -> Iterator[Finding]:
+    absent = missing()
+    if "verl" in absent:
+        yield fail(
+            "versions",
+            "verl is not installed: the reward and the data tools work, training does not",
+            f"pip install '{OURS}[gpu]' (with a GPU) or '{OURS}[cpu]' (after torch, for a CPU)",
+        )
+        return
+    for name in absent:
+        range_ = next((r for r in _asked(OURS, "cpu") if r.name == name), Requirement(name))
+        yield fail("versions", f"{name} is not installed, and verl needs it", _pip(range_))
+
+
+def _check_ranges() -> Iterator[Finding]:
+    """Versions beside the ranges: of verl and what it needs a failure, of a tested pin a doubt."""
+    failed = set()
+    for owner, asked in (("verl", _asked("verl")), (OURS, _asked(OURS))):
+        for one in asked:
+            if _is_off(one):
+                failed.add(one.name)
+                yield fail("versions", _beside(one, owner), _pip(one))
+    for one in _tested():
+        if _is_off(one) and one.name not in failed:
+            state = fail if one.name in ("verl", "TransferQueue") else warn
+            yield state("versions", _beside(one, f"{OURS}[{extra()}]"), _pip(one))
+
+
+def _tested() -> list[Requirement]:
+    """What the environment's extra asks for, and the pins of verl's extras that it names."""
+    own = [one for one in _asked(OURS, extra()) if one not in _asked(OURS)]
+    pins = [
+        pinned
+        for one in own
+        for name in sorted(one.extras)
+        for pinned in _asked(one.name, name)
+        if pinned not in _asked(one.name) and "==" in str(pinned.specifier)
+    ]
+    return own + pins
+
+
+def _asked(name: str, wanted_extra: str = "") -> list[Requirement]:
+    """What a distribution asks for here, with one of its extras; nothing where it is absent."""
+    try:
+        lines = metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return []
+    here = {"extra": wanted_extra}
+    parsed = [Requirement(line) for line in lines]
+    return [one for one in parsed if one.marker is None or one.marker.evaluate(here)]
+
+
+def _is_off(one: Requirement) -> bool:
+    found = installed(one.name)
+    return found is not None and not one.specifier.contains(found, prereleases=True)
+
+
+def _beside(one: Requirement, owner: str) -> str:
+    return f"{one.name} {installed(one.name)}, but {owner} asks for {one.name}{one.specifier}"
+
+
+def _pip(one: Requirement) -> str:
+    return f"pip install '{one.name}{one.specifier}'"
