@@ -11,6 +11,8 @@ const STATES = {
   "left out": "optional",
 };
 
+const LONG = 600; // characters of a turn that is not the question, before it is folded
+
 /** An element with attributes and children; strings become text nodes, null is skipped. */
 function make(tag, attributes, ...children) {
   const element = document.createElement(tag);
@@ -67,30 +69,35 @@ function promptCard(prompt) {
     make("h2", null, `Prompt · ${facts}`),
     before.length ? folded(before, prompt.tools) : null,
     rest ? endOf(rest.text) : make("p", { class: "text ask" }, question(prompt)),
-    ...after.map((message) => make("p", { class: "text mono" },
-      make("span", { class: "role" }, `${message.role}: `), message.text)));
+    ...after.map((message) => (message.text.length > LONG ? folded([message], []) : turn(message))));
 }
 
-/** System message, functions and earlier turns, closed until asked for. */
+function turn(message) {
+  return make("p", { class: "text mono" },
+    make("span", { class: "role" }, `${message.role}: `), message.text);
+}
+
+/** System message, functions and other turns, closed until asked for. */
 function folded(messages, tools) {
   const parts = [];
   if (messages.some((message) => message.role === "system")) parts.push("system message");
-  const turns = messages.filter((message) => message.role !== "system").length;
-  if (turns) parts.push(plural(turns, "earlier turn"));
+  const turns = messages.filter((message) => message.role !== "system");
+  if (turns.length) {
+    const roles = [...new Set(turns.map((message) => message.role))].join(", ");
+    parts.push(`${plural(turns.length, "turn")} (${roles})`);
+  }
   const offered = tools.length ? ` · offered: ${tools.join(", ")}` : "";
   return make("details", null, make("summary", null, parts.join(" and ") + offered),
-    messages.map((message) => make("p", { class: "text mono" },
-      make("span", { class: "role" }, `${message.role}: `), message.text)));
+    messages.map(turn));
 }
 
 /** A prompt that is one text: its end, where the question stands, and the whole on demand. */
 function endOf(text) {
-  const END = 600;
-  if (text.length <= END) return make("p", { class: "text" }, text);
+  if (text.length <= LONG) return make("p", { class: "text" }, text);
   return make("div", null,
     make("details", null, make("summary", null, `whole prompt (${plural(text.length, "character")})`),
       make("p", { class: "text mono" }, text)),
-    make("p", { class: "text" }, `… ${text.slice(-END)}`));
+    make("p", { class: "text" }, `… ${text.slice(-LONG)}`));
 }
 
 function answerCard(answer, heading) {
@@ -191,12 +198,14 @@ function row(kind, given, wanted, state, name) {
 
 function numbersBlock(egpo) {
   const options = data.options || { lam: "λ", alpha: "α" };
-  const cap = egpo.base === null ? "" : `min(${options.lam}·E, |A|/${options.alpha})`;
-  const cut = egpo.clipped > 0 ? "yes" : "no";
+  const wanted = `${options.lam}·E`;
+  const rule = options.clip === false ? wanted : `min(${wanted}, |A|/${options.alpha})`;
+  const bonus = options.granularity === "token" ? "mean bonus of its tokens" : `bonus ${rule}`;
+  const cut = options.granularity === "token" ? digits(egpo.clipped) : egpo.clipped > 0 ? "yes" : "no";
   const shown = [
     ["A, beside its group", signed(egpo.base)],
     ["E, nats", digits(egpo.entropy)],
-    [`bonus ${cap}`, signed(egpo.bonus)],
+    [bonus, signed(egpo.bonus)],
     ["A′ = A + bonus", signed(egpo.advantage)],
     ["bonus cut at |A|/α", cut],
   ];
