@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
 import torch
 
+from egpo_verl.inspect.files import read_sample
 from egpo_verl.run_log import Run, read_run
 
 ROOT = Path(__file__).parent.parent
@@ -81,7 +83,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(data: Path, folder: Path) -> Run:
-    return train(data, folder, probe=True)
+    return train(data, folder, f"trainer.rollout_data_dir={folder / 'rollouts'}", probe=True)
 
 
 def column(run: Run, metric: str) -> list[float]:
@@ -101,6 +103,30 @@ def test_the_metrics_reach_verls_own_logger(run: Run) -> None:
         assert 0 < tokens < length
     for metric in METRICS - {"egpo/cot_entropy", "egpo/cot_tokens"}:
         assert all(0 <= value <= 1 for value in column(run, metric)), metric
+
+
+@pytest.mark.slow
+def test_every_answer_is_written_with_its_tokens_and_numbers(run: Run, folder: Path) -> None:
+    sample = read_sample([folder / "rollouts"], limit=1000, seed=0)
+    for step in range(1, STEPS + 1):
+        answers = [answer for answer in sample.answers if answer.step == step]
+        lines = (folder / "rollouts" / f"{step}.jsonl").read_text().splitlines()
+        stock = [json.loads(line) for line in lines]
+        assert {line["uid"]: line["output"] for line in stock} == {
+            answer.key: answer.response for answer in answers
+        }
+        traces = [answer.trace for answer in answers if answer.trace is not None]
+        assert len(traces) == len(answers) == 16
+        thinking = [trace.entropy for trace in traces if trace.cot_tokens]
+        logged = {
+            "egpo/cot_entropy": fmean(thinking),
+            "egpo/bonus": fmean(trace.bonus for trace in traces),
+            "egpo/cot_tokens": fmean(trace.cot_tokens for trace in traces),
+            "response_length/mean": fmean(len(trace.tokens) for trace in traces),
+            "critic/score/mean": fmean(answer.score for answer in answers),
+        }
+        for metric, value in logged.items():
+            assert value == pytest.approx(run.values[metric][step], rel=1e-4, abs=1e-6), metric
 
 
 @pytest.mark.slow
