@@ -8,6 +8,7 @@ imported here; each part attaches when verl itself imports the module that it be
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -26,9 +27,16 @@ def _register_estimator(core_algos: ModuleType) -> None:
 
 
 def _hook_trainer(trainer_base: ModuleType) -> None:
-    from egpo_verl.trainer import hook
+    from egpo_verl import faults, trainer
 
-    hook(trainer_base)
+    trainer.hook(trainer_base)
+    faults.hook_trainer(trainer_base)
+
+
+def _hook_rollouts(agent_loop: ModuleType) -> None:
+    from egpo_verl import faults
+
+    faults.hook_rollouts(agent_loop)
 
 
 def _check_in_driver(config_module: ModuleType) -> None:
@@ -39,14 +47,17 @@ def _check_in_driver(config_module: ModuleType) -> None:
 def _validate(wrapped: Callable[..., None], instance: Any, args: Any, kwargs: Any) -> None:
     config = kwargs["config"] if "config" in kwargs else args[0]
     if config.algorithm.adv_estimator == "egpo":
-        from egpo_verl import inputs, preflight
+        from egpo_verl import checkpoints, inputs, preflight
 
         try:
             preflight.check_config(config)
             inputs.check_inputs(config)
             preflight.check_workers(config)
-        except (preflight.ConfigError, inputs.InputError) as error:
+            notes = checkpoints.keep_two(config) + checkpoints.check_resume(config)
+        except (preflight.ConfigError, inputs.InputError, checkpoints.CheckpointError) as error:
             preflight.refuse(error)
+        for note in notes:
+            sys.stderr.write(f"egpo_verl: {note}\n")
         preflight.load_in_workers(config)
     wrapped(*args, **kwargs)
 
@@ -55,6 +66,7 @@ def register() -> None:
     """Attach to verl; calling it again changes nothing."""
     wrapt.register_post_import_hook(_register_estimator, "verl.trainer.ppo.core_algos")
     wrapt.register_post_import_hook(_hook_trainer, "verl.trainer.ppo.v1.trainer_base")
+    wrapt.register_post_import_hook(_hook_rollouts, "verl.experimental.agent_loop.agent_loop")
     wrapt.register_post_import_hook(_check_in_driver, "verl.utils.config")
     if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
         from egpo_verl import cpu
