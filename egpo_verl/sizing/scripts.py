@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ _MAIN = ["-m", "verl.trainer.main_ppo"]
 _HARDWARE = re.compile(r"^# EGPO \| .* \| (\d+) x (\d+) x (\d+) GB$", re.MULTILINE)
 
 
-def commands(
-    script: Path, *arguments: str, environment: Mapping[str, str] | None = None
-) -> list[list[str]]:
+def commands(script: Path, *arguments: str, **environment: str) -> list[list[str]]:
     """The arguments of each `python3` that a script starts, none of which runs.
+
+    `arguments` and `environment` are the script's.
 
     Raises:
         SizingError: the script fails; with the end of what it said.
@@ -41,7 +41,7 @@ def commands(
         path = f"{folder}{os.pathsep}{os.environ['PATH']}"
         ran = subprocess.run(
             ["bash", str(script.absolute()), *arguments],
-            env={**os.environ, "RUNS_DIR": folder, **(environment or {}), "PATH": path},
+            env={**os.environ, "RUNS_DIR": folder, **environment, "PATH": path},
             cwd=folder,
             capture_output=True,
             text=True,
@@ -51,15 +51,13 @@ def commands(
         return [json.loads(line) for line in log.read_text().splitlines()]
 
 
-def training_overrides(
-    script: Path, *arguments: str, environment: Mapping[str, str] | None = None
-) -> list[str]:
+def training_overrides(script: Path, *arguments: str, **environment: str) -> list[str]:
     """What the script says to `verl.trainer.main_ppo`, its last command.
 
     Raises:
         SizingError: the script fails, or starts no training.
     """
-    started = commands(script, *arguments, environment=environment)
+    started = commands(script, *arguments, **environment)
     if not started or started[-1][:2] != _MAIN:
         raise SizingError(f"{script} does not end in a training by verl.trainer.main_ppo.")
     return started[-1][2:]

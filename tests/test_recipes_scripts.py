@@ -1,0 +1,202 @@
+"""The run scripts of `examples`, as verl would see them: composed, validated, and run by nobody."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from egpo_verl import preprocess
+from egpo_verl.preflight import check_config
+from egpo_verl.sizing.scripts import commands, composed, hardware, training_overrides
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+RECIPES = sorted([*EXAMPLES.glob("run_*_fsdp.sh"), *EXAMPLES.glob("run_*_megatron.sh")])
+SHELL = sorted([*EXAMPLES.glob("*.sh"), *EXAMPLES.parent.glob("recipe/egpo/*.sh")])
+
+every_recipe = pytest.mark.parametrize("script", RECIPES, ids=lambda script: script.stem)
+
+
+@cache
+def config_of(script: Path, *arguments: str, **environment: str) -> Any:
+    return composed(training_overrides(script, *arguments, **environment))
+
+
+@cache
+def paper() -> Any:
+    return composed(["+egpo=paper"])
+
+
+def recipe(name: str) -> Path:
+    return EXAMPLES / f"run_{name}.sh"
+
+
+def test_there_is_a_recipe_for_every_size_and_kind() -> None:
+    assert {script.stem for script in RECIPES} == {
+        "run_llama3_2_3b_fsdp",
+        "run_qwen2_5_coder_7b_fsdp",
+        "run_qwen3_0_6b_fsdp",
+        "run_qwen3_1_7b_fsdp",
+        "run_qwen3_4b_fsdp",
+        "run_qwen3_4b_thinking_fsdp",
+        "run_qwen3_8b_fsdp",
+        "run_qwen3_8b_lora_fsdp",
+        "run_qwen3_8b_megatron",
+        "run_qwen3_14b_fsdp",
+        "run_qwen3_32b_fsdp",
+        "run_qwen3_30b_a3b_megatron",
+    }
+
+
+@pytest.mark.parametrize("script", SHELL, ids=lambda script: script.name)
+def test_bash_can_read_it(script: Path) -> None:
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="apt-get install shellcheck")
+def test_shellcheck_has_nothing_to_say() -> None:
+    options = ["-x", "--source-path=SCRIPTDIR", f"--source-path={EXAMPLES.parent}"]
+    ran = subprocess.run(["shellcheck", *options, *map(str, SHELL)], capture_output=True, text=True)
+    assert ran.stdout == ""
+
+
+@every_recipe
+def test_verl_accepts_the_whole_configuration(script: Path) -> None:
+    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.utils.config import omega_conf_to_dataclass, validate_config
+
+    config = config_of(script)
+    check_config(config)
+    # The plugin's own wrapper looks for data files too, which nobody has here.
+    validate = getattr(validate_config, "__wrapped__", validate_config)
+    validate(config, need_reference_policy(config), need_critic(config))
+    for part in ("actor", "rollout"):
+        omega_conf_to_dataclass(config.actor_rollout_ref[part])
+    assert not need_critic(config)
+    assert need_reference_policy(config)
+
+
+@every_recipe
+def test_a_recipe_asks_for_the_hardware_that_it_names(script: Path) -> None:
+    config, (nodes, gpus, _) = config_of(script), hardware(script)
+    assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (nodes, gpus)
+
+
+@every_recipe
+def test_a_recipe_keeps_the_papers_algorithm(script: Path) -> None:
+    """What a recipe may change is its model, lengths, batch and hardware."""
+    config = config_of(script)
+    assert config.algorithm == paper().algorithm
+    assert config.reward == paper().reward
+    for key in ("n", "temperature", "top_p", "top_k", "calculate_log_probs"):
+        assert config.actor_rollout_ref.rollout[key] == paper().actor_rollout_ref.rollout[key]
+    for key in ("clip_ratio", "use_kl_loss", "kl_loss_coef", "kl_loss_type", "entropy_coeff"):
+        assert config.actor_rollout_ref.actor[key] == paper().actor_rollout_ref.actor[key]
+    updates = {
+        arm.data.train_batch_size // arm.actor_rollout_ref.actor.ppo_mini_batch_size
+        for arm in (config, paper())
+    }
+    assert updates == {4}, "as many updates of a step as in the paper's group"
+
+
+@pytest.mark.parametrize("name", ["qwen3_4b_fsdp", "llama3_2_3b_fsdp"])
+def test_the_papers_runs_have_the_papers_batch_lengths_and_data(name: str) -> None:
+    config = config_of(recipe(name))
+    assert {key: config.data[key] for key in LENGTHS} == {key: paper().data[key] for key in LENGTHS}
+    assert config.actor_rollout_ref.actor.optim == paper().actor_rollout_ref.actor.optim
+    assert config.trainer.total_epochs == paper().trainer.total_epochs
+    assert [Path(file).parts[-2:] for file in config.data.train_files] == [
+        ("xlam", "train.parquet"),
+        ("funreason_mt", "train.parquet"),
+    ]
+
+
+LENGTHS = ("train_batch_size", "max_prompt_length", "max_response_length")
+
+
+@every_recipe
+def test_the_grpo_twin_differs_by_the_estimator_and_the_name(script: Path, tmp_path: Path) -> None:
+    runs = str(tmp_path)
+    ours = training_overrides(script, RUNS_DIR=runs)
+    twin = training_overrides(script, RUNS_DIR=runs, ADV_ESTIMATOR="grpo")
+    differs = [(one, other) for one, other in zip(ours, twin, strict=True) if one != other]
+    changed = [one.split("=")[0] for one, _ in differs]
+    assert changed == ["algorithm.adv_estimator", "trainer.experiment_name", LOG]
+    assert [name(one) for one, _ in differs] == [name(other) for _, other in differs]
+    assert "algorithm.adv_estimator=grpo" in twin
+
+
+LOG = "+ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH"
+
+
+def name(override: str) -> str:
+    """An override without the estimator's name and the time of day."""
+    return re.sub(r"\d{8}-\d{6}|egpo(?=-seed|$)|grpo(?=-seed|$)", "", override)
+
+
+def test_knobs_reach_the_command_and_arguments_win_over_them() -> None:
+    script = recipe("qwen3_4b_fsdp")
+    knobs = {
+        "EGPO": "no_clip",
+        "SEED": "7",
+        "TRAINER_MODE": "colocate_async",
+        "ACTOR_LR": "2e-6",
+        "MAX_RESPONSE_LENGTH": "1024",
+        "DATASETS": "mine",
+        "DATA_DIR": "/data",
+    }
+    config = config_of(script, "actor_rollout_ref.actor.optim.lr=3e-6", **knobs)
+    assert config.algorithm.egpo.clip is False
+    assert config.data.seed == config.actor_rollout_ref.rollout.seed == 7
+    assert config.trainer.v1.trainer_mode == "colocate_async"
+    assert config.actor_rollout_ref.actor.optim.lr == 3e-6
+    assert config.actor_rollout_ref.rollout.max_model_len == 4096 + 1024
+    assert config.data.train_files == ["/data/mine/train.parquet"]
+    assert config.trainer.experiment_name == "qwen3_4b_fsdp-no_clip-egpo-seed7"
+
+
+def test_an_engine_that_is_none_is_refused() -> None:
+    ran = subprocess.run(
+        ["bash", str(recipe("qwen3_8b_fsdp"))],
+        env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TRAIN_BACKEND": "deepspeed"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 2
+    assert "TRAIN_BACKEND=deepspeed is neither fsdp nor megatron." in ran.stderr
+
+
+@every_recipe
+def test_smoke_keeps_the_method_and_shrinks_the_rest(script: Path) -> None:
+    config, smoke = config_of(script), config_of(script, SMOKE="1")
+    check_config(smoke)
+    assert smoke.algorithm == config.algorithm
+    assert smoke.reward.custom_reward_function == config.reward.custom_reward_function
+    for key in ("lora_rank", "lora_alpha"):
+        assert smoke.actor_rollout_ref.model[key] == config.actor_rollout_ref.model[key]
+    assert smoke.trainer.device == "cpu"
+    assert smoke.trainer.total_training_steps == 2
+    assert smoke.trainer.n_gpus_per_node * smoke.trainer.nnodes == 1
+    assert smoke.actor_rollout_ref.actor.strategy == "fsdp2"
+    assert smoke.actor_rollout_ref.rollout.name == "transformers"
+    assert smoke.data.train_batch_size * smoke.actor_rollout_ref.rollout.n == 16
+    assert smoke.trainer.experiment_name == f"smoke-{config.trainer.experiment_name}"
+
+
+def test_smoke_makes_rows_in_the_recipes_own_form() -> None:
+    prepare, _ = commands(recipe("qwen2_5_coder_7b_fsdp"), SMOKE="1")
+    assert prepare[:3] == ["-m", "egpo_verl.preprocess", "toolworld"]
+    assert preprocess.parser().parse_args(prepare[2:]).call_form == "answer_tag"
+
+
+def test_smoke_gives_a_thinking_recipe_a_template_that_opens_the_thought(tmp_path: Path) -> None:
+    script = recipe("qwen3_4b_thinking_fsdp")
+    overrides = training_overrides(script, SMOKE="1", RUNS_DIR=str(tmp_path))
+    model = Path(composed(overrides).actor_rollout_ref.model.path)
+    assert (model / "chat_template.jinja").read_text().endswith("<think>")
+    assert (model / "model.safetensors").is_file()
