@@ -1,0 +1,105 @@
+"""`recipe/egpo`, in the shape of verl's recipe collection: its config, its scripts, its pin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from egpo_verl import preprocess
+from egpo_verl.preflight import TESTED_VERL, check_config
+from egpo_verl.sizing.memory import memory_of
+from egpo_verl.sizing.scripts import commands, composed, hardware
+from egpo_verl.sizing.setup import setup_of
+
+RECIPE = Path(__file__).parent.parent / "recipe" / "egpo"
+
+
+def trained(*arguments: str, **environment: str) -> Any:
+    """The configuration that `run_egpo.sh` trains with."""
+    (command,) = commands(RECIPE / "run_egpo.sh", *arguments, **environment)
+    assert command[:2] == ["-m", "verl.trainer.main_ppo"]
+    assert command[2:6] == [
+        "--config-path",
+        str(RECIPE / "config"),
+        "--config-name",
+        "egpo_trainer",
+    ]
+    with initialize_config_dir(str(RECIPE / "config"), version_base=None):
+        return compose("egpo_trainer", overrides=command[6:])
+
+
+def test_it_has_the_files_of_a_recipe() -> None:
+    assert {file.name for file in RECIPE.iterdir()} == {
+        "README.md",
+        "REQUIRED_VERL.txt",
+        "config",
+        "prepare_data.sh",
+        "run_egpo.sh",
+    }
+
+
+def test_the_pin_is_the_verl_that_is_tested() -> None:
+    lines = (RECIPE / "REQUIRED_VERL.txt").read_text().splitlines()
+    pins = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    assert pins["PIP_INSTALL"] == f"pip install verl=={TESTED_VERL[-1]}"
+    assert pins["TAG"] == f"v{TESTED_VERL[-1]}"
+
+
+def test_its_config_is_the_papers_group_on_verls_own() -> None:
+    config, paper = trained(), composed(["+egpo=paper"])
+    check_config(config)
+    assert config.algorithm == paper.algorithm
+    assert config.reward == paper.reward
+    assert config.actor_rollout_ref.actor.optim == paper.actor_rollout_ref.actor.optim
+    assert config.data.train_batch_size == paper.data.train_batch_size
+    assert config.actor_rollout_ref.rollout.max_model_len == (
+        config.data.max_prompt_length + config.data.max_response_length
+    )
+
+
+def test_another_group_is_one_override_away() -> None:
+    assert trained("egpo=grpo").algorithm.adv_estimator == "grpo"
+    assert trained("egpo=no_clip").algorithm.egpo.clip is False
+
+
+@pytest.mark.parametrize(
+    "model", ["Qwen/Qwen3-4B-Instruct-2507", "meta-llama/Llama-3.2-3B-Instruct"]
+)
+def test_the_papers_models_fit_the_gpus_that_the_script_names(model: str) -> None:
+    config = trained(MODEL_PATH=model)
+    nodes, gpus, size = hardware(RECIPE / "run_egpo.sh")
+    assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (nodes, gpus)
+    assert memory_of(setup_of(config, size)).fits
+
+
+def test_data_is_prepared_by_commands_that_exist() -> None:
+    environment = {"XLAM": "xlam.json", "AGENTIC": "agentic", "DATA_DIR": "/data"}
+    xlam, agentic = commands(
+        RECIPE / "prepare_data.sh",
+        "--irrelevance",
+        "0.05",
+        **environment,
+        BENCHMARKS="/b/bfcl /b/acebench",
+        CALL_FORM="answer_tag",
+        DATASET_SUFFIX="_answer_tag",
+    )
+    parsed = [preprocess.parser().parse_args(command[2:]) for command in (xlam, agentic)]
+    assert [str(options.local_save_dir) for options in parsed] == [
+        "/data/xlam_answer_tag",
+        "/data/funreason_mt_answer_tag",
+    ]
+    for options in parsed:
+        assert options.call_form == "answer_tag"
+        assert list(map(str, options.decontaminate)) == ["/b/bfcl", "/b/acebench"]
+        assert (options.test_size, options.irrelevance) == (0.05, 0.05)
+
+
+def test_training_reads_where_preparation_writes() -> None:
+    prepared = commands(RECIPE / "prepare_data.sh", XLAM="x", AGENTIC="a", DATA_DIR="/data")
+    folders = [preprocess.parser().parse_args(command[2:]).local_save_dir for command in prepared]
+    files = OmegaConf.to_container(trained(DATA_DIR="/data").data.train_files)
+    assert files == [str(folder / "train.parquet") for folder in folders]
