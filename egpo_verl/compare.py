@@ -122,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RunLogError as error:
         tell(f"compare: {error}")
         return 2
+    except ImportError as error:
+        tell(f"compare: pictures need {error.name}: pip install matplotlib")
+        return 2
     except OSError as error:
         tell(f"compare: {given.out} cannot be written ({error.strerror}).")
         return 2

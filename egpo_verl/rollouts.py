@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.options import EgpoOptions
+from egpo_verl.rollout_file import FOLDER, OPTIONS, SCHEMA
 
 if TYPE_CHECKING:
     import torch
@@ -28,37 +29,12 @@ if TYPE_CHECKING:
 
     from egpo_verl.advantage import EgpoAdvantage
 
-FOLDER = "egpo"
-OPTIONS = b"egpo_options"
-"""Key of the file's metadata under which the options stand, a JSON object."""
-
-SCHEMA = pa.schema(
-    {
-        "step": pa.int32(),
-        "key": pa.string(),  # verl's `{uid}_{session}_{output}`; one uid is one prompt
-        "data_source": pa.string(),
-        "ability": pa.string(),
-        "prompt": pa.string(),  # JSON list of {role, content}
-        "response": pa.string(),  # as the reward saw it, without special tokens
-        "ground_truth": pa.string(),
-        "extra_info": pa.string(),  # JSON object
-        "reward": pa.string(),  # JSON object, what the reward function returned
-        "score": pa.float32(),
-        "base": pa.float32(),  # A of Eq. 1
-        "entropy": pa.float32(),  # E of Eq. 4, in nats
-        "bonus": pa.float32(),  # of Eq. 5
-        "clipped": pa.float32(),  # 1.0 where |A|/alpha cut the bonus
-        "cot_tokens": pa.int64(),  # W of Eq. 4
-        "tokens": pa.list_(pa.string()),
-        "token_entropy": pa.list_(pa.float16()),  # nats
-        "thought": pa.list_(pa.bool_()),
-        "generated": pa.list_(pa.bool_()),  # False on what a tool or the template said
-    }
-)
 NESTED = ("responses", "response_mask", "rm_scores")
 """Fields of verl's TransferQueue, a tensor of its own length for each row."""
 LISTED = ("raw_prompt", "reward_model", "data_source", "ability", "extra_info", "extra_fields")
 """Fields that hold objects; a data set may lack any of them."""
+ENTROPY_DIGITS = 3
+"""Of a token, in nats: few distinct values, which parquet packs into less than two bytes each."""
 NOT_TEXT = "\ufffd"
 LONGEST_CHARACTER = 4
 """Bytes of UTF-8, and so the most tokens that one character can be cut into."""
@@ -171,7 +147,7 @@ def answers_table(
             "clipped": numbers(advantage.clipped),
             "cot_tokens": numbers(advantage.cot_tokens),
             "tokens": pa.ListArray.from_arrays(offsets, token_texts(tokenizer, responses)),
-            "token_entropy": per_token(entropy.half().numpy()),
+            "token_entropy": per_token(entropy.float().numpy().round(ENTROPY_DIGITS)),
             "thought": per_token(thought.numpy()),
             "generated": per_token(generated),
         },

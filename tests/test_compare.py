@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,15 @@ def test_bad_input_ends_with_one_sentence_and_code_2(
     assert says in said
     assert len(said.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    run = log(tmp_path / "run.jsonl", range(1, 3))
+    assert compare.main([str(run), "--out", str(tmp_path / "a.png")]) == 2
+    assert "pip install matplotlib" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 40, 101])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from base64 import b64encode
 from collections import Counter
 from hashlib import sha256
@@ -251,6 +253,18 @@ def test_the_command_writes_a_page_and_says_what_is_on_it(
     assert main([str(TINY), "--out", str(out)]) == 0
     assert capsys.readouterr().out.startswith("64 answers: ")
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_the_page_needs_the_base_installation_only(tmp_path: Path) -> None:
+    program = (
+        "import sys; "
+        "absent = ('torch', 'numpy', 'verl', 'transformers', 'ray', 'matplotlib'); "
+        "sys.modules.update(dict.fromkeys(absent)); "
+        "from egpo_verl.inspect.__main__ import main; "
+        f"sys.exit(main([{str(TINY)!r}, '--out', {str(tmp_path / 'page.html')!r}]))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from egpo_verl.advantage import EgpoAdvantage, egpo_advantage
 from egpo_verl.cot import cot_mask
 from egpo_verl.inspect.files import read_sample
 from egpo_verl.options import EgpoOptions
-from egpo_verl.rollouts import OPTIONS, SCHEMA, answers_table, dump, token_texts, write
+from egpo_verl.rollout_file import OPTIONS, SCHEMA
+from egpo_verl.rollouts import answers_table, dump, token_texts, write
 
 MODEL = Path(__file__).parents[1] / "egpo_verl" / "toolworld" / "model"
 RESPONSES = ("<think>Paris, then</think>\n[weather(city='Paris')]", "<think>no", "")
@@ -80,7 +81,7 @@ def test_an_answer_is_written_token_by_token(tokenizer: Any) -> None:
     in_thought = zip(first["tokens"], first["thought"], strict=True)
     assert "".join(token for token, is_thought in in_thought if is_thought) == "Paris, then"
     assert first["token_entropy"] == pytest.approx(
-        entropy[0, : len(first["tokens"])].tolist(), abs=5e-4
+        entropy[0, : len(first["tokens"])].tolist(), abs=6e-4
     )
     assert (first["step"], first["data_source"], first["ability"]) == (3, "toolworld", None)
     assert json.loads(first["prompt"]) == [{"role": "user", "content": "Weather in Paris?"}]

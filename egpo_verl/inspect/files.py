@@ -11,7 +11,7 @@ from typing import NamedTuple
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.inspect.answer import Answer
 from egpo_verl.inspect.formats import answers_at, groups_in
-from egpo_verl.rollouts import FOLDER
+from egpo_verl.rollout_file import FOLDER
 
 
 class Place(NamedTuple):
