@@ -6,7 +6,7 @@ prints its port, then answers `POST /v1/chat/completions` until it is killed. FI
 first user message -> for each turn the list of its steps. A turn ends with a plain sentence. What
 is not in FILE is answered with an empty text. Each answered request adds the question to the log.
 
-Words in the question or the model's name make it misbehave: see `fault`.
+Words in the question or the model's name make it misbehave, `--refuse` names one: see `fault`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Model(ThreadingHTTPServer):
             return 401, "wrong key"
         if "TOO LONG" in asked:
             return 400, "This model's maximum context length is 2048 tokens."
-        if "REFUSE" in asked:
+        if self.options.refuse in asked:
             return 400, "not this question"
         with self.lock:
             self.requests += 1
@@ -102,6 +102,7 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--refuse", default="REFUSE")
     parser.add_argument("--faults", type=int, default=0)
     server = Model(parser.parse_args())
     sys.stdout.write(f"{server.server_address[1]}\n")

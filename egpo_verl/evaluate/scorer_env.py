@@ -108,14 +108,16 @@ def run(
     folder: Path,
     seconds: int,
     memory: int = 8 * GIB,
+    patience: int | None = None,
     variables: tuple[tuple[str, str], ...] = (),
 ) -> Finished:
     """Run a script in the sandbox, its working folder `folder`, the only one it can write.
 
     Args:
         python: of the environment (`ensure`).
-        seconds: after which it is killed.
+        seconds: of processor time, after which it is killed.
         memory: bytes of address space.
+        patience: seconds by the clock, where it waits for others (default: `seconds`).
         variables: for the scorer, beside the few of `PASSED_ON`.
 
     Raises:
@@ -141,9 +143,9 @@ def run(
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=seconds)
+        output, _ = process.communicate(timeout=patience or seconds)
     except subprocess.TimeoutExpired as error:
-        raise UserError(f"{script.name} was stopped after {seconds} seconds.") from error
+        raise UserError(f"{script.name} was stopped after {error.timeout:g} seconds.") from error
     finally:
         _end(process)
     if process.returncode:

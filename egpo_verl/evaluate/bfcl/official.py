@@ -15,7 +15,7 @@ from rich.console import Console
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate.bfcl.categories import folder_of
-from egpo_verl.evaluate.scorer_env import Finished, Spec, ensure, run
+from egpo_verl.evaluate.scorer_env import Spec, ensure, run
 
 VERSION = "2026.3.23"
 ENVIRONMENT = Spec(
@@ -42,8 +42,9 @@ ENVIRONMENT = Spec(
     ),
 )
 SCRIPT = Path(__file__).with_name("in_scorer.py")
-LOOP_SECONDS = 7 * 24 * 3600
-"""The multi-turn loop waits for the model; what bounds it is the processor time it may use."""
+LOOP_PATIENCE = 7 * 24 * 3600
+"""Seconds by the clock for the multi-turn loop, which waits for the model; its own work is bounded
+by processor time, as everywhere."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Official:
         path = self.folder / "prompts.jsonl"
         path.write_text("".join(f"{json.dumps(pair)}\n" for pair in prompts.items()), "utf-8")
         words = ["loop", "--models", model, "--prompts", str(path), "--socket", str(socket)]
-        self._run(*words, "--threads", str(threads), seconds=LOOP_SECONDS)
+        self._run(*words, "--threads", str(threads), patience=LOOP_PATIENCE)
 
     def evaluate(self, models: Sequence[str], categories: Sequence[str], partial: bool) -> None:
         """Score all results that were written."""
@@ -142,13 +143,12 @@ class Official:
         name = f"BFCL_v4_{category}_{kind}.json"
         return self.folder / kind / model / folder_of(category) / name
 
-    def _run(self, *words: str, seconds: int | None = None) -> Finished:
-        done = run(self.python, SCRIPT, words, self.folder, seconds or self.seconds)
+    def _run(self, *words: str, patience: int | None = None) -> None:
+        done = run(self.python, SCRIPT, words, self.folder, self.seconds, patience=patience)
         log = self.folder / "log.txt"
         with log.open("a", encoding="utf-8") as file:
             file.write(f"$ {words[0]}\n{done.output}\n")
         self.networkless = done.networkless
-        return done
 
 
 def socket_folder() -> tempfile.TemporaryDirectory[str]:

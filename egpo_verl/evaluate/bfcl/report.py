@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
-from egpo_verl.evaluate.bfcl.categories import FORMULAS, OVERALL, SIZES, paper_columns
+from egpo_verl.evaluate.bfcl.categories import (
+    FORMULAS,
+    MULTI_TURN,
+    OVERALL,
+    SIZES,
+    paper_columns,
+)
 from egpo_verl.evaluate.bfcl.official import VERSION, Scored
 from egpo_verl.evaluate.table import PAPER, Row, Table
 
@@ -40,7 +46,8 @@ class Measured:
     Attributes:
         wanted: answers that there should be.
         correct, scored: answers by the official verdict.
-        on_template: answers that follow the training template (single turn only).
+        counted: answers of the model; in multi-turn categories every step is one.
+        on_template: those that follow the training template.
         notes: `Backend.notes` -> answers.
         errors: BFCL's kind of error -> answers.
     """
@@ -82,7 +89,8 @@ class Measured:
             "correct": self.correct,
             "scored": self.scored,
             "missing": self.missing(),
-            "on_template": self.on_template if self.counted else None,
+            "answers": self.counted,
+            "on_template": self.on_template,
             **{note.replace(" ", "_"): self.notes[note] for note in (TOO_LONG, CUT_OFF)},
             "errors": dict(self.errors.most_common()),
         }
@@ -132,9 +140,9 @@ def _counts(outcome: Outcome) -> Table:
                 m.correct,
                 m.scored,
                 m.accuracy(),
-                m.on_template if m.counted else None,
-                m.notes[TOO_LONG] if m.counted else None,
-                m.notes[CUT_OFF] if m.counted else None,
+                m.on_template,
+                m.notes[TOO_LONG],
+                m.notes[CUT_OFF],
                 m.missing(),
             ),
         )
@@ -145,6 +153,10 @@ def _counts(outcome: Outcome) -> Table:
         "after it; BFCL scores the others too. Too long: the prompt leaves no room in the model's "
         "context, and the answer is empty.",
     ]
+    if any(name in MULTI_TURN for name in outcome.measured):
+        notes.append(
+            "Multi-turn: correct, of and missing count dialogues; the other columns count steps."
+        )
     if outcome.samples > 1:
         notes.append(f"{outcome.samples} answers to each question; counts are over all of them.")
     return Table(f"BFCL: {outcome.label}{outcome.extent()}", columns, rows, tuple(notes))

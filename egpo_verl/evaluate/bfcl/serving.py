@@ -16,7 +16,7 @@ from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
 
-from egpo_verl.evaluate.answers import Answers
+from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.backends import Backend
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.spoken import in_python, spoken
@@ -26,7 +26,7 @@ GATHER = 0.05
 PATIENCE = 3600.0
 """Seconds that a request waits for its answer."""
 
-Asked = tuple[Chat, "Future[str]"]
+Asked = tuple[Chat, "Future[Answer]"]
 
 
 class Unanswered(Exception):
@@ -35,12 +35,17 @@ class Unanswered(Exception):
 
 @dataclass
 class Batcher:
-    """Collects questions into batches and answers them in one thread of its own."""
+    """Collects questions into batches and answers them in one thread of its own.
+
+    Attributes:
+        given: every answer given, old ones too.
+        failure: what stopped the backend, None where nothing did.
+    """
 
     backend: Backend
     answers: Answers
     sample: int = 0
-    generated: int = 0
+    given: list[Answer] = field(default_factory=list)
     failure: Exception | None = None
     _waiting: queue.Queue[Asked | None] = field(default_factory=queue.Queue)
 
@@ -53,14 +58,15 @@ class Batcher:
         self._waiting.put(None)
         self._thread.join()
 
-    def ask(self, chat: Chat) -> str:
-        """The raw answer, from the store where it is there; `Unanswered` where there is none."""
-        known = self.answers.get(chat, self.sample)
-        if known is not None:
-            return known.text
-        future: Future[str] = Future()
-        self._waiting.put((chat, future))
-        return future.result(PATIENCE)
+    def ask(self, chat: Chat) -> Answer:
+        """The answer, from the store where it is there; `Unanswered` where there is none."""
+        answer = self.answers.get(chat, self.sample)
+        if answer is None:
+            future: Future[Answer] = Future()
+            self._waiting.put((chat, future))
+            answer = future.result(PATIENCE)
+        self.given.append(answer)
+        return answer
 
     def _work(self) -> None:
         while (first := self._waiting.get()) is not None:
@@ -92,9 +98,8 @@ class Batcher:
         asked = {chat.key: (chat, future) for chat, future in batch}
         for key, text in self.backend.generate([chat for chat, _ in batch], self.sample):
             chat, future = asked[key]
-            self.answers.add(chat, text, self.sample, self.backend.notes.get(key, ""))
-            self.generated += 1
-            future.set_result(text)
+            note = self.backend.notes.get(key, "")
+            future.set_result(self.answers.add(chat, text, self.sample, note))
 
 
 class Server(ThreadingMixIn, UnixStreamServer):
@@ -124,7 +129,7 @@ class _Request(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", "0"))
         try:
             chat = _chat(json.loads(self.rfile.read(length)))
-            said = spoken(self.server.batcher.ask(chat))
+            said = spoken(self.server.batcher.ask(chat).text)
         except (ValueError, KeyError) as error:
             self._send(400, {"error": {"message": f"not a chat: {error}"}})
         except (Unanswered, TimeoutError) as error:

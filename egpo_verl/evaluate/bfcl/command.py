@@ -1,0 +1,94 @@
+"""The command line of the BFCL evaluation."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from egpo_verl.calls import FORMS
+from egpo_verl.datasets.command_line import count
+from egpo_verl.evaluate import backends
+from egpo_verl.evaluate.answers import Answers
+from egpo_verl.evaluate.bfcl.categories import GROUPS, chosen
+from egpo_verl.evaluate.bfcl.evaluation import Evaluation
+from egpo_verl.evaluate.bfcl.official import VERSION, Official
+from egpo_verl.evaluate.bfcl.prompts import first_of_each, read_entries
+from egpo_verl.evaluate.bfcl.report import tables
+from egpo_verl.evaluate.table import wide_console, write
+
+EPILOG = f"""
+groups of categories: {", ".join(GROUPS)}
+
+examples:
+  python -m egpo_verl.evaluate bfcl --model checkpoints/run/global_step_40 --output_dir out
+  python -m egpo_verl.evaluate bfcl --model Qwen/Qwen3-4B-Instruct-2507 \\
+      --base_url http://localhost:8000/v1 --categories all --output_dir out
+
+Killed and started again, it generates only what is missing. bfcl.json and bfcl.md in the output
+folder hold the tables, scorer/ there BFCL's own result and score files.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this benchmark."""
+    parser.epilog = EPILOG
+    backends.add_arguments(parser)
+    add = parser.add_argument_group("BFCL").add_argument
+    add(
+        "--categories",
+        nargs="+",
+        default=["single_turn"],
+        metavar="NAME",
+        help="groups or single categories (single_turn)",
+    )
+    add("--call_form", choices=FORMS, default="python", help="that the model was trained on")
+    add("--scorer_env", type=Path, metavar="DIR", help="BFCL's environment (made in ~/.cache)")
+    add(
+        "--scorer_timeout",
+        type=count,
+        default=1800,
+        metavar="SECONDS",
+        help="for one run of BFCL's evaluation (1800)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate what is missing and score; 0 when every answer is there, else 1."""
+    console = wide_console()
+    began = time.monotonic()
+    categories = chosen(args.categories)
+    backends.check(args)
+    official = Official(
+        (args.output_dir / "scorer").absolute(), args.scorer_env, args.scorer_timeout, console
+    )
+    entries = first_of_each(read_entries(official.entries(categories)), args.limit)
+    backend = backends.open_backend(args)
+    settings = {"benchmark": f"bfcl-eval {VERSION}", "call_form": args.call_form}
+    settings |= backend.settings()
+    for name, value in settings.items():
+        console.print(f"{name}: {value}", highlight=False, markup=False)
+    answers = Answers(args.output_dir / "answers", settings)
+    try:
+        evaluation = Evaluation(
+            official, backend, answers, args.call_form, args.samples, args.limit, console
+        )
+        outcome = evaluation.run(entries)
+    finally:
+        answers.close()
+    found = tables(outcome)
+    for table in found:
+        table.show(console)
+    facts = {
+        "settings": settings,
+        "samples": args.samples,
+        "limit": args.limit,
+        "scorer_without_network_by": official.networkless,
+        "seconds": round(time.monotonic() - began, 1),
+        "categories": {name: m.data() for name, m in outcome.measured.items()},
+    }
+    for path in write(args.output_dir, "bfcl", found, facts):
+        console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+    if outcome.missing:
+        console.print(f"{outcome.missing:,} answers are missing; run the command again.")
+    return 1 if outcome.missing else 0
