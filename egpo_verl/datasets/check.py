@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-from egpo_verl.calls import Problem, ToolSet
+from egpo_verl.calls import Problem
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.facts import facts_of
 from egpo_verl.datasets.repair import admits_null, repaired
 from egpo_verl.datasets.sample import Message, Sample, Tool
-from egpo_verl.datasets.tools import inner, name_of
 
 ASKING = ("user", "tool")
 """Roles that leave the next word to the assistant."""
@@ -45,30 +43,24 @@ def check(sample: Sample) -> Checked:
     if sample.reference is not None:
         reference = fitting(sample.reference, signatures)
         sample = replace(sample, reference=reference, calls=first_answer(reference))
-    elif any(_problem(call, signatures) for call in sample.calls):
-        calls = tuple(_repaired(call, signatures, repairs) for call in sample.calls)
-        sample = replace(sample, calls=calls)
-    for call in sample.calls:
-        problem = _problem(call, signatures)
-        if problem:
-            raise Unusable(REASON[problem], f"{call.name} {dict(call.arguments)}")
-    return Checked(replace(sample, tools=tools), repairs)
+    if any(_problem(call, signatures) for call in sample.calls):
+        if sample.reference is None:
+            calls = tuple(_repaired(call, signatures, repairs) for call in sample.calls)
+            sample = replace(sample, calls=calls)
+        for call in sample.calls:
+            problem = _problem(call, signatures)
+            if problem:
+                raise Unusable(REASON[problem], f"{call.name} {dict(call.arguments)}")
+    if len(tools) < len(sample.tools):
+        sample = replace(sample, tools=tools)
+    return Checked(sample, repairs)
 
 
 def _called(calls: Sequence[Call], tools: Sequence[Tool]) -> dict[str, Signature]:
     """The signatures of the functions called, as far as they are offered."""
     names = {call.name for call in calls}
-    specs = {name_of(tool): inner(tool) for tool in tools}
-    return {name: _signature(json.dumps(specs[name])) for name in names & specs.keys()}
-
-
-@lru_cache(maxsize=1 << 13)
-def _signature(spec: str) -> Signature:
-    """Datasets offer the same functions again and again, so each is compiled once."""
-    tools = ToolSet.from_json(f"[{spec}]")
-    signature = tools.signature(tools.names[0])
-    assert signature is not None
-    return signature
+    facts = map(facts_of, tools)
+    return {known.name: known.signature for known in facts if known.name in names}
 
 
 def _problem(call: Call, signatures: Mapping[str, Signature]) -> Problem | None:
@@ -105,6 +97,8 @@ def _distinct(tools: Sequence[Tool]) -> tuple[Tool, ...]:
         raise Unusable("no_tools")
     distinct: dict[str, Tool] = {}
     for tool in tools:
-        if distinct.setdefault(name_of(tool), tool) != tool:
-            raise Unusable("duplicate_tool", name_of(tool))
+        name = facts_of(tool).name
+        other = distinct.setdefault(name, tool)
+        if other is not tool and other != tool:
+            raise Unusable("duplicate_tool", name)
     return tuple(distinct.values())

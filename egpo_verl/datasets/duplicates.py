@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from egpo_verl.datasets.errors import Unusable, UserError
+from egpo_verl.datasets.facts import facts_of
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools import name_of
 from egpo_verl.datasets.words import runs, words_of
 
 SHINGLE = 3
@@ -23,7 +23,7 @@ def digest(sample: Sample) -> int:
         (message["role"], words_of(str(message["content"])), repr(message.get("calls", "")))
         for message in sample.messages
     ]
-    offered = sorted(map(name_of, sample.tools))
+    offered = sorted(facts_of(tool).name for tool in sample.tools)
     calls = [(call.name, sorted(call.arguments.items())) for call in sample.calls]
     text = repr((said, offered, calls))
     key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)

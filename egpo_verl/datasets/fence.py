@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +10,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from egpo_verl.datasets.facts import facts_of
+from egpo_verl.datasets.json_text import read_functions
 from egpo_verl.datasets.ledger import Ledger
 from egpo_verl.datasets.names import Renaming
 from egpo_verl.datasets.rows import retooled
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.split import Split
-from egpo_verl.datasets.tools import name_of
 from egpo_verl.datasets.writer import ROW_GROUP
 
 Row = dict[str, Any]
@@ -63,17 +63,17 @@ class Fence:
         if not foreign:
             return row
         info = row["extra_info"]
-        tools, way_back = json.loads(info["tools"]), Renaming.from_json(info["renamed"])
+        tools, way_back = read_functions(info["tools"]), Renaming.from_json(info["renamed"])
         if self.split.files[place] == "test":
             chooser = random.Random(f"fence:{self.seed}:{place}")
-            here = {name_of(tool) for tool in tools}
+            here = {facts_of(tool).name for tool in tools}
             spare = [name for name in self.pool if name not in here]
             fill = iter(chooser.sample(spare, min(len(spare), len(foreign))))
         else:
             fill = iter(())
         kept: list[Tool] = []
         for tool in tools:
-            if name_of(tool) not in foreign:
+            if facts_of(tool).name not in foreign:
                 kept.append(tool)
             elif (name := next(fill, None)) is not None:
                 other, back = self.pool[name]
@@ -111,8 +111,8 @@ def held_out_tools(kept: Path, split: Split, ledger: Ledger) -> dict[str, tuple[
 def _parts(info: Mapping[str, Any], wanted: set[str]) -> dict[str, tuple[Tool, Renaming]]:
     """The wanted functions of a row, each with what the row's way back says of it."""
     way_back = Renaming.from_json(info["renamed"])
-    tools = {name_of(tool): tool for tool in json.loads(info["tools"])}
-    return {name: (tools[name], _part(way_back, name)) for name in wanted}
+    tools = {facts_of(tool).name: tool for tool in read_functions(info["tools"])}
+    return {name: (tools[name], _part(way_back, name)) for name in sorted(wanted)}
 
 
 def _part(way_back: Renaming, name: str) -> Renaming:

@@ -43,10 +43,10 @@ class Keeper:
             if self.duplicates is not None:
                 self.duplicates.admit(made.digest, made.signature)
         except Unusable as problem:
-            self.tally.drop(problem, made.index)
+            self.tally.drop(problem, made.place)
             return False
         kind = kind_of(made.calls, len(made.offered))
-        self.ledger.add(made.index, kind, made.offered, made.called)
+        self.ledger.add(made.place, kind, made.offered, made.called)
         self.tally.kept += 1
         self.tally.repaired += bool(made.repairs)
         self.tally.renamed += made.renamed

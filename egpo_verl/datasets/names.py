@@ -13,18 +13,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.python_form import is_python_name
+from egpo_verl.datasets.facts import facts_of, is_spelled_name
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools import name_of, parameters_of, with_names
 
 Names = Mapping[str, str]
-
-# Datasets repeat the same few thousand names in every row.
-_is_spelled_name = lru_cache(maxsize=1 << 16)(is_python_name)
 
 
 @dataclass(frozen=True)
@@ -57,17 +53,11 @@ class Renaming:
 
 def rename(sample: Sample) -> tuple[Sample, Renaming]:
     """`sample` with names that the python form can spell, and the way back."""
-    if all(map(_is_spelled, sample.tools)):
+    if all(facts_of(tool).is_python for tool in sample.tools):
         return sample, Renaming()
     functions = new_names((name_of(tool) for tool in sample.tools), dotted=True)
     parameters = {name_of(tool): new_names(parameters_of(tool)) for tool in sample.tools}
     return under_names(sample, functions, parameters), way_back_of(functions, parameters)
-
-
-def _is_spelled(tool: Tool) -> bool:
-    return _is_spelled_name(name_of(tool), dotted=True) and all(
-        map(_is_spelled_name, parameters_of(tool))
-    )
 
 
 def way_back_of(functions: Names, parameters: Mapping[str, Names]) -> Renaming:
@@ -121,7 +111,9 @@ def compose(later: Renaming, earlier: Renaming) -> Renaming:
     functions = {middle[name]: old for name, old in earlier.functions.items()}
     functions |= {new: old for new, old in later.functions.items() if old not in earlier.functions}
     parameters: dict[str, dict[str, str]] = {}
-    for new in {*later.parameters, *(middle.get(name, name) for name in earlier.parameters)}:
+    for new in sorted(
+        {*later.parameters, *(middle.get(name, name) for name in earlier.parameters)}
+    ):
         before = earlier.parameters.get(later.functions.get(new, new), {})
         after = later.parameters.get(new, {})
         moved = {name: old for name, old in before.items() if name not in after.values()}
@@ -142,7 +134,7 @@ def restore(calls: Iterable[Call], way_back: Renaming) -> tuple[Call, ...]:
 def new_names(names: Iterable[str], dotted: bool = False) -> dict[str, str]:
     """Old name -> name that Python can spell; no two become equal, good ones stay."""
     old = list(dict.fromkeys(names))
-    taken = {name for name in old if _is_spelled_name(name, dotted=dotted)}
+    taken = {name for name in old if is_spelled_name(name, dotted=dotted)}
     renamed = {}
     for name in old:
         new = name

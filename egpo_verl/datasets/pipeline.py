@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -18,12 +18,12 @@ from egpo_verl.datasets.check import check
 from egpo_verl.datasets.contamination import benchmarks_in
 from egpo_verl.datasets.duplicates import digest, signature
 from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.facts import facts_of
 from egpo_verl.datasets.length import LengthLimit
 from egpo_verl.datasets.rows import spelled, written
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.tally import Tally
-from egpo_verl.datasets.tools import name_of
 from egpo_verl.datasets.writer import batch_of
 
 CHUNK = 200
@@ -51,12 +51,11 @@ class Shape:
     max_turns: int | None = None
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """What is known of a row that was made.
 
     Attributes:
-        index: its place in the source.
+        place: of its row in the source.
         calls, turns: how many calls are wanted, how many messages were said.
         tokens: length of the prompt; None if not measured.
         repairs: kind of repair -> arguments.
@@ -65,7 +64,7 @@ class Made:
         digest, signature: what duplicates and near duplicates are found by.
     """
 
-    index: int
+    place: int
     calls: int
     turns: int
     tokens: int | None
@@ -120,14 +119,14 @@ def _row(index: int, sample: Sample | Unusable, shape: Shape) -> tuple[dict[str,
     kept, way_back = spelled(checked.sample, shape.call_form)
     row = written(kept, way_back, index, "train", shape.call_form, shape.think_in_prompt)
     known = Made(
-        index=index,
+        place=index,
         calls=len(kept.calls),
         turns=len(kept.messages),
         tokens=shape.limit.measured(row["prompt"]) if shape.limit else None,
         repairs=checked.repairs,
         renamed=bool(way_back.functions or way_back.parameters),
-        offered=tuple(map(name_of, kept.tools)),
-        called=tuple(call.name for call in kept.calls),
+        offered=tuple([facts_of(tool).name for tool in kept.tools]),
+        called=tuple([call.name for call in kept.calls]),
         digest=digest(sample),
         signature=signature(sample) if shape.signatures else None,
     )

@@ -12,6 +12,8 @@ from egpo_verl.calls import render
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.facts import listing
+from egpo_verl.datasets.json_text import json_text, must_be_unicode
 from egpo_verl.datasets.names import Renaming, rename
 from egpo_verl.datasets.prompt import system_prompt_of
 from egpo_verl.datasets.sample import Message, Sample, Tool
@@ -83,7 +85,7 @@ def written(
         render(sample.calls, call_form)
     except ValueError as error:
         raise Unusable("unspellable", str(error)) from error
-    tools = _json(list(sample.tools))
+    tools = listing(sample.tools)
     return {
         "data_source": sample.source,
         "prompt": _prompt(sample.messages, tools, call_form),
@@ -96,7 +98,7 @@ def written(
             "call_form": call_form,
             "think_in_prompt": think_in_prompt,
             "renamed": way_back.to_json(),
-            "facts": _json(dict(sample.extra)),
+            "facts": json_text(dict(sample.extra)),
         },
     }
 
@@ -104,10 +106,10 @@ def written(
 def retooled(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) -> dict[str, Any]:
     """The row with other functions offered; those that its calls need must be among them."""
     info, (system, *messages) = row["extra_info"], row["prompt"]
-    form, listing = info["call_form"], _json(list(tools))
+    form, offered = info["call_form"], listing(tools)
     own = system["content"].removeprefix(system_prompt_of(info["tools"], form))
-    prompt = [{"role": "system", "content": system_prompt_of(listing, form) + own}, *messages]
-    changed = {**info, "tools": listing, "renamed": way_back.to_json()}
+    prompt = [{"role": "system", "content": system_prompt_of(offered, form) + own}, *messages]
+    changed = {**info, "tools": offered, "renamed": way_back.to_json()}
     return {**row, "prompt": prompt, "extra_info": changed}
 
 
@@ -155,14 +157,13 @@ def read_truth(text: str) -> tuple[tuple[Call, ...], dict[str, Any] | None]:
 def _prompt(said: Sequence[Message], tools: str, call_form: str) -> list[dict[str, str]]:
     """Our system prompt, the dataset's own below it, then the dialogue."""
     system = system_prompt_of(tools, call_form)
-    messages = list(said)
-    if messages and messages[0]["role"] == "system":
-        system = f"{system}\n\n{messages.pop(0)['content']}"
-    written = [{"role": "system", "content": system}]
-    written += [{"role": m["role"], "content": _content(m, call_form)} for m in messages]
-    for message in written:
-        _must_be_unicode(message["content"])
-    return written
+    contents = [_content(message, call_form) for message in said]
+    for content in contents:
+        must_be_unicode(content)
+    written = [{"role": m["role"], "content": text} for m, text in zip(said, contents, strict=True)]
+    if written and written[0]["role"] == "system":
+        system = f"{system}\n\n{written.pop(0)['content']}"
+    return [{"role": "system", "content": system}, *written]
 
 
 def _content(message: Message, call_form: str) -> str:
@@ -177,21 +178,7 @@ def _content(message: Message, call_form: str) -> str:
 
 def _ground_truth(sample: Sample) -> str:
     if sample.reference is not None:
-        return _json(dict(sample.reference))
-    return _json([{"name": call.name, "arguments": dict(call.arguments)} for call in sample.calls])
-
-
-def _json(value: Any) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Unusable("bad_calls", f"not JSON: {error}") from error
-    _must_be_unicode(text)
-    return text
-
-
-def _must_be_unicode(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise Unusable("bad_text", str(error)) from error
+        return json_text(dict(sample.reference))
+    return json_text(
+        [{"name": call.name, "arguments": dict(call.arguments)} for call in sample.calls]
+    )

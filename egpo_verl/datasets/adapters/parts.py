@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.json_text import read_functions
 from egpo_verl.datasets.literals import literal
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.tools import inner
@@ -17,7 +19,7 @@ ARGUMENT_KEYS = ("arguments", "parameters")
 
 def tools_from(value: Any) -> tuple[Tool, ...]:
     """Functions from a JSON text or a list; raises `Unusable`."""
-    tools = loaded(value, "bad_tools")
+    tools = loaded(value, "bad_tools", read_functions)
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
     for tool in tools:
@@ -62,11 +64,11 @@ def known(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: row[key] for key in keys if row.get(key) is not None}
 
 
-def loaded(value: Any, reason: str) -> Any:
+def loaded(value: Any, reason: str, read_json: Callable[[str], Any] = json.loads) -> Any:
     """A value that may be written as a text, in JSON or in Python; raises `Unusable`."""
     if isinstance(value, str):
         try:
-            return literal(value)
+            return literal(value, read_json)
         except ValueError as error:
             raise Unusable(reason, str(error)) from error
     return list(value) if isinstance(value, Sequence) else value
