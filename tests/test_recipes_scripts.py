@@ -200,3 +200,15 @@ def test_smoke_gives_a_thinking_recipe_a_template_that_opens_the_thought(tmp_pat
     model = Path(composed(overrides).actor_rollout_ref.model.path)
     assert (model / "chat_template.jinja").read_text().endswith("<think>")
     assert (model / "model.safetensors").is_file()
+
+
+def test_the_readme_names_every_knob_and_group() -> None:
+    page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    common = (EXAMPLES / "common.sh").read_text(encoding="utf-8")
+    defaults = re.findall(r"^([A-Z_]+)=\$\{\1:-", common, re.MULTILINE)
+    optional = re.findall(r"^    ([A-Z_]+)=[a-z_]+\.", common, re.MULTILINE)
+    groups = [file.stem for file in (EXAMPLES.parent / "egpo_verl/config/egpo").glob("*.yaml")]
+    assert len(defaults) > 20
+    assert len(optional) > 8
+    for name in (*defaults, *optional, *groups):
+        assert f"`{name}`" in page, name
