@@ -60,10 +60,11 @@ def _open(file: Path) -> pq.ParquetFile:
         opened = pq.ParquetFile(file)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{file} is not a parquet file ({error}).") from None
-    if not opened.schema_arrow.equals(SCHEMA):
+    missing = set(SCHEMA.names) - set(opened.schema_arrow.names)
+    if missing:
         raise UserError(
-            f"{file} is no file of rollouts: give what a training with "
-            "trainer.rollout_data_dir=FOLDER wrote."
+            f"{file} is no file of rollouts, it lacks {', '.join(sorted(missing))}: give what a "
+            "training with trainer.rollout_data_dir=FOLDER wrote."
         )
     return opened
 
