@@ -82,8 +82,9 @@ def score(entry: Entry, answer: str, info: dict[str, str]) -> object:
 
 def forget() -> None:
     """As after a start: nothing compiled, nothing judged."""
-    reward._judge_cached.cache_clear()
+    reward._score_cached.cache_clear()
     reward._row.cache_clear()
+    reward._tools.cache_clear()
 
 
 def groups() -> list[tuple[Entry, list[str]]]:

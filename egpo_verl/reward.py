@@ -16,9 +16,7 @@ docs/reward.md explains every rule and every reason.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -33,7 +31,7 @@ from egpo_verl.calls import (
     match,
     parse,
 )
-from egpo_verl.calls.values import TEXT_COMPARISONS
+from egpo_verl.calls.values import TEXT_COMPARISONS, nfc
 
 __all__ = ["Reason", "compute_score"]
 
@@ -86,8 +84,7 @@ class Reason(IntEnum):
     WRONG_ARGUMENT = 64
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """Variants of the reward; the defaults are the paper's.
 
     Attributes:
@@ -99,12 +96,6 @@ class Options:
     strings: str = "exact"
     format_bonus: float = 0.0
     name_credit: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.strings not in list(TEXT_COMPARISONS):
-            raise ValueError(f"unknown comparison of strings {self.strings!r}, use exact or bfcl")
-        if not (0 <= self.format_bonus <= 1 and 0 <= self.name_credit < 1):
-            raise ValueError("format_bonus must lie in [0, 1] and name_credit in [0, 1)")
 
 
 PAPER = Options()
@@ -152,10 +143,10 @@ def compute_score(
     if isinstance(answer, Problem):
         return _as_numbers(Verdict(Reason[answer.name]), chosen)
     form, tools = info.get("call_form") or "python", info.get("tools")
-    if not isinstance(ground_truth, str) or not isinstance(tools, str | None):
+    if not isinstance(ground_truth, str) or not (tools is None or isinstance(tools, str)):
         raise ValueError("ground_truth and extra_info['tools'] must be JSON text (json.dumps)")
-    judge = _judge_cached if len(answer) <= CACHED_CHARS else _judge
-    return _as_numbers(judge(answer, form, ground_truth, tools, chosen.strings), chosen)
+    score = _score_cached if len(answer) <= CACHED_CHARS else _score
+    return score(answer, form, ground_truth, tools, chosen).copy()
 
 
 def _answer(response: object, think_in_prompt: bool) -> str | Problem:
@@ -163,14 +154,30 @@ def _answer(response: object, think_in_prompt: bool) -> str | Problem:
 
 
 def _options(given: Mapping[str, Any]) -> Options:
+    """The options among `given`; raises `ValueError` for a name or a value that is none."""
     own = {name: value for name, value in given.items() if name not in FROM_VERL}
-    unknown = own.keys() - Options.__dataclass_fields__.keys()
+    unknown = own.keys() - set(Options._fields)
     if unknown:
         raise ValueError(
             f"unknown option of the reward: {', '.join(sorted(unknown))}; "
-            f"there are {', '.join(Options.__dataclass_fields__)}"
+            f"there are {', '.join(Options._fields)}"
         )
-    return Options(**own)
+    options = Options(**own)
+    if options.strings not in list(TEXT_COMPARISONS):
+        raise ValueError(f"unknown comparison of strings {options.strings!r}, use exact or bfcl")
+    if not (0 <= options.format_bonus <= 1 and 0 <= options.name_credit < 1):
+        raise ValueError("format_bonus must lie in [0, 1] and name_credit in [0, 1)")
+    return options
+
+
+def _score(
+    answer: str, form: str, ground_truth: str, tools: str | None, options: Options
+) -> dict[str, float | int]:
+    """What `compute_score` returns for what follows a good thought."""
+    return _as_numbers(_judge(answer, form, ground_truth, tools, options.strings), options)
+
+
+_score_cached = lru_cache(maxsize=2_048)(_score)
 
 
 def _judge(answer: str, form: str, ground_truth: str, tools: str | None, strings: str) -> Verdict:
@@ -197,47 +204,52 @@ def _judge(answer: str, form: str, ground_truth: str, tools: str | None, strings
     return _wrong(None, parsed.calls, reference)
 
 
-_judge_cached = lru_cache(maxsize=2_048)(_judge)
-
-
 @lru_cache(maxsize=512)
 def _row(ground_truth: str, tools: str | None) -> tuple[Reference, ToolSet | None]:
     """A row's texts, compiled once for all responses to its prompt."""
     if tools is None:
         return Reference.from_json(ground_truth), None
-    offered = ToolSet.from_json(tools)
+    offered = _tools(tools)
     return Reference.from_json(ground_truth, offered), offered
+
+
+_tools = lru_cache(maxsize=256)(ToolSet.from_json)
+"""Many prompts of one source offer the same functions."""
 
 
 def _wrong(misfit: Reason | None, calls: tuple[Call, ...], reference: Reference) -> Verdict:
     """Calls that do not fit, or are not those wanted, with their share of right names."""
-    given = Counter(call.name for call in calls)
-    wanted = Counter(call.name for call in reference.calls)
-    names = (given & wanted).total() / max(len(calls), len(reference.calls))
+    missing = [call.name for call in reference.calls]
+    for call in calls:
+        name = nfc(call.name)
+        if name in missing:
+            missing.remove(name)
+    wanted = len(reference.calls)
+    names = (wanted - len(missing)) / max(len(calls), wanted)
     if misfit is not None:
         reason = misfit
     elif not calls:
         reason = Reason.NO_CALL_MADE
-    elif len(calls) != len(reference.calls):
+    elif len(calls) != wanted:
         reason = Reason.WRONG_COUNT
     else:
-        reason = Reason.WRONG_ARGUMENT if names == 1 else Reason.WRONG_FUNCTION
+        reason = Reason.WRONG_FUNCTION if missing else Reason.WRONG_ARGUMENT
     return Verdict(reason, len(calls), names)
 
 
 def _as_numbers(verdict: Verdict, options: Options) -> dict[str, float | int]:
     """The result's keys in their fixed order, from how far the response came."""
-    reason = verdict.reason
-    right = reason is Reason.OK
-    format_ok = right or reason >= Reason.NO_CALL_LIST
-    score = 1.0 if right else options.name_credit * verdict.names
+    reason, num_calls, names = verdict
+    right = float(reason == Reason.OK)
+    format_ok = float(right or reason >= Reason.NO_CALL_LIST)
+    score = right or options.name_credit * names
     return {
         "score": score + options.format_bonus * format_ok,
-        "acc": float(right),
-        "format_ok": float(format_ok),
+        "acc": right,
+        "format_ok": format_ok,
         "parse_ok": float(right or reason >= Reason.UNKNOWN_FUNCTION),
         "schema_ok": float(right or reason >= Reason.CALL_NOT_WANTED),
-        "match_ok": float(right),
-        "num_calls": verdict.num_calls,
+        "match_ok": right,
+        "num_calls": num_calls,
         "reason": int(reason),
     }

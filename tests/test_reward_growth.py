@@ -45,7 +45,7 @@ def steps(response: str, wanted: str, form: str) -> int:
         count += event in ("call", "c_call")
 
     compute_score("demo", f"{THOUGHT}compile the row", wanted, {"call_form": form})
-    reward._judge_cached.cache_clear()
+    reward._score_cached.cache_clear()
     sys.setprofile(counted)
     try:
         compute_score("demo", response, wanted, {"call_form": form})
@@ -76,11 +76,11 @@ def test_a_long_thought_costs_no_steps() -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    reward._judge_cached.cache_clear()
+    reward._score_cached.cache_clear()
     for n in range(3_000):
         compute_score("demo", f"{THOUGHT}[f(a={n})]", WANTED)
         compute_score("demo", f"{THOUGHT}[f(a='{'x' * 5_000}{n}')]", WANTED)
-    kept = reward._judge_cached.cache_info()
+    kept = reward._score_cached.cache_info()
     assert kept.currsize == kept.maxsize == 2_048
     assert kept.misses == 3_000  # the long answers never went in
     for n in range(600):
@@ -89,7 +89,7 @@ def test_what_is_kept_is_bounded() -> None:
 
 
 def test_an_answer_seen_before_is_judged_once() -> None:
-    reward._judge_cached.cache_clear()
+    reward._score_cached.cache_clear()
     for _ in range(8):
         compute_score("demo", f"{THOUGHT}[f(a='x')]", WANTED)
-    assert reward._judge_cached.cache_info().misses == 1
+    assert reward._score_cached.cache_info().misses == 1

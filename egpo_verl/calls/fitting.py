@@ -7,18 +7,10 @@ from typing import Any
 
 import jsonschema_rs
 
+from egpo_verl.calls.plain import plain_parameter
 from egpo_verl.calls.type_names import Schema
 
-_SIMPLE = frozenset({"type", "default"})
-_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (type(None),),
-}
+_HOLDERS = frozenset({"properties", "items", "additionalItems", "additionalProperties"})
 
 
 def widened(value: Any, schema: Any) -> Any:
@@ -26,9 +18,9 @@ def widened(value: Any, schema: Any) -> Any:
 
     JSON does not keep 5.0 and 5 apart, so a reference may say 5 and mean either.
     """
-    if not isinstance(schema, dict):
+    if isinstance(value, str) or not isinstance(schema, dict):
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and _allows_float(schema):
+    if type(value) is int and _allows_float(schema):
         return float(value) if abs(value) <= 2**53 else value
     if isinstance(value, list):
         return [widened(inner, _item_schema(schema, at)) for at, inner in enumerate(value)]
@@ -39,7 +31,7 @@ def widened(value: Any, schema: Any) -> Any:
 
 def has_inner_defaults(schema: Any) -> bool:
     """Whether a value of `schema` can hold an object some of whose members have a default."""
-    if not isinstance(schema, dict) or schema.keys() <= _SIMPLE:
+    if not isinstance(schema, dict) or schema.keys().isdisjoint(_HOLDERS):
         return False
     members = schema.get("properties", {}).values()
     items = schema.get("items")
@@ -75,9 +67,9 @@ def stated_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    kind = schema.get("type")
-    if schema.keys() <= _SIMPLE and isinstance(kind, str):
-        return type(value) in _PYTHON_TYPES[kind]
+    plain = plain_parameter(schema)
+    if plain is not None:
+        return plain.takes(value)
     try:
         return jsonschema_rs.Draft4Validator(schema).is_valid(value)
     except (ValueError, jsonschema_rs.ReferencingError):
@@ -85,7 +77,10 @@ def _fits(value: Any, schema: Schema) -> bool:
 
 
 def _allows_float(schema: Mapping[str, Any]) -> bool:
-    return schema.get("type") == "number" or any(
+    kind = schema.get("type")
+    if kind is not None:
+        return bool(kind == "number")
+    return any(
         _allows_float(choice) for key in ("anyOf", "oneOf") for choice in schema.get(key, ())
     )
 

@@ -69,7 +69,10 @@ def _serves_as(
         return True
     if schema is not None:
         value = with_inner_defaults(value, schema)
-    return any(equal(value, alternative, same_text) for alternative in alternatives)
+    for alternative in alternatives:  # noqa: SIM110 (a generator would take as long as the rest)
+        if equal(value, alternative, same_text):
+            return True
+    return False
 
 
 def _assignable(candidates: Sequence[Sequence[int]]) -> bool:

@@ -125,14 +125,15 @@ def _call(text: str, at: int) -> tuple[Call, int]:
     if not is_python_name(name, dotted=True):
         raise Unreadable(Problem.BAD_NAME)
     arguments: dict[str, Any] = {}
-    while not text.startswith(")", at):
-        value: Any
+    while True:
         plain = _PLAIN_ARGUMENT.match(text, at)
         if plain is not None:
-            key, end = plain[1], plain[7]
-            value = _plain_value(plain, 2)
-            at = plain.end() if end == "," else plain.end(7) - 1
+            key, single, double, decimal, digits, word, end = plain.groups()
+            value, at = _plain_value(single, double, decimal, digits, word), plain.end()
+        elif text.startswith(")", at):
+            return Call(name, arguments), at + 1
         else:
+            end = None
             key, at = _parameter(text, at)
             value, at = _value(text, at, 0)
             at = _separator(text, at, ")")
@@ -142,7 +143,8 @@ def _call(text: str, at: int) -> tuple[Call, int]:
         if iskeyword(key) or not (key.isascii() or is_python_name(key)):
             raise Unreadable(Problem.BAD_NAME)
         arguments[key] = value
-    return Call(name, arguments), at + 1
+        if end == ")":
+            return Call(name, arguments), at
 
 
 def _parameter(text: str, at: int) -> tuple[str, int]:
@@ -156,7 +158,7 @@ def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     """A value and the place after it and the space that follows it."""
     plain = _PLAIN.match(text, at)
     if plain is not None:
-        return _plain_value(plain, 1), plain.end()
+        return _plain_value(*plain.groups()), plain.end()
     first = text[at : at + 1]
     value: Any
     if first == "":
@@ -173,18 +175,21 @@ def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     return value, _skip(text, at)
 
 
-def _plain_value(plain: re.Match[str], group: int) -> Any:
-    """The value of the five groups of `_PLAIN_VALUE`, the first of which is `group`."""
-    single, double, decimal, digits, word = plain.group(
-        group, group + 1, group + 2, group + 3, group + 4
-    )
+def _plain_value(
+    single: str | None,
+    double: str | None,
+    decimal: str | None,
+    digits: str | None,
+    word: str | None,
+) -> Any:
+    """The value of the groups of `_PLAIN_VALUE`, of which one matched."""
     if single is not None:
         return single
     if double is not None:
         return double
     if digits is not None:
         return int(digits)
-    return _WORDS[word] if word else float(decimal)
+    return _WORDS[word] if word else float(decimal or "")
 
 
 def _list(text: str, at: int, depth: int, closer: str = "]") -> tuple[list[Any], int]:

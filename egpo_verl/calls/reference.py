@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,12 +16,12 @@ from egpo_verl.calls.fitting import (
     widened,
     with_inner_defaults,
 )
-from egpo_verl.calls.problem import Unreadable
+from egpo_verl.calls.problem import Problem, Unreadable
 from egpo_verl.calls.tools import Signature, ToolSet
 from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import check_json, equal, nfc
 
-_LEVELS_AROUND = 5
+_MAX_LEVELS = MAX_DEPTH + 5
 """Around a value: the object, its calls, a call, its arguments, the alternatives."""
 
 
@@ -49,12 +50,7 @@ class Reference:
     @classmethod
     def from_calls(cls, calls: Sequence[Call]) -> Reference:
         """Exactly these calls."""
-        return cls(
-            tuple(
-                _wanted(call.name, {name: [value] for name, value in call.arguments.items()})
-                for call in calls
-            )
-        )
+        return cls(tuple(_wanted(call.name, _singles(call.arguments)) for call in calls))
 
     @classmethod
     def from_json(cls, text: str, tools: ToolSet | None = None) -> Reference:
@@ -70,14 +66,15 @@ class Reference:
             ValueError: `text` is neither.
         """
         try:
-            data = json.loads(text)
-            check_json(data, MAX_DEPTH + _LEVELS_AROUND)
+            data = _DECODER.decode(text)
+            if text.count("[") + text.count("{") > _MAX_LEVELS:
+                check_json(data, _MAX_LEVELS)
         except (ValueError, TypeError, RecursionError, Unreadable) as error:
             raise ValueError(f"the reference is no JSON text that can be used: {error}") from None
         if isinstance(data, list):
-            reference = cls.from_calls([_call(item) for item in data])
+            reference = cls(tuple(map(_exact, data)))
         elif isinstance(data, dict) and isinstance(data.get("calls"), list):
-            reference = cls(tuple(_with_alternatives(item) for item in data["calls"]))
+            reference = cls(tuple(map(_with_alternatives, data["calls"])))
         else:
             raise ValueError(
                 "the reference must be a JSON list of calls, or an object with the key 'calls'"
@@ -99,7 +96,7 @@ class Reference:
         )
 
 
-def _call(item: Any) -> Call:
+def _check_call(item: Any) -> None:
     if not (
         isinstance(item, dict)
         and isinstance(item.get("name"), str)
@@ -109,20 +106,28 @@ def _call(item: Any) -> Call:
             f"a call of the reference must be an object with the keys 'name' and 'arguments': "
             f"{json.dumps(item)[:80]}"
         )
-    return Call(item["name"], item["arguments"])
+
+
+def _exact(item: Any) -> Wanted:
+    _check_call(item)
+    return _wanted(item["name"], _singles(item["arguments"]))
 
 
 def _with_alternatives(item: Any) -> Wanted:
-    call = _call(item)
+    _check_call(item)
     omissible = item.get("omissible", [])
     if not isinstance(omissible, list) or not all(
-        isinstance(values, list) for values in call.arguments.values()
+        isinstance(values, list) for values in item["arguments"].values()
     ):
         raise ValueError(
             "with alternatives, each argument of the reference must be a list of values and "
             f"'omissible' a list of names: {json.dumps(item)[:80]}"
         )
-    return _wanted(call.name, call.arguments, map(str, omissible))
+    return _wanted(item["name"], item["arguments"], map(str, omissible))
+
+
+def _singles(arguments: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {name: [value] for name, value in arguments.items()}
 
 
 def _wanted(
@@ -134,11 +139,15 @@ def _wanted(
 
 def _typed(wanted: Wanted, signature: Signature) -> Wanted:
     schemas: Mapping[str, Schema] = signature.schema.get("properties", {})
-    deep = {name: schema for name, schema in schemas.items() if has_inner_defaults(schema)}
+    deep: dict[str, Schema] = {}
+    if signature.plain is None:
+        deep = {name: schema for name, schema in schemas.items() if has_inner_defaults(schema)}
     arguments = {
-        name: [with_inner_defaults(widened(v, schemas.get(name)), deep.get(name)) for v in values]
+        name: [widened(value, schemas.get(name)) for value in values]
         for name, values in wanted.arguments.items()
     }
+    for name in deep.keys() & arguments.keys():
+        arguments[name] = [with_inner_defaults(value, deep[name]) for value in arguments[name]]
     omissible = set(wanted.omissible)
     for name, default in stated_defaults(signature.schema).items():
         values = arguments.setdefault(name, [])
@@ -148,3 +157,13 @@ def _typed(wanted: Wanted, signature: Signature) -> Wanted:
             values.append(default)
             omissible.add(name)
     return Wanted(wanted.name, arguments, frozenset(omissible), deep)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise Unreadable(Problem.BAD_NUMBER)
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)

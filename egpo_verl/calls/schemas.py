@@ -16,12 +16,17 @@ from egpo_verl.calls.values import nfc
 
 _MAX_NESTING = 16
 _PLAIN = frozenset({"type", "description", "title", "name", "default"})
+_ARRAYS = frozenset({"items", "prefixItems", "additionalItems"})
+_OBJECTS = frozenset({"properties", "required", "additionalProperties"})
 _NUMBERS = frozenset({"minimum", "maximum", "multipleOf"})
 _COUNTS = frozenset(
     {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
 )
+_BOUNDS = _NUMBERS | _COUNTS | {"exclusiveMinimum", "exclusiveMaximum", "uniqueItems", "pattern"}
+_LIMITS = _BOUNDS | {"enum", "const"}
 _LISTS_OF_SCHEMAS = ("anyOf", "oneOf", "allOf")
 _MAPS_OF_SCHEMAS = ("definitions", "$defs")
+_COMBINED = frozenset({*_LISTS_OF_SCHEMAS, *_MAPS_OF_SCHEMAS, "$ref"})
 
 
 def parameters_schema(parameters: Any, required: Any, note: Note) -> Schema:
@@ -83,9 +88,21 @@ def _schema(spec: Any, note: Note, depth: int) -> Schema:
     schema = _typed(spec, note)
     if "default" in spec:
         schema["default"] = spec["default"]
-    if spec.keys() <= _PLAIN:
-        return schema
-    schema |= _array(spec, note, depth) | _object(spec, note, depth) | _limits(spec, note)
+    more = spec.keys() - _PLAIN
+    if more & _ARRAYS:
+        schema |= _array(spec, note, depth)
+    if more & _OBJECTS:
+        schema |= _object(spec, note, depth)
+    if more & _LIMITS:
+        schema |= _limits(spec, note)
+    if more & _COMBINED:
+        schema |= _combined(spec, note, depth)
+    return schema
+
+
+def _combined(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
+    """Keywords that hold whole schemas, or point at one."""
+    schema: Schema = {}
     for key in _LISTS_OF_SCHEMAS:
         choices = spec.get(key)
         if isinstance(choices, list) and choices:
@@ -142,12 +159,12 @@ def _object(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
     properties = spec.get("properties")
     required = _names(spec.get("required"))
     if isinstance(properties, dict):
-        schema["properties"] = {
-            nfc(str(name)): _schema(inner, note, depth + 1) for name, inner in properties.items()
-        }
-        required += [
-            nfc(str(name)) for name, inner in properties.items() if _marked_required(inner)
-        ]
+        members = schema["properties"] = {}
+        for key, inner in properties.items():
+            name = nfc(str(key))
+            members[name] = _schema(inner, note, depth + 1)
+            if _marked_required(inner):
+                required.append(name)
     if "additionalProperties" in spec:
         schema["additionalProperties"] = _or_boolean(spec["additionalProperties"], note, depth)
     if required:
@@ -166,6 +183,8 @@ def _limits(spec: Mapping[str, Any], note: Note) -> Schema:
         schema["enum"] = spec["enum"]
     if "const" in spec:
         schema["enum"] = [spec["const"]]
+    if spec.keys().isdisjoint(_BOUNDS):
+        return schema
     for key in spec.keys() & _NUMBERS:
         if _is_number(spec[key]) and (key != "multipleOf" or spec[key] > 0):
             schema[key] = spec[key]
@@ -193,8 +212,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _names(required: Any) -> list[str]:
-    names = required if isinstance(required, list) else []
-    return [nfc(name) for name in names if isinstance(name, str)]
+    if not isinstance(required, list):
+        return []
+    return [nfc(name) for name in required if isinstance(name, str)]
 
 
 def _marked_required(spec: Any) -> bool:
@@ -219,5 +239,5 @@ def _may_be_left_out(spec: Any) -> bool:
 
 def _without_empty_required(schema: Schema) -> Schema:
     """Draft 4 wants `required` unique and not empty; optional names may be listed by mistake."""
-    names = list(dict.fromkeys(schema.pop("required", [])))
-    return {**schema, "required": names} if names else schema
+    names = schema.pop("required", None)
+    return {**schema, "required": list(dict.fromkeys(names))} if names else schema

@@ -21,7 +21,6 @@ def answer_of(response: str, think_in_prompt: bool = False) -> str | Problem:
         response: the whole decoded response.
         think_in_prompt: whether the chat template has opened the thought at the prompt's end.
     """
-    opened = response.count(_OPEN)
     start = 0
     if not think_in_prompt:
         start = response.find(_OPEN)
@@ -33,7 +32,7 @@ def answer_of(response: str, think_in_prompt: bool = False) -> str | Problem:
     end = response.find(_CLOSE, start)
     if end < 0:
         return Problem.OPEN_THOUGHT
-    if opened > (not think_in_prompt) or response.count(_CLOSE) > 1:
+    if response.find(_OPEN, start) >= 0 or response.find(_CLOSE, end + 1) >= 0:
         return Problem.SECOND_THOUGHT
     if not response[start:end].strip():
         return Problem.EMPTY_THOUGHT

@@ -1,0 +1,69 @@
+"""Signatures of plain parameters, checked without compiling a schema.
+
+Nine signatures of ten declare nothing but text, numbers, booleans and choices of words. What the
+schema library says of their arguments, a look at the types says too, at a tenth of what compiling
+the schema would cost; tests/test_calls_plain.py holds the two against each other. All other
+signatures are the library's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from egpo_verl.calls.type_names import Schema
+
+_WHOLE = frozenset({"type", "properties", "required", "additionalProperties"})
+_KEYS = frozenset({"type", "default", "enum"})
+_TYPES: Mapping[str, frozenset[type]] = {
+    "string": frozenset({str}),
+    "integer": frozenset({int}),
+    "number": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+}
+
+
+class Plain(NamedTuple):
+    """What a plain parameter takes: values of these types, of these words if it lists any."""
+
+    types: frozenset[type]
+    words: frozenset[str] | None
+
+    def takes(self, value: Any) -> bool:
+        """Whether `value`, as JSON has it, fits."""
+        kind = type(value)
+        return (
+            kind in self.types
+            and (self.words is None or value in self.words)
+            and (kind is not float or math.isfinite(value))
+        )
+
+
+_WORDLESS = {name: Plain(types, None) for name, types in _TYPES.items()}
+
+
+def plain_parameters(schema: Schema) -> Mapping[str, Plain] | None:
+    """Parameter -> what it takes, where a signature is closed and all its parameters are plain."""
+    if not schema.keys() <= _WHOLE or schema.get("additionalProperties") is not False:
+        return None
+    parameters = {}
+    for name, member in schema.get("properties", {}).items():
+        plain = plain_parameter(member)
+        if plain is None:
+            return None
+        parameters[name] = plain
+    return parameters
+
+
+def plain_parameter(schema: Schema) -> Plain | None:
+    """What a parameter of this schema takes, None where the schema says more than a plain one."""
+    wordless = _WORDLESS.get(schema.get("type", ""))
+    if wordless is None or not schema.keys() <= _KEYS:
+        return None
+    words = schema.get("enum")
+    if words is None:
+        return wordless
+    if str in wordless.types and all(isinstance(word, str) for word in words):
+        return Plain(wordless.types, frozenset(words))
+    return None
