@@ -23,13 +23,10 @@ SCALARS: st.SearchStrategy[Any] = (
     | st.sampled_from(["", "a", "b", "é", "e\u0301", "1", "True", "\0", "\U0001f600"])
 )
 VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.sampled_from(NAMES), SCALARS)
-SPECS = st.fixed_dictionaries(
-    {"type": st.sampled_from(TYPES)},
-    optional={
-        "description": st.just("text"),
-        "default": SCALARS,
-        "enum": st.lists(st.sampled_from(["a", "b", "é"]), min_size=1),
-    },
+MORE = {"description": st.just("text"), "default": SCALARS}
+WORDS = st.lists(st.sampled_from(["a", "b", "é"]), min_size=1)
+SPECS = st.fixed_dictionaries({"type": st.sampled_from(TYPES)}, optional=MORE) | (
+    st.fixed_dictionaries({"type": st.just("string"), "enum": WORDS}, optional=MORE)
 )
 
 
