@@ -3,7 +3,7 @@
 const byId = (id) => document.getElementById(id);
 const CHUNK = 200; // rows of the list that are made at once
 const answers = data.prompts.flatMap((prompt) =>
-  prompt.answers.map((answer, place) => ({ prompt, answer, place, text: searchText(prompt, answer) })));
+  prompt.answers.map((answer) => ({ prompt, answer, text: searchText(prompt, answer) })));
 let rows = []; // what the list shows: entries of `answers`, or lists of them in the view of prompts
 let chosen = -1;
 
@@ -16,7 +16,6 @@ function fillSelect(id, all, values) {
   select.append(make("option", { value: "" }, all));
   for (const [value, name] of values) select.append(make("option", { value }, name));
   select.parentElement.hidden = values.length < 2;
-  if (values.length < 2) select.parentElement.style.display = "none";
 }
 
 function fillFilters() {
@@ -55,7 +54,9 @@ const ORDERS = {
 };
 const inPrompts = () => document.querySelector("input[name=view]:checked").value === "prompts";
 
-/** Filters anew, keeps the chosen row where it still passes, and shows the first where not. */
+const promptOf = (row) => (Array.isArray(row) ? row[0] : row).prompt;
+
+/** Filters anew and stays at the chosen row, or at its prompt, where that still passes. */
 function refresh() {
   const before = rows[chosen];
   const shown = answers.filter((entry) => passes(entry)).sort(ORDERS[byId("order").value]);
@@ -73,9 +74,8 @@ function refresh() {
   byId("count").textContent = `${plural(shown.length, "answer")} to ${prompts}${share}`;
   byId("list").replaceChildren();
   more();
-  const promptOf = (row) => (Array.isArray(row) ? row[0] : row).prompt;
-  const again = before === undefined ? -1
-    : rows.findIndex((row) => row === before || (inPrompts() && promptOf(row) === promptOf(before)));
+  let again = rows.indexOf(before);
+  if (before && again < 0) again = rows.findIndex((row) => promptOf(row) === promptOf(before));
   choose(Math.max(again, 0), false);
 }
 
