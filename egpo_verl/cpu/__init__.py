@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from types import ModuleType
+from typing import Any
 
 import wrapt
 
@@ -22,6 +23,8 @@ def register() -> None:
     wrapt.register_post_import_hook(_register_engine, "verl.workers.engine.fsdp.transformer_impl")
     wrapt.register_post_import_hook(_register_replica, "verl.workers.rollout.replica")
     wrapt.register_post_import_hook(_register_adapter, "verl.workers.rollout.base")
+    wrapt.register_post_import_hook(_register_transfer, "verl.checkpoint_engine.base")
+    wrapt.register_post_import_hook(_copy_on_save, "verl.utils.fsdp_utils")
 
 
 def _one_backend(distributed: ModuleType) -> None:
@@ -50,3 +53,19 @@ def _register_replica(replica: ModuleType) -> None:
 def _register_adapter(base: ModuleType) -> None:
     # verl has a public registry for replicas but only this table for their training-side half.
     base._ROLLOUT_REGISTRY[(ROLLOUT, "async")] = "egpo_verl.cpu.rollout.ServerAdapter"
+
+
+def _register_transfer(base: ModuleType) -> None:
+    from egpo_verl.cpu import transfer  # noqa: F401  registers itself
+
+
+def _copy_on_save(fsdp_utils: ModuleType) -> None:
+    """separate_async keeps its old policy's weights by `.cpu()` (verl/utils/fsdp_utils.py:1180),
+    which copies nothing where they are on the CPU: the old policy would follow every update."""
+    if not isinstance(fsdp_utils.fsdp2_sharded_save_to_cpu, wrapt.FunctionWrapper):
+        wrapt.wrap_function_wrapper(fsdp_utils, "fsdp2_sharded_save_to_cpu", _cloned)
+
+
+def _cloned(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    state, spec = wrapped(*args, **kwargs)
+    return {name: (value.clone(), layout) for name, (value, layout) in state.items()}, spec

@@ -17,14 +17,13 @@ from egpo_verl.cpu.server import TransformersServer
 
 
 class TransformersReplica(RolloutReplica):
-    """One server for each replica; a CPU replica has one process, so its world size is 1."""
+    """One server for each replica, in one process on all cores.
+
+    `tensor_model_parallel_size` says how many training processes share a replica: with as many as
+    there are, a run samples what it would sample with one.
+    """
 
     async def launch_servers(self) -> None:
-        if self.world_size != 1:
-            raise ValueError(
-                "The transformers rollout serves each replica from one process: set "
-                "actor_rollout_ref.rollout.tensor_model_parallel_size=1."
-            )
         node = await self.workers[0].__ray_call__.remote(
             lambda self: ray.get_runtime_context().get_node_id()
         )
@@ -52,8 +51,14 @@ class ServerAdapter(BaseRollout):
         self, config: Any, model_config: Any, device_mesh: Any, replica_rank: int = -1
     ) -> None:
         super().__init__(config, model_config, device_mesh)
-        # One process for each replica, so the rank in training is the replica's.
-        self.replica_rank = replica_rank if replica_rank >= 0 else int(os.environ["RANK"])
+        rank = int(os.environ["RANK"])
+        share = (
+            config.tensor_model_parallel_size
+            * config.data_parallel_size
+            * config.pipeline_model_parallel_size
+        )
+        self.replica_rank = replica_rank if replica_rank >= 0 else rank // share
+        self.is_leader_rank = rank % share == 0
         self._server: Any = None
 
     @property
@@ -64,10 +69,12 @@ class ServerAdapter(BaseRollout):
         return self._server
 
     async def resume(self, tags: list[str]) -> None:
-        await self.server.wake_up.remote(tags=tags)
+        if self.is_leader_rank:
+            await self.server.wake_up.remote(tags=tags)
 
     async def release(self) -> None:
-        await self.server.sleep.remote()
+        if self.is_leader_rank:
+            await self.server.sleep.remote()
 
     @torch.no_grad()
     async def update_weights(
@@ -94,6 +101,9 @@ class ServerAdapter(BaseRollout):
         bucket: dict[str, torch.Tensor] = {}
         size = 0
         async for name, value in ensure_async_iterator(weights):
+            # All ranks must walk the weights: gathering each one is collective.
+            if not self.is_leader_rank:
+                continue
             bucket[name] = value.detach().cpu()
             size += value.nbytes
             if size >= limit:
@@ -101,7 +111,7 @@ class ServerAdapter(BaseRollout):
                 bucket, size = {}, 0
         if bucket:
             await self.server.update_weights.remote(bucket)
-        if global_steps is not None:
+        if global_steps is not None and self.is_leader_rank:
             await self.server.set_global_steps.remote(global_steps)
 
 

@@ -18,7 +18,8 @@ from verl.workers.rollout.replica import TokenOutput
 from egpo_verl.cpu.sampler import Generated, Sampling, generate
 
 # Requests of one training batch arrive one by one; a batch closes when none came for this long.
-GATHER_SECONDS = 0.05
+# Long enough for a busy machine: which requests share a batch decides what they draw.
+GATHER_SECONDS = 0.1
 
 
 @dataclass
