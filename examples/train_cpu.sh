@@ -21,7 +21,7 @@ train_cpu() {
             trainer.project_name=egpo_verl trainer.experiment_name="$name" \
             trainer.logger='["console","file"]' \
             trainer.default_local_dir="$checkpoints" \
-            trainer.save_freq=20 trainer.max_actor_ckpt_to_keep=1 \
+            trainer.save_freq=20 trainer.max_actor_ckpt_to_keep=2 \
             trainer.val_before_train=False trainer.test_freq=-1 \
             "$@" 2>&1 | python -m egpo_verl.progress --steps "$steps" --log "$run/console.log"
     fi
