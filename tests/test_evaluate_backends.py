@@ -1,0 +1,210 @@
+"""Backends answer every chat once, say what was too long or cut off, and load what verl saved."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from egpo_verl.datasets.errors import UserError
+from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG, add_arguments, check, open_backend
+from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.model import resolve
+
+SERVER = Path(__file__).with_name("model_server.py")
+TINY = Path(__file__).parents[1] / "egpo_verl" / "toolworld" / "model"
+
+
+def chat(key: str, words: str, system: str = "You call functions.") -> Chat:
+    messages = ({"role": "system", "content": system}, {"role": "user", "content": words})
+    return Chat(key, messages)
+
+
+def options(folder: Path, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(["--output_dir", str(folder), *words])
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    pytest.importorskip("openai")
+    pytest.importorskip("tenacity")
+    running = []
+
+    def start(answers: dict[str, Any], *words: str) -> str:
+        book = tmp_path / "book.json"
+        book.write_text(json.dumps(answers), encoding="utf-8")
+        given = ["--answers", str(book), "--log", str(tmp_path / "asked.log"), *words]
+        process = subprocess.Popen(
+            [sys.executable, str(SERVER), *given], stdout=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        assert process.stdout is not None
+        return f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def test_an_endpoint_is_asked_until_it_answers(serve: Callable[..., str], tmp_path: Path) -> None:
+    book = {f"question {n}": [[f"answer {n}"]] for n in range(20)}
+    url = serve(book, "--faults", "4")
+    backend = open_backend(options(tmp_path, "--model", "m", "--base_url", url))
+    backend.backoff = 0.01  # type: ignore[attr-defined]
+    chats = [chat(f"q{n}", f"question {n}") for n in range(20)]
+    assert dict(backend.generate(chats)) == {f"q{n}": f"answer {n}" for n in range(20)}
+    assert backend.notes == {}
+
+
+def test_an_endpoint_tells_what_is_wrong_with_an_answer(
+    serve: Callable[..., str], tmp_path: Path
+) -> None:
+    book = {
+        "CUT OFF": [["<think>a</think>[f("]],
+        "THINK APART": [["[f()]"]],
+        "opened": [["thought</think>[g()]"]],
+    }
+    url = serve(book)
+    backend = open_backend(options(tmp_path, "--model", "m", "--base_url", url))
+    words = ["CUT OFF", "THINK APART", "opened", "TOO LONG", "REFUSE"]
+    found = dict(backend.generate([chat(word, word) for word in words]))
+    assert found == {
+        "CUT OFF": "<think>a</think>[f(",
+        "THINK APART": "<think>apart</think>[f()]",
+        "opened": "<think>thought</think>[g()]",
+        "TOO LONG": "",
+    }
+    assert backend.notes == {"CUT OFF": CUT_OFF, "TOO LONG": TOO_LONG}
+
+
+def test_an_endpoint_that_cannot_be_used_is_one_sentence(
+    serve: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = serve({})
+    unknown = open_backend(options(tmp_path, "--model", "unknown", "--base_url", url))
+    with pytest.raises(UserError, match="does not serve unknown"):
+        list(unknown.generate([chat("q", "hello")]))
+    monkeypatch.setenv("MY_KEY", "wrong")
+    words = ["--model", "m", "--base_url", url, "--api_key_env", "MY_KEY"]
+    keyless = open_backend(options(tmp_path, *words))
+    with pytest.raises(UserError, match="--api_key_env") as caught:
+        list(keyless.generate([chat("q", "hello")]))
+    assert "Bearer" not in str(caught.value)
+    assert "MY_KEY" not in json.dumps(keyless.settings())
+
+
+def test_options_that_contradict_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(UserError, match="temperature above 0"):
+        check(options(tmp_path, "--model", "m", "-n", "2"))
+    with pytest.raises(UserError, match="needs --base_url"):
+        check(options(tmp_path, "--model", "m", "--backend", "endpoint"))
+    with pytest.raises(UserError, match="needs vLLM"):
+        open_backend(options(tmp_path, "--model", "m", "--backend", "vllm"))
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Load the tiny model with the options given."""
+    pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("out")
+
+    def start(*words: str) -> Any:
+        return open_backend(options(folder, "--model", str(TINY), "--device", "cpu", *words))
+
+    return start
+
+
+@pytest.mark.slow
+class TestTransformers:
+    """The tiny model of this repository, which reads 1,024 tokens."""
+
+    def test_a_batch_says_what_each_prompt_gets_alone(self, load: Callable[..., Any]) -> None:
+        chats = [chat(f"q{n}", "find a recipe " * n) for n in range(1, 8)]
+        together = dict(load("--max_tokens", "24", "--batch_size", "8").generate(chats))
+        alone = dict(load("--max_tokens", "24", "--batch_size", "1").generate(chats))
+        assert together == alone
+        assert set(together) == {c.key for c in chats}
+
+    def test_long_prompts_are_answered_with_nothing_and_noted(
+        self, load: Callable[..., Any]
+    ) -> None:
+        backend = load("--max_tokens", "64")
+        chats = [chat("short", "hello"), chat("long", "recipe " * 3000)]
+        found = dict(backend.generate(chats))
+        assert found["long"] == ""
+        assert backend.notes["long"] == TOO_LONG
+        assert found["short"]
+
+    def test_a_prompt_near_the_context_gets_the_room_that_is_left(
+        self, load: Callable[..., Any]
+    ) -> None:
+        from egpo_verl.evaluate.backends.templating import templated
+
+        backend = load("--max_tokens", "1000")
+        tokenizer = backend.tokenizer
+        base = len(templated(tokenizer, chat("q", "")).token_ids)
+        word = len(templated(tokenizer, chat("q", " dish" * 10)).token_ids) - base
+        near = chat("near", " dish" * (10 * (1018 - base) // word))
+        room = 1024 - len(templated(tokenizer, near).token_ids)
+        assert 0 < room < 20
+        text = dict(backend.generate([near]))["near"]
+        assert len(tokenizer(text)["input_ids"]) <= room
+
+    def test_samples_differ_and_come_again(self, load: Callable[..., Any]) -> None:
+        backend = load("--max_tokens", "24", "--temperature", "1.0")
+        chats = [chat("a", "find a recipe"), chat("b", "book a hotel")]
+        first, second = dict(backend.generate(chats, 0)), dict(backend.generate(chats, 1))
+        assert first != second
+        assert dict(load("--max_tokens", "24", "--temperature", "1.0").generate(chats, 1)) == second
+
+    def test_the_settings_name_model_weights_and_template(self, load: Callable[..., Any]) -> None:
+        settings = load("--max_tokens", "24").settings()
+        assert settings["model"] == "toolworld/model"
+        assert settings["dtype"] == "float32"
+        assert settings["weights"] == resolve(str(TINY), Path("none")).digest
+        json.dumps(settings)
+
+
+@pytest.mark.slow
+def test_shards_that_verl_saved_are_merged_once(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("verl")
+    from transformers import AutoModelForCausalLM
+
+    network = AutoModelForCausalLM.from_pretrained(TINY, dtype=torch.float32)
+    actor = tmp_path / "run" / "global_step_7" / "actor"
+    shutil.copytree(TINY, actor / "huggingface", ignore=shutil.ignore_patterns("*.safetensors"))
+    torch.save(network.state_dict(), actor / "model_world_size_1_rank_0.pt")
+    (actor / "fsdp_config.json").write_text('{"FSDP_version": 1, "world_size": 1}')
+
+    model = resolve(str(actor.parent), tmp_path / "merged")
+    assert model.label == "run/global_step_7"
+    merged = AutoModelForCausalLM.from_pretrained(model.source, dtype=torch.float32)
+    for name, weights in network.state_dict().items():
+        # The merger stores 16 bits.
+        torch.testing.assert_close(merged.state_dict()[name], weights, atol=2e-2, rtol=2e-2)
+
+    written = {path: path.stat().st_mtime_ns for path in Path(model.source).iterdir()}
+    assert resolve(str(actor), tmp_path / "merged") == model
+    assert {path: path.stat().st_mtime_ns for path in Path(model.source).iterdir()} == written
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="neither weights"):
+        resolve(str(tmp_path), tmp_path / "merged")
+    with pytest.raises(UserError, match="is no folder"):
+        resolve(str(tmp_path / "nowhere"), tmp_path / "merged")
+    assert resolve("org/name", tmp_path / "merged").source == "org/name"
