@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +99,7 @@ def test_data_is_prepared_by_commands_that_exist() -> None:
         assert options.call_form == "answer_tag"
         assert list(map(str, options.decontaminate)) == ["/b/bfcl", "/b/acebench"]
         assert (options.test_size, options.irrelevance) == (0.05, 0.05)
+    assert [options.split_by for options in parsed] == ["tool_set", "random"]
 
 
 def test_training_reads_where_preparation_writes() -> None:
@@ -103,3 +107,21 @@ def test_training_reads_where_preparation_writes() -> None:
     folders = [preprocess.parser().parse_args(command[2:]).local_save_dir for command in prepared]
     files = OmegaConf.to_container(trained(DATA_DIR="/data").data.train_files)
     assert files == [str(folder / "train.parquet") for folder in folders]
+
+
+@pytest.mark.slow
+def test_rows_of_both_schemas_become_parquet(tmp_path: Path) -> None:
+    """The script itself, on our samples of the two schemas and the tiny model's tokenizer."""
+    samples = RECIPE.parent.parent / "data" / "samples"
+    settings = {
+        "XLAM": str(samples / "xlam.jsonl"),
+        "AGENTIC": str(samples / "funreason_mt.jsonl"),
+        "TOKENIZER": str(RECIPE.parent.parent / "egpo_verl" / "toolworld" / "model"),
+        "DATA_DIR": str(tmp_path),
+    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["bash", str(RECIPE / "prepare_data.sh"), "--test_size", "0.3"]
+    subprocess.run(command, env={**os.environ, **settings, "PATH": path}, check=True, timeout=300)
+    for name in ("xlam", "funreason_mt"):
+        for split in ("train", "test"):
+            assert (tmp_path / name / f"{split}.parquet").is_file()

@@ -21,6 +21,7 @@ OPTIONS=(
     --tokenizer "$TOKENIZER"
     --max_prompt_length 4096
     --call_form "$CALL_FORM"
+    # The paper's 5 %, which is also the default.
     --test_size 0.05
 )
 if [ -n "$BENCHMARKS" ]; then
@@ -32,6 +33,7 @@ python3 -m egpo_verl.preprocess xlam --local_dataset_path "$XLAM" \
     --local_save_dir "$DATA_DIR/xlam$DATASET_SUFFIX" "${OPTIONS[@]}" "$@"
 
 if [ -n "$AGENTIC" ]; then
+    # A few environments serve all of its dialogues, so no function can be held out for the test.
     python3 -m egpo_verl.preprocess funreason_mt --local_dataset_path "$AGENTIC" \
-        --local_save_dir "$DATA_DIR/funreason_mt$DATASET_SUFFIX" "${OPTIONS[@]}" "$@"
+        --local_save_dir "$DATA_DIR/funreason_mt$DATASET_SUFFIX" --split_by random "${OPTIONS[@]}" "$@"
 fi
