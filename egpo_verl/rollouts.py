@@ -36,8 +36,8 @@ LISTED = ("raw_prompt", "reward_model", "data_source", "ability", "extra_info", 
 ENTROPY_DIGITS = 3
 """Of a token, in nats: few distinct values, which parquet packs into less than two bytes each."""
 NOT_TEXT = "\ufffd"
-LONGEST_CHARACTER = 4
-"""Bytes of UTF-8, and so the most tokens that one character can be cut into."""
+MOST_PIECES = 16
+"""Tokens that are taken together in search of a whole text; only bytes that are none need more."""
 
 
 def dump(
@@ -158,7 +158,7 @@ def answers_table(
 def token_texts(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) -> pa.Array:
     """The text of every token, one row after the other: (tokens,) strings.
 
-    Where a character is cut into several tokens, the last of them has it and the others are empty.
+    Where characters are cut across tokens, the last of these has them and the others are empty.
     """
     flat = np.fromiter((token for row in rows for token in row), dtype=np.int64)
     ids, places = np.unique(flat, return_inverse=True)
@@ -173,7 +173,7 @@ def token_texts(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]
         held.append(place)
         text = decode(tuple(flat[held].tolist()))
         follows = pieces[places[place + 1]] if place + 1 < len(flat) else False
-        if _is_piece(text) and follows and place not in ends and len(held) < LONGEST_CHARACTER:
+        if _is_piece(text) and follows and place not in ends and len(held) < MOST_PIECES:
             continue
         places[held] = empty
         places[place] = len(texts)

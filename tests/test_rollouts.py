@@ -14,7 +14,9 @@ import pytest
 import torch
 import transfer_queue
 from omegaconf import OmegaConf
-from transformers import AutoTokenizer, ByT5Tokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoTokenizer, ByT5Tokenizer, PreTrainedTokenizerFast
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from egpo_verl.advantage import EgpoAdvantage, egpo_advantage
 from egpo_verl.cot import cot_mask
@@ -111,6 +113,19 @@ def test_a_character_of_several_tokens_stands_at_its_last_one() -> None:
     rows = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("aé🙂b", "ü")]
     texts = token_texts(tokenizer, rows).to_pylist()
     assert texts == ["a", "", "é", "", "", "", "🙂", "b", "", "ü"]
+
+
+def test_tokens_that_hold_the_end_of_one_character_and_the_begin_of_the_next() -> None:
+    letters = bytes_to_unicode()
+    merges = [(letters[left], letters[right]) for left, right in ((0xAC, 0xE8), (0x9E, 0xE3))]
+    words = [*letters.values(), *("".join(pair) for pair in merges)]
+    model = models.BPE(vocab={word: place for place, word in enumerate(words)}, merges=merges)
+    backend = Tokenizer(model)
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    cutting = PreTrainedTokenizerFast(tokenizer_object=backend)
+    ids = cutting("本語の!")["input_ids"]
+    assert token_texts(cutting, [ids]).to_pylist() == ["", "", "", "", "", "", "本語の", "!"]
 
 
 def test_bytes_that_are_no_text_stay_in_their_row(tokenizer: Any) -> None:
