@@ -31,6 +31,7 @@ from egpo_verl.calls import (
     match,
     parse,
 )
+from egpo_verl.calls.bfcl_rules import makes_a_call, read_as_bfcl
 from egpo_verl.calls.values import TEXT_COMPARISONS, nfc
 
 __all__ = ["Reason", "compute_score"]
@@ -132,7 +133,8 @@ def compute_score(
     Returns:
         The same keys for every sample: `score`; `acc`, 1.0 iff all is right, whatever the options;
         `format_ok`, `parse_ok`, `schema_ok`, `match_ok`, each 0.0 or 1.0 and none 1.0 after one
-        that is 0.0; `num_calls`, calls read; `reason`, a `Reason`, as plain numbers.
+        that is 0.0 (but in a row under BFCL's rules, which ask for no template); `num_calls`,
+        calls read; `reason`, a `Reason`, as plain numbers.
 
     Raises:
         ValueError: the row is broken (reference, tools, form) or an option is; never the response.
@@ -140,11 +142,15 @@ def compute_score(
     chosen = _options(options) if options else PAPER
     info = extra_info or {}
     answer = _answer(solution_str, bool(info.get("think_in_prompt", False)))
-    if isinstance(answer, Problem):
-        return _as_numbers(Verdict(Reason[answer.name]), chosen)
     form, tools = info.get("call_form") or "python", info.get("tools")
     if not isinstance(ground_truth, str) or not (tools is None or isinstance(tools, str)):
         raise ValueError("ground_truth and extra_info['tools'] must be JSON text (json.dumps)")
+    # Only an object, a reference with alternatives, can name rules of its own.
+    if ground_truth.startswith("{") and _row(ground_truth, tools)[0].rules == "bfcl":
+        verdict = _judge_as_bfcl(solution_str, form, ground_truth, tools)
+        return _as_numbers(verdict, chosen, template_holds=not isinstance(answer, Problem))
+    if isinstance(answer, Problem):
+        return _as_numbers(Verdict(Reason[answer.name]), chosen)
     score = _score_cached if len(answer) <= CACHED_CHARS else _score
     return score(answer, form, ground_truth, tools, chosen).copy()
 
@@ -195,13 +201,35 @@ def _judge(answer: str, form: str, ground_truth: str, tools: str | None, strings
         beside = parsed.reason is Problem.NO_CALL_LIST and contains_call(answer)
         problem = Problem.TEXT_BESIDE_CALLS if beside else parsed.reason
         return Verdict(Reason[problem.name] if problem else Reason.SYNTAX)
-    misfit = offered.check(parsed.calls) if offered else None
+    return _compare(parsed.calls, reference, offered, strings)
+
+
+def _judge_as_bfcl(response: object, form: str, ground_truth: str, tools: str | None) -> Verdict:
+    """What BFCL's own scorer says of a response, with our reasons."""
+    reference, offered = _row(ground_truth, tools)
+    parsed, listed = read_as_bfcl(response if isinstance(response, str) else "", form)
+    calls = parsed.calls or ()
+    if not reference.calls:
+        if makes_a_call(parsed, listed) == reference.any_call:
+            return Verdict(Reason.OK, len(calls))
+        reason = Reason.NO_CALL_MADE if reference.any_call else Reason.CALL_NOT_WANTED
+        return Verdict(reason, len(calls))
+    if parsed.calls is None:
+        return Verdict(Reason[parsed.reason.name] if parsed.reason else Reason.SYNTAX)
+    return _compare(parsed.calls, reference, offered, "bfcl")
+
+
+def _compare(
+    calls: tuple[Call, ...], reference: Reference, offered: ToolSet | None, strings: str
+) -> Verdict:
+    """The verdict on calls that could be read, where some are wanted."""
+    misfit = offered.check(calls) if offered else None
     # BFCL lists answers that its own types refuse, and takes them.
     if misfit is not None and not (misfit is Problem.WRONG_VALUE and strings == "bfcl"):
-        return _wrong(Reason[misfit.name], parsed.calls, reference)
-    if match(parsed.calls, reference, strings):
-        return Verdict(Reason.OK, len(parsed.calls))
-    return _wrong(None, parsed.calls, reference)
+        return _wrong(Reason[misfit.name], calls, reference)
+    if match(calls, reference, strings):
+        return Verdict(Reason.OK, len(calls))
+    return _wrong(None, calls, reference)
 
 
 @lru_cache(maxsize=512)
@@ -237,11 +265,16 @@ def _wrong(misfit: Reason | None, calls: tuple[Call, ...], reference: Reference)
     return Verdict(reason, len(calls), names)
 
 
-def _as_numbers(verdict: Verdict, options: Options) -> dict[str, float | int]:
-    """The result's keys in their fixed order, from how far the response came."""
+def _as_numbers(
+    verdict: Verdict, options: Options, template_holds: bool = True
+) -> dict[str, float | int]:
+    """The result's keys in their fixed order, from how far the response came.
+
+    `template_holds` is False where it was broken and the row's rules do not mind.
+    """
     reason, num_calls, names = verdict
     right = float(reason == Reason.OK)
-    format_ok = float(right or reason >= Reason.NO_CALL_LIST)
+    format_ok = float(template_holds and (right or reason >= Reason.NO_CALL_LIST))
     score = right or options.name_credit * names
     return {
         "score": score + options.format_bonus * format_ok,

@@ -143,6 +143,7 @@ WANTED: dict[str, list[tuple[str, list[Call]] | str]] = {
         ("user", []),
         "unsupported",
         ("system user", [Call("paint.mix", {"colour": "red", "litres": "1"})]),
+        ("user", []),
     ],
     "acebench": [
         (
@@ -190,6 +191,9 @@ def test_what_the_samples_become_is_sound(name: str, form: str) -> None:
     """The reference of every row parses, fits the functions, and is rewarded by itself."""
     good = [sample for sample in samples_of(name) if isinstance(sample, Sample)]
     for sample in good:
+        if sample.reference is not None and "rules" in sample.reference:
+            assert sample.source.startswith(name)
+            continue  # judged by a benchmark's rules, contradictions included
         assert sample.source == name
         row = to_row(check(sample).sample, 0, call_form=form)
         kept = from_row(row)
@@ -215,6 +219,8 @@ def test_the_reward_is_one_for_the_reference_and_zero_for_its_opposite(
         row = to_row(check(sample).sample, 0, call_form=form)
         calls = from_row(row).calls
         words, call = "No function fits this question.", render([Call("f")], form)
+        if row["data_source"].endswith("live_relevance"):
+            words, call = call, words  # any call is right there
         answers = (render(calls, form), words) if calls else (words, call)
         right, wrong = (
             compute_score(

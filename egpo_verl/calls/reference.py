@@ -25,6 +25,10 @@ _MAX_LEVELS = MAX_DEPTH + 5
 """Around a value: the object, its calls, a call, its arguments, the alternatives."""
 
 
+RULES = ("", "bfcl")
+"""Ours, or those of a benchmark."""
+
+
 class Wanted(NamedTuple):
     """One call wanted.
 
@@ -43,9 +47,17 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Reference:
-    """All calls wanted, in any order; none where no call is wanted."""
+    """All calls wanted, in any order; none where no call is wanted.
+
+    Attributes:
+        calls: each call wanted.
+        rules: whose rules decide, "" for ours or another of `RULES`.
+        any_call: any call serves, as BFCL's relevance wants it; `calls` is then empty.
+    """
 
     calls: tuple[Wanted, ...]
+    rules: str = ""
+    any_call: bool = False
 
     @classmethod
     def from_calls(cls, calls: Sequence[Call]) -> Reference:
@@ -59,7 +71,8 @@ class Reference:
         Args:
             text: a JSON list `[{"name", "arguments": {..}}, ..]`, or with alternatives a JSON
                 object `{"calls": [{"name", "arguments": {parameter: [value, ..]},
-                "omissible": [parameter, ..]}, ..], "alternatives": true}`.
+                "omissible": [parameter, ..]}, ..], "alternatives": true}`; that of a benchmark's
+                row has `"rules"` too, and may have `"any_call": true`.
             tools: where given, `for_tools(tools)` is applied.
 
         Raises:
@@ -74,7 +87,11 @@ class Reference:
         if isinstance(data, list):
             reference = cls(tuple(map(_exact, data)))
         elif isinstance(data, dict) and isinstance(data.get("calls"), list):
-            reference = cls(tuple(map(_with_alternatives, data["calls"])))
+            rules = data.get("rules", "")
+            if rules not in RULES:
+                raise ValueError(f"the reference wants to be judged by unknown rules: {rules!r}")
+            wanted = tuple(map(_with_alternatives, data["calls"]))
+            reference = cls(wanted, rules, data.get("any_call") is True)
         else:
             raise ValueError(
                 "the reference must be a JSON list of calls, or an object with the key 'calls'"
@@ -87,13 +104,12 @@ class Reference:
         A whole number where a float is declared serves as that float, and a default that the
         schema states may be written or left out.
         """
-        return Reference(
-            tuple(
-                wanted if signature is None else _typed(wanted, signature)
-                for wanted in self.calls
-                for signature in [tools.signature(wanted.name)]
-            )
+        calls = tuple(
+            wanted if signature is None else _typed(wanted, signature)
+            for wanted in self.calls
+            for signature in [tools.signature(wanted.name)]
         )
+        return Reference(calls, self.rules, self.any_call)
 
 
 def _check_call(item: Any) -> None:

@@ -37,6 +37,9 @@ class Checked:
 def check(sample: Sample) -> Checked:
     """Check the dialogue, the functions, and the reference against them; raises `Unusable`."""
     _check_dialogue(sample.messages)
+    if sample.reference is not None and "rules" in sample.reference:
+        # Judged by a benchmark's rules: its own contradictions are part of its score.
+        return Checked(sample, {})
     tools = _distinct(sample.tools)
     signatures = _called(sample.calls, tools)
     repairs = Counter[str]()

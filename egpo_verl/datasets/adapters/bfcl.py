@@ -1,7 +1,11 @@
 """BFCL's single-turn Python categories, with their alternatives: for evaluation.
 
-Other languages want every value as a text in that language's syntax, relevance has no answer,
-and the multi-turn and agentic categories are scored by running them: those rows are refused.
+Each category is a `data_source` of its own, so that verl's validation logs one accuracy for each,
+and each row says that it is judged by BFCL's rules (`egpo_verl.calls.bfcl_rules`): the accuracy is
+then the one that the official scorer would give.
+
+Other languages want every value as a text in that language's syntax, and the multi-turn and
+agentic categories are scored by running them: those rows are refused.
 """
 
 from __future__ import annotations
@@ -21,35 +25,39 @@ LEFT_OUT = ""
 """Among alternatives it stands for leaving the parameter out."""
 MOST = 256
 """Alternatives of one argument, after those of its parts are multiplied out."""
-REFUSED = ("java", "relevance", "multi_turn", "memory", "web_search")
+REFUSED = ("java", "multi_turn", "memory", "web_search")
 
 
 def convert(row: Row) -> Iterator[Sample]:
     """One sample, whose reference carries the alternatives."""
     identity = str(row["id"])
     category = identity.rpartition("_")[0]
-    irrelevant = "irrelevance" in category
-    if "function" not in row or (not irrelevant and any(word in category for word in REFUSED)):
+    if "function" not in row or any(word in category for word in REFUSED):
         raise Unusable("unsupported", identity)
-    if not irrelevant and "ground_truth" not in row:
+    answered = "relevance" not in category
+    if answered and "ground_truth" not in row:
         raise Unusable(
             "missing_column", f"ground_truth of {identity}; keep possible_answer/ beside"
         )
     if len(row["question"]) != 1:
         raise Unusable("bad_dialogue", f"{identity} has {len(row['question'])} turns")
-    reference = None if irrelevant else _reference(row["ground_truth"])
+    reference: dict[str, Any] = {"calls": [], "alternatives": True, "rules": "bfcl"}
+    if answered:
+        reference["calls"] = _wanted(row["ground_truth"])
+    elif "irrelevance" not in category:
+        reference["any_call"] = True
     yield Sample(
-        "bfcl",
+        f"bfcl_{category}",
         tuple(row["question"][0]),
         tools_from(row["function"]),
-        first_answer(reference) if reference else (),
+        first_answer(reference),
         {"id": identity, "category": category},
         reference,
     )
 
 
-def _reference(truth: Any) -> dict[str, Any]:
-    calls = [
+def _wanted(truth: Any) -> list[dict[str, Any]]:
+    return [
         {
             "name": name,
             "arguments": {key: _alternatives(values) for key, values in arguments.items()},
@@ -58,7 +66,6 @@ def _reference(truth: Any) -> dict[str, Any]:
         for call in truth
         for name, arguments in call.items()
     ]
-    return {"calls": calls, "alternatives": True}
 
 
 def _alternatives(values: list[Any]) -> list[Any]:
@@ -84,7 +91,7 @@ SOURCE = Source(
     name="bfcl",
     title="BFCL v4, its single-turn Python categories",
     licence="Apache-2.0",
-    size="3,129",
+    size="3,491",
     home="pypi.org/project/bfcl-eval, bfcl_eval/data",
     columns=(("id", "question"),),
     convert=convert,
