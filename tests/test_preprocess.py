@@ -285,10 +285,13 @@ def test_a_benchmark_is_not_written_for_training_unless_told_to(run: Run, tmp_pa
     code, _, _ = run(*words)
     assert code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.md", "test.parquet"]
-    assert len(rows_of(tmp_path / "test.parquet")) == 3
+    assert len(rows_of(tmp_path / "test.parquet")) == 4
+    code, _, _ = run(*words, "--max_samples", "2")
+    assert code == 0
+    assert len(rows_of(tmp_path / "test.parquet")) == 2
     code, _, _ = run(*words, "--allow_benchmark_training", "--split_by", "random")
     assert code == 0
-    assert len(rows_of(tmp_path / "train.parquet")) == 2
+    assert len(rows_of(tmp_path / "train.parquet")) == 3
     code, _, _ = run(*words)
     assert code == 0
     assert not (tmp_path / "train.parquet").exists(), "a file of another job was left beside"

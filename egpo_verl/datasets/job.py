@@ -110,13 +110,14 @@ def convert_file(
 
 
 def _split(ledger: Ledger, dealing: Deal) -> Split:
-    if dealing.test_only:
-        return Split(["test"] * len(ledger))
     rows: list[int] = list(range(len(ledger)))
     if dealing.shares:
         rows = balanced(ledger, rows, dealing.shares, dealing.seed)
     if dealing.max_samples is not None and dealing.max_samples < len(rows):
         rows = sorted(Random(f"sample:{dealing.seed}").sample(rows, dealing.max_samples))
+    if dealing.test_only:
+        chosen = set(rows)
+        return Split(["test" if row in chosen else "" for row in range(len(ledger))])
     way = split_by_tools if dealing.split_by == "tool_set" else split_randomly
     return way(ledger, rows, dealing.test_size, dealing.seed)
 
