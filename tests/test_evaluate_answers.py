@@ -73,7 +73,10 @@ def test_answers_under_other_settings_stay_beside_and_are_named(tmp_path: Path) 
 def test_a_changed_prompt_is_another_question(tmp_path: Path) -> None:
     answers = Answers(tmp_path, SETTINGS)
     answers.add(chat("q", "one template"), "text")
-    assert answers.get(chat("q", "another template")) is None
+    changed = chat("q", "another template")
+    assert answers.get(changed) is None
+    assert answers.outdated([changed, chat("r")]) == 1
+    assert answers.outdated([chat("q", "one template")]) == 0
 
 
 def test_samples_are_counted_apart(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG, add_arguments, check, open_backend
+from egpo_verl.evaluate.backends.vllm_backend import VllmBackend
 from egpo_verl.evaluate.chat import Chat
-from egpo_verl.evaluate.model import resolve
+from egpo_verl.evaluate.model import Model, resolve
 
 SERVER = Path(__file__).with_name("model_server.py")
 TINY = Path(__file__).parents[1] / "egpo_verl" / "toolworld" / "model"
@@ -113,6 +114,68 @@ def test_options_that_contradict_are_refused(
         check(options(tmp_path, "--model", "m", "--backend", "endpoint"))
     with pytest.raises(UserError, match="needs vLLM"):
         open_backend(options(tmp_path, "--model", "m", "--backend", "vllm"))
+
+
+def test_an_endpoints_password_is_not_kept(tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+    words = ["--model", "m", "--base_url", "https://me:secret@host:8000/v1"]
+    assert open_backend(options(tmp_path, *words)).settings()["base_url"] == "host:8000"
+
+
+class FakeVllm:
+    """The part of vLLM that we call; every answer is the number of tokens of its prompt."""
+
+    __version__ = "0.24.0"
+
+    class SamplingParams:
+        def __init__(self, **given: Any) -> None:
+            self.given = given
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def generate(self, prompts: list[Any], sampling: Any, use_tqdm: bool) -> list[Any]:
+        self.batches.append(len(prompts))
+        lengths = [len(prompt["prompt_token_ids"]) for prompt in prompts]
+        given = argparse.Namespace
+        return [
+            given(outputs=[given(text=f"{n} {sampling.given['seed']}", finish_reason="length")])
+            for n in lengths
+        ]
+
+    def get_tokenizer(self) -> Any:
+        def tokenize(text: str, **_: Any) -> dict[str, list[int]]:
+            return {"input_ids": [0] * len(text)}
+
+        def apply(messages: list[dict[str, str]], **_: Any) -> str:
+            return "".join(m["content"] for m in messages) + "<think>"
+
+        tokenize.chat_template = "words"  # type: ignore[attr-defined]
+        tokenize.apply_chat_template = apply  # type: ignore[attr-defined]
+        return tokenize
+
+
+def test_vllm_is_given_tokens_in_batches_that_a_kill_can_afford() -> None:
+    pytest.importorskip("jinja2")
+    vllm = FakeVllm()
+    backend = VllmBackend(
+        vllm=vllm,
+        llm=vllm,
+        model=Model("folder", "run/step", "abc"),
+        dtype="auto",
+        temperature=0.7,
+        max_tokens=8,
+        seed=5,
+        batch_size=2,
+        context=20,
+    )
+    chats = [chat(f"q{n}", "x" * n, system="") for n in (1, 2, 3, 30)]
+    found = dict(backend.generate(chats, sample=2))
+    # Seven letters of <think>, which the template opens in the prompt and the text shows.
+    assert found == {"q1": "<think>8 7", "q2": "<think>9 7", "q3": "<think>10 7", "q30": ""}
+    assert vllm.batches == [2, 1]
+    assert backend.notes == {"q1": CUT_OFF, "q2": CUT_OFF, "q3": CUT_OFF, "q30": TOO_LONG}
+    assert backend.settings()["weights"] == "abc"
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,11 @@ class Answers:
         self._found[answer.key, answer.sample, answer.prompt] = answer
         return answer
 
+    def outdated(self, chats: Iterable[Chat]) -> int:
+        """Answers under these settings to other messages of the same keys."""
+        digests = {chat.key: chat.digest() for chat in chats}
+        return sum(key in digests and prompt != digests[key] for key, _, prompt in self._found)
+
     def others(self) -> list[str]:
         """One sentence for each set of answers that lies beside and is not used, and why not."""
         sentences = []

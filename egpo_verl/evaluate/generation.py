@@ -25,6 +25,8 @@ def fill(
     lacking = sum(len(answers.missing(chats, sample)) for sample in range(samples))
     for sentence in answers.others():
         console.print(sentence, highlight=False, markup=False)
+    if outdated := answers.outdated(chats):
+        console.print(f"{outdated:,} answers are not used: their prompts were others")
     if lacking < wanted:
         console.print(f"{wanted - lacking:,} of {wanted:,} answers are there already")
     if lacking:

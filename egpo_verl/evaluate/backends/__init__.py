@@ -63,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--temperature", type=_temperature, default=0.0, help="of sampling; 0 is greedy (0)")
     add("--max_tokens", type=count, default=4096, help="longest answer, thought included (4096)")
+    add(
+        "--context",
+        type=count,
+        metavar="N",
+        help="tokens of prompt and answer together (the model's own bound)",
+    )
     add("-n", "--samples", type=count, default=1, help="answers to each question (1)")
     add("--limit", type=count, metavar="N", help="only the first N questions of each category")
     add("--batch_size", type=count, help="questions at a time (8; endpoint 64, vllm 512)")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
@@ -71,7 +72,8 @@ class EndpointBackend:
         return {
             "backend": self.name,
             "version": f"openai {openai.__version__}",
-            "base_url": self.base_url,
+            # without a name and password that may stand in it
+            "base_url": urlsplit(self.base_url).netloc.rpartition("@")[2],
             "model": self.model,
             "template": "the endpoint's",
             "temperature": self.temperature,

@@ -42,6 +42,7 @@ def templated(tokenizer: Any, chat: Chat) -> Templated:
         )
     except TemplateError as error:
         raise UserError(f"the model's chat template refuses {chat.key}: {error}") from error
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    # Too long a prompt is ours to note, so the tokenizer need not warn of it.
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     inside = text.rfind(OPEN) > text.rfind(CLOSE) and text.rstrip().endswith(OPEN)
     return Templated(chat.key, tuple(ids), OPEN if inside else "")

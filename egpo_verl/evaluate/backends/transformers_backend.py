@@ -15,6 +15,8 @@ from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.model import Model, resolve
 
 BATCH_SIZE = 8
+UNBOUNDED = 1 << 30
+"""Context of a model that states none."""
 
 
 def open_transformers(args: argparse.Namespace) -> TransformersBackend:
@@ -52,6 +54,7 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
         max_tokens=args.max_tokens,
         batch_size=args.batch_size or BATCH_SIZE,
         seed=args.seed,
+        context=args.context or _longest(network),
     )
 
 
@@ -63,6 +66,7 @@ class TransformersBackend:
         tokenizer, network: transformers' own, loaded.
         dtype: of the weights, for the record.
         batch_size: prompts at a time.
+        context: tokens that the model can read and write together.
     """
 
     model: Model
@@ -73,6 +77,7 @@ class TransformersBackend:
     max_tokens: int
     batch_size: int
     seed: int
+    context: int
     name: str = "transformers"
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -89,6 +94,7 @@ class TransformersBackend:
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
             "dtype": self.dtype,
+            "context": self.context,
             "seed": self.seed,
         }
 
@@ -97,10 +103,9 @@ class TransformersBackend:
             (templated(self.tokenizer, chat) for chat in chats),
             key=lambda prompt: len(prompt.token_ids),
         )
-        context = self._context()
         batch: list[Templated] = []
         for prompt in prompts:
-            room = context - len(prompt.token_ids)
+            room = self.context - len(prompt.token_ids)
             if room < 1:
                 self.notes[prompt.key] = TOO_LONG
                 yield prompt.key, ""
@@ -114,11 +119,6 @@ class TransformersBackend:
                     batch = []
         if batch:
             yield from self._batch(batch, self.max_tokens, sample)
-
-    def _context(self) -> int:
-        """Tokens that the model can read and write together."""
-        longest = getattr(self.network.config, "max_position_embeddings", None)
-        return int(longest) if longest else 1 << 30
 
     def _batch(
         self, prompts: Sequence[Templated], room: int, sample: int
@@ -168,6 +168,11 @@ class TransformersBackend:
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.tokenizer.eos_token_id)
+
+
+def _longest(network: Any) -> int:
+    longest = getattr(network.config, "max_position_embeddings", None)
+    return int(longest) if longest else UNBOUNDED
 
 
 def _seed(seed: int, sample: int, key: str) -> int:

@@ -29,7 +29,7 @@ def open_vllm(args: argparse.Namespace) -> VllmBackend:
             "--backend vllm needs vLLM; install it with `pip install 'egpo-verl[gpu]'`."
         ) from error
     model = resolve(args.model, args.output_dir / "merged")
-    llm = vllm.LLM(model=model.source, dtype=args.dtype, seed=args.seed)
+    llm = vllm.LLM(model=model.source, dtype=args.dtype, seed=args.seed, max_model_len=args.context)
     return VllmBackend(
         vllm=vllm,
         llm=llm,
@@ -39,6 +39,7 @@ def open_vllm(args: argparse.Namespace) -> VllmBackend:
         max_tokens=args.max_tokens,
         seed=args.seed,
         batch_size=args.batch_size or BATCH_SIZE,
+        context=int(llm.llm_engine.model_config.max_model_len),
     )
 
 
@@ -54,6 +55,7 @@ class VllmBackend:
     max_tokens: int
     seed: int
     batch_size: int
+    context: int
     name: str = "vllm"
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -68,16 +70,16 @@ class VllmBackend:
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
             "dtype": self.dtype,
+            "context": self.context,
             "seed": self.seed,
         }
 
     def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
         tokenizer = self.llm.get_tokenizer()
-        context = int(self.llm.llm_engine.model_config.max_model_len)
         prompts = (templated(tokenizer, chat) for chat in chats)
         fitting: list[Templated] = []
         for prompt in prompts:
-            if len(prompt.token_ids) < context:
+            if len(prompt.token_ids) < self.context:
                 fitting.append(prompt)
             else:
                 self.notes[prompt.key] = TOO_LONG
@@ -91,7 +93,7 @@ class VllmBackend:
             temperature=self.temperature, max_tokens=self.max_tokens, seed=self.seed + sample
         )
         given = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in prompts]
-        answers = self.llm.generate(given, sampling)
+        answers = self.llm.generate(given, sampling, use_tqdm=False)
         for prompt, answer in zip(prompts, answers, strict=True):
             output = answer.outputs[0]
             if output.finish_reason == "length":

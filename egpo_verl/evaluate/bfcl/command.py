@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     backend = backends.open_backend(args)
     settings = {"benchmark": f"bfcl-eval {VERSION}", "call_form": args.call_form}
     settings |= backend.settings()
-    for name, value in settings.items():
+    extent = {"samples": args.samples, "limit": args.limit}
+    for name, value in (settings | extent).items():
         console.print(f"{name}: {value}", highlight=False, markup=False)
     answers = Answers(args.output_dir / "answers", settings)
     try:
@@ -81,8 +82,7 @@ def run(args: argparse.Namespace) -> int:
         table.show(console)
     facts = {
         "settings": settings,
-        "samples": args.samples,
-        "limit": args.limit,
+        **extent,
         "scorer_without_network_by": official.networkless,
         "seconds": round(time.monotonic() - began, 1),
         "categories": {name: m.data() for name, m in outcome.measured.items()},

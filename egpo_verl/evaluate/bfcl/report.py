@@ -152,6 +152,8 @@ def _counts(outcome: Outcome) -> Table:
         f"Scored by bfcl-eval {VERSION}. `on template`: answers with one thought and something "
         "after it; BFCL scores the others too. Too long: the prompt leaves no room in the model's "
         "context, and the answer is empty.",
+        "In the irrelevance categories whatever does not parse as a call is right, an empty answer "
+        "too: read them beside the others, never alone.",
     ]
     if any(name in MULTI_TURN for name in outcome.measured):
         notes.append(
