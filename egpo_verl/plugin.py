@@ -27,10 +27,11 @@ def _register_estimator(core_algos: ModuleType) -> None:
 
 
 def _hook_trainer(trainer_base: ModuleType) -> None:
-    from egpo_verl import faults, trainer
+    from egpo_verl import faults, trainer, validation
 
     trainer.hook(trainer_base)
     faults.hook_trainer(trainer_base)
+    validation.hook(trainer_base)
 
 
 def _hook_rollouts(agent_loop: ModuleType) -> None:
