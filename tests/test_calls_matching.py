@@ -7,12 +7,13 @@ from __future__ import annotations
 import json
 from itertools import permutations
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egpo_verl.calls import Call, Reference, ToolSet, match
+from egpo_verl.calls import Call, Reference, ToolSet, match, matching, values
 
 
 def exactly(*calls: Call) -> Reference:
@@ -86,6 +87,41 @@ def test_names_are_compared_composed() -> None:
     assert match([Call("café", {"é": 1})], wanted)
     assert match([Call("cafe\u0301", {"e\u0301": 1})], wanted)
     assert not match([Call("cafe", {"é": 1})], wanted)
+
+
+def test_two_spellings_of_one_name_are_that_name_twice() -> None:
+    wanted = exactly(Call("f", {"é": 1}))
+    assert match([Call("f", {"e\u0301": 1})], wanted)
+    for pair in ((1, 1), (1, 2), (2, 1)):
+        for names in (("é", "e\u0301"), ("e\u0301", "é")):
+            assert not match([Call("f", dict(zip(names, pair, strict=True)))], wanted)
+    inside = exactly(Call("f", {"a": {"é": 1}}))
+    assert not match([Call("f", {"a": {"e\u0301": 1, "é": 1}})], inside)
+
+
+@pytest.mark.parametrize("strings", ["exact", "bfcl"])
+def test_a_long_text_is_normalised_once_however_many_calls_are_wanted(
+    strings: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = []
+
+    def counted(form: str, text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(values, "normalize", counted)
+    wanted = exactly(*(Call("f", {"a": f"é{n}"}) for n in range(30)))
+    calls = [Call("f", {"a": f"{strings} e\u0301" * 1000}), *[Call("f", {"a": "x"})] * 29]
+    assert not match(calls, wanted, strings)
+    assert len([length for length in lengths if length > 1000]) == 1
+
+
+def test_names_are_not_normalised_where_there_are_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(matching, "nfc", None)
+    many = Call("f", {f"é{n}": 1 for n in range(1000)})
+    assert not match([many] * 30, exactly(*[Call("f", {"a": 1})] * 30))
 
 
 def test_calls_are_a_multiset() -> None:

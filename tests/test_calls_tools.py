@@ -426,6 +426,16 @@ def test_names_are_compared_composed() -> None:
     assert tools.check([Call("g", {"e\u0301": 1, "x": 1})]) is Problem.UNKNOWN_ARGUMENT
 
 
+@pytest.mark.parametrize("kind", ["int", "List[int]"])
+def test_two_spellings_of_one_argument_do_not_fit(kind: str) -> None:
+    tools = ToolSet.from_json(f'[{{"name": "f", "parameters": {{"é": {{"type": "{kind}"}}}}}}]')
+    value: Any = 1 if kind == "int" else [1]
+    assert tools.check([Call("f", {"e\u0301": value})]) is None
+    for names in (("é", "e\u0301"), ("e\u0301", "é")):
+        problem = tools.check([Call("f", dict.fromkeys(names, value))])
+        assert problem is Problem.UNKNOWN_ARGUMENT
+
+
 def test_text_that_is_no_unicode_never_raises() -> None:
     call = Call("f", {"a": "\ud800"})
     assert flat("int").check([call]) is Problem.WRONG_VALUE

@@ -49,9 +49,11 @@ def serves(call: Call, wanted: Wanted, same_text: SameText) -> bool:
     if call.name != wanted.name and nfc(call.name) != wanted.name:
         return False
     given = call.arguments
+    if len(given) > len(wanted.arguments):
+        return False
     if not given.keys() <= wanted.arguments.keys():
         given = {nfc(name): value for name, value in given.items()}
-        if not given.keys() <= wanted.arguments.keys():
+        if len(given) < len(call.arguments) or not given.keys() <= wanted.arguments.keys():
             return False
     for name, alternatives in wanted.arguments.items():
         if name not in given:
@@ -81,9 +83,13 @@ def _assignable(candidates: Sequence[Sequence[int]]) -> bool:
 
     def place(row: int, tried: set[int]) -> bool:
         for candidate in candidates[row]:
+            if candidate not in owner:
+                owner[candidate] = row
+                return True
+        for candidate in candidates[row]:
             if candidate not in tried:
                 tried.add(candidate)
-                if candidate not in owner or place(owner[candidate], tried):
+                if place(owner[candidate], tried):
                     owner[candidate] = row
                     return True
         return False

@@ -49,6 +49,8 @@ class Signature:
         if self._fits(arguments):
             return None
         composed = {nfc(name): value for name, value in arguments.items()}
+        if len(composed) < len(arguments):
+            return Problem.UNKNOWN_ARGUMENT
         if composed.keys() != arguments.keys():
             return self.check(composed)
         if not arguments.keys() >= set(self.schema.get("required", ())):

@@ -18,13 +18,21 @@ _MARKERS = (
     "<function=",
     "<functioncall",
     "<function_call",
+    "<invoke",
+    "<｜tool",
+    "to=functions.",
+    "action input:",
 )
 # `[f(`, and `f(a=` without brackets; the look-behind lets a search start only where a name does.
 _LISTED = re.compile(rf"\[\s*{_DOTTED}\s*\(")
 _BY_KEYWORD = re.compile(rf"(?<![\w.]){_DOTTED}\s*\(\s*[^\W\d]\w*\s*=(?!=)")
 _BARE = re.compile(rf"{_DOTTED}\(")
-_NAME_KEY = re.compile(r"\\?[\"'](?:name|function|api|tool|tool_name)\\?[\"']\s*:")
-_ARGUMENTS_KEY = re.compile(r"\\?[\"'](?:arguments|parameters|args|kwargs|input)\\?[\"']\s*:")
+_NAMED = r"\\?[\"'](?:name|function|api|tool|tool_name|action)\\?[\"']\s*:"
+_NAME_KEY = re.compile(_NAMED)
+_NAME_FIRST = re.compile(rf"\{{\s*{_NAMED}\s*\\?[\"']")
+_ARGUMENTS_KEY = re.compile(
+    r"\\?[\"'](?:arguments|parameters|args|kwargs|(?:tool_|action_)?input)\\?[\"']\s*:"
+)
 _ESCAPED = re.compile(r"\\u00([0-7][0-9a-fA-F])")
 
 
@@ -43,6 +51,8 @@ def contains_call(text: str) -> bool:
         return True
     if "\\u00" in text:
         text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
+    if _NAME_FIRST.search(text):
+        return True
     return bool(_NAME_KEY.search(text) and _ARGUMENTS_KEY.search(text))
 
 

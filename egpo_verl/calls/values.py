@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from unicodedata import combining, normalize
 
@@ -13,7 +14,8 @@ from egpo_verl.calls.problem import Problem, Unreadable
 
 SameText = Callable[[str, str], bool]
 
-_LONG_RUN = re.compile(rb"[^\0]{31}")
+_LONG = 31
+_LONG_RUN = re.compile(rb"[^\0]{%d}" % _LONG)
 _BFCL_IGNORED = re.compile(r"[ \,\.\/\-\_\*\^]")
 
 
@@ -65,7 +67,15 @@ def nfc(text: str) -> str:
     Normalising takes time quadratic in a run of combining marks, so a text with a longer run than
     Unicode's stream-safe format has (30) is left as it is.
     """
-    if text.isascii() or _LONG_RUN.search(bytes(map(combining, text))):
+    if text.isascii():
+        return text
+    return normalize("NFC", text) if len(text) < _LONG else _composed(text)
+
+
+@lru_cache(maxsize=64)
+def _composed(text: str) -> str:
+    """Cached, since an answer's long text may be held against many that are wanted."""
+    if _LONG_RUN.search(bytes(map(combining, text))):
         return text
     return normalize("NFC", text)
 
@@ -82,5 +92,6 @@ def check_json(value: Any, levels: int = MAX_DEPTH) -> None:
             check_json(inner, levels - 1)
 
 
+@lru_cache(maxsize=64)
 def _standardised(text: str) -> str:
     return _BFCL_IGNORED.sub("", nfc(text)).lower().replace("'", '"')
