@@ -244,15 +244,16 @@ def test_an_endpoint_is_asked_in_our_template_and_scored_officially(
 ) -> None:
     url = serve(book_of(entries["multiple"], truths("multiple")), "--faults", "7")
     options = ["--categories", "multiple", "live_relevance", "--limit", "40"]
+    options += ["-n", "2", "--temperature", "0.7"]
     assert main(evaluate(url, tmp_path / "out", *options)) == 0
     shown = capsys.readouterr().out
     assert "BFCL: oracle (SUBSET: the first 40 of each category)" in shown
     found = report(tmp_path / "out")
     counts = found["categories"]["multiple"]
-    assert (counts["correct"], counts["scored"], counts["on_template"]) == (40, 40, 40)
+    assert (counts["correct"], counts["scored"], counts["on_template"]) == (80, 80, 80)
     # The model has no answer to these, which is a wrong one and not a missing one.
     assert found["categories"]["live_relevance"]["correct"] == 0
-    assert found["settings"]["temperature"] == 0.0
+    assert (found["settings"]["temperature"], found["samples"]) == (0.7, 2)
     markdown = (tmp_path / "out" / "bfcl.md").read_text(encoding="utf-8")
     assert (
         "| Qwen3-4B-Instruct-2507, EGPO (quoted, arXiv:2508.05118v4) | 88.50 | 81.34 |" in markdown

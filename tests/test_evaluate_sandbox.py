@@ -108,6 +108,16 @@ def test_too_much_time_ends_it(tmp_path: Path) -> None:
         run(Path(sys.executable), script, [], tmp_path / "work", seconds=1)
 
 
+@pytest.mark.slow
+def test_an_environment_that_cannot_be_made_is_one_sentence_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"No matching distribution .*; it needs Python's"):
+            ensure(Spec("none", ("no-such-package==1",)), tmp_path / "env", Console(quiet=True))
+
+
 def test_a_foreign_folder_is_never_made_an_environment(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(UserError, match="not an environment of ours"):

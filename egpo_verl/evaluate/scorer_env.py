@@ -86,17 +86,7 @@ def ensure(spec: Spec, folder: Path | None, console: Console) -> Path:
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
         state.write_text(UNFINISHED, encoding="utf-8")
-        venv.create(home, with_pip=True)
-        # Closed pins and no resolver: what is scored today is scored the same in a year.
-        done = subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", "--no-deps", *spec.pins],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
-            raise UserError(f"{spec.name}'s environment cannot be installed: {last}")
+        _install(spec, home, python)
         state.write_text(wanted, encoding="utf-8")
     return python
 
@@ -180,6 +170,20 @@ def _end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, 9)
         process.wait()
+
+
+def _install(spec: Spec, home: Path, python: Path) -> None:
+    # Closed pins and no resolver: what is scored today is scored the same in a year.
+    words = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", *spec.pins]
+    try:
+        venv.create(home, with_pip=True)
+        subprocess.run(words, capture_output=True, text=True, check=True)
+    except (subprocess.CalledProcessError, OSError) as error:
+        told = str(getattr(error, "stderr", None) or error).strip().splitlines()
+        raise UserError(
+            f"{spec.name}'s environment cannot be made in {home}: {told[-1]}; it needs Python's "
+            "venv module and a package index."
+        ) from error
 
 
 @contextmanager
