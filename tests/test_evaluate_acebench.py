@@ -220,7 +220,7 @@ def test_answers_are_kept_and_asked_for_once(run: Run) -> None:
 
 def test_a_subset_says_so(run: Run, tmp_path: Path) -> None:
     run(Oracle(right), "--limit", "1", "--categories", "atom")
-    assert "a subset: the first 1 of each category" in result(tmp_path)["tables"][0]["title"]
+    assert "SUBSET: the first 1 of each category" in result(tmp_path)["tables"][0]["title"]
 
 
 def test_a_missing_answer_is_no_success(run: Run, tmp_path: Path) -> None:
@@ -231,6 +231,7 @@ def test_a_missing_answer_is_no_success(run: Run, tmp_path: Path) -> None:
     code, said = run(Mute(right), "--language", "en", "--categories", "normal_atom_bool")
     assert code == 1
     assert "1 answers are missing" in said
+    assert "INCOMPLETE: 1 answers missing" in result(tmp_path)["tables"][0]["title"]
     (row,) = result(tmp_path)["tables"][1]["rows"]
     assert (row["correct"], row["questions"]) == (3, 4)
 

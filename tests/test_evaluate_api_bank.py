@@ -199,7 +199,7 @@ def test_static_answers_in_another_form(run: Run, static_folder: Path, tmp_path:
 def test_a_subset_of_one_level(run: Run, static_folder: Path, tmp_path: Path) -> None:
     code, said = run(Oracle(lambda key: CALL), static_folder, "--levels", "2", "--limit", "1")
     assert code == 0
-    assert "a subset: the first 1 of each level" in said
+    assert "SUBSET: the first 1 of each level" in said
     assert rows_of(tmp_path)[1][0] == {
         "label": "made, one call, exact",
         "quoted": None,

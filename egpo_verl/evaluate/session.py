@@ -43,6 +43,15 @@ class Session:
         """Answers that are not there."""
         return sum(answer is None for sample in self.answers for answer in sample)
 
+    def title(self, benchmark: str, limit: int | None, unit: str) -> str:
+        """The benchmark's name, and all that makes the figures less than whole."""
+        parts = [benchmark]
+        if limit is not None:
+            parts.append(f"SUBSET: the first {limit:,} of each {unit}")
+        if self.missing:
+            parts.append(f"INCOMPLETE: {self.missing:,} answers missing")
+        return ", ".join(parts)
+
     def said(self, sample: int) -> list[str]:
         """What follows the thought, with calls in the Python form; nothing where it is missing."""
         texts = ("" if answer is None else answer.text for answer in self.answers[sample])
@@ -59,7 +68,7 @@ class Session:
             broken = sum(spoken(answer.text).problem is not None for answer in given)
             lines.append(f"{broken:,} of {len(given):,} answers break the training template.")
         if self.missing:
-            lines.append(f"{self.missing:,} answers are missing and count as wrong.")
+            lines.append("Missing answers count as wrong.")
         return lines
 
     def publish(self, folder: Path, stem: str, found: list[Table], console: Console) -> int:

@@ -34,7 +34,7 @@ from egpo_verl.evaluate.acebench.questions import (
     questions,
 )
 from egpo_verl.evaluate.chat import Chat
-from egpo_verl.evaluate.session import hold
+from egpo_verl.evaluate.session import Session, hold
 from egpo_verl.evaluate.table import PAPER, Row, Table
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         for sample in range(args.samples)
     ]
     notes = [*_notes(args), *session.notes(templated=not own)]
-    tables = [_columns(scored, args, session.label, notes), _categories(scored)]
+    tables = [_columns(scored, args, session, notes), _categories(scored)]
     return session.publish(folder, "acebench", tables, console)
 
 
@@ -125,18 +125,17 @@ def _chats(args: argparse.Namespace, asked: Sequence[Question]) -> list[Chat]:
 
 
 def _columns(
-    scored: Sequence[Scores], args: argparse.Namespace, label: str, notes: Sequence[str]
+    scored: Sequence[Scores], args: argparse.Namespace, session: Session, notes: Sequence[str]
 ) -> Table:
     """The paper's columns, a line for each language, in percent."""
     rows = [
         Row(
-            f"{label} ({language})",
+            f"{session.label} ({language})",
             tuple(_mean(scored, language, names) for names in COLUMNS.values()),
         )
         for language in args.language
     ]
-    subset = f", a subset: the first {args.limit} of each category" if args.limit else ""
-    title = f"ACEBench by its own eval_main.py{subset}"
+    title = session.title("ACEBench by its own eval_main.py", args.limit, "category")
     return Table(title, tuple(COLUMNS), (*rows, QUOTED), tuple(notes))
 
 

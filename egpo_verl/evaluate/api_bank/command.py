@@ -84,7 +84,9 @@ def _compare(args: argparse.Namespace, console: Console) -> int:
         "The paper's L1 and L2 fit 399 and 135 questions, those of --executor; here L2 has 67.",
         *session.notes(),
     ]
-    tables = _tables(f"API-Bank, static test{_subset(args)}", judged, levels, notes)
+    tables = _tables(
+        session.title("API-Bank, static test", args.limit, "level"), judged, levels, notes
+    )
     return session.publish(folder, "api_bank", tables, console)
 
 
@@ -120,7 +122,9 @@ def _execute(args: argparse.Namespace, console: Console) -> int:
         "tools need a network, another model or today's date, and some values escape its parser.",
         *session.notes(),
     ]
-    tables = _tables(f"API-Bank by its own executor{_subset(args)}", judged, levels, notes)
+    tables = _tables(
+        session.title("API-Bank by its own executor", args.limit, "level"), judged, levels, notes
+    )
     return session.publish(folder, "api_bank_executor", tables, console)
 
 
@@ -149,7 +153,3 @@ def _parts(judged: Judged, levels: Sequence[int]) -> list[list[bool]]:
     """What is right at each level, and of all."""
     by_level = [[right for of, right in judged if of == level] for level in levels]
     return [*by_level, [right for _, right in judged]]
-
-
-def _subset(args: argparse.Namespace) -> str:
-    return f", a subset: the first {args.limit} of each level" if args.limit else ""
