@@ -1,7 +1,7 @@
 """What runs inside BFCL's own environment: its entries, its multi-turn loop, its evaluation.
 
     python in_scorer.py entries --categories A,B --out FILE
-    python in_scorer.py loop --model NAME --prompts FILE --socket PATH --threads N
+    python in_scorer.py loop --models NAME --prompts FILE --socket PATH --threads N
     python in_scorer.py score --models A,B --categories A,B [--partial]
 
 The working folder is BFCL's project folder: `result/` and `score/` lie in it. Nothing of
@@ -39,9 +39,12 @@ def refuse_code(answer: str) -> None:
     The decoder calls `eval` on every operation that it finds. Between numbers, strings and lists
     that is the value which the model meant; anything else is an answer that cannot be decoded.
     """
+    # What the decoder makes of the text before it parses it, step by step.
     text = answer.strip("`\n ")
+    text = text if text.startswith("[") else f"[{text}"
+    text = text if text.endswith("]") else f"{text}]"
     try:
-        tree = ast.parse(f"[{text.removeprefix('[').removesuffix(']')}]", mode="eval")
+        tree = ast.parse(text.strip().strip("'"), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return  # BFCL's own parse fails as well, and says so
     for node in ast.walk(tree):
