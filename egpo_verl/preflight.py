@@ -131,7 +131,13 @@ def _estimator_is_known() -> None:
     import verl  # noqa: F401
     from verl.trainer.ppo.core_algos import get_adv_estimator_fn
 
-    get_adv_estimator_fn("egpo")
+    try:
+        get_adv_estimator_fn("egpo")
+    except ValueError:
+        # Raises what verl has hidden at DEBUG, if that is why.
+        import egpo_verl.plugin  # noqa: F401
+
+        raise
 
 
 def _plain(node: Any) -> Mapping[str, Any] | None:
