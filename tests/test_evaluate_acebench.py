@@ -24,6 +24,7 @@ EVAL_MAIN = """
 import argparse, json, os, socket
 from category import NAMES
 from model_inference.prompt_en import RAN
+from model_inference.utils import decoded
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--model", nargs="+")
@@ -48,7 +49,7 @@ for category in given.category:
     assert [row["id"] for row in results] == [row["id"] for row in prompts]
     if any("CRASH" in row["result"] for row in results):
         raise RuntimeError("this is more than the scorer can take")
-    same = ["".join(r["result"].split()) == a["ground_truth"] for r, a in zip(results, answers)]
+    same = [decoded(r["result"]) == a["ground_truth"] for r, a in zip(results, answers)]
     os.makedirs(f"./score_all/score_{language}/{model}", exist_ok=True)
     with open(f"./score_all/score_{language}/{model}/data_{category}_score.json", "w") as file:
         head = {"accuracy": round(sum(same) / len(same), 3), "correct_count": sum(same),
@@ -57,6 +58,16 @@ for category in given.category:
     os.makedirs(f"../result_excel/{language}/{model}", exist_ok=True)
     with open(f"../result_excel/{language}/{model}/seen.json", "w") as file:
         json.dump({"environment": sorted(os.environ), "network": network}, file)
+"""
+DECODER = """
+import ast, re
+
+def decoded(text):
+    text = "".join(text.split())
+    try:
+        return re.sub(r"people=([^)]*\\))\\]$", lambda m: f"people={eval(m[1][:-1])})]", text)
+    except Exception:
+        return None
 """
 PROMPTS = """
 SYSTEM_PROMPT_FOR_NORMAL_DATA_EN = "Own words. {time} {function}"
@@ -111,6 +122,7 @@ def benchmark(tmp_path: Path) -> Path:
     (folder / "eval_main.py").write_text(EVAL_MAIN)
     (folder / "category.py").write_text(f"NAMES = {[*NORMAL, *SPECIAL]!r}")
     (folder / "model_inference" / "prompt_en.py").write_text(PROMPTS)
+    (folder / "model_inference" / "utils.py").write_text(DECODER)
     for language in ("en", "zh"):
         data = folder / "data_all" / f"data_{language}"
         (data / "possible_answer").mkdir(parents=True)
@@ -206,6 +218,27 @@ def test_the_scorer_sees_no_secret_and_no_network(
     found = json.loads(seen.read_text())
     assert not {name for name in found["environment"] if "KEY" in name or "PYTHONPATH" in name}
     assert found["network"] in ("refused", "unreachable")
+
+
+@pytest.mark.parametrize(
+    ("people", "correct"),
+    [
+        ("2", 4),
+        ("5-6/2", 0),
+        ("3-1", 4),
+        ("4//2", 4),
+        ("-1+3", 4),
+        ("len('ab')", 0),
+        ("9**9**9", 0),
+        ("__import__('os').getpid()*0+2", 0),
+    ],
+)
+def test_code_in_an_answer_is_not_run(people: str, correct: int, run: Run, tmp_path: Path) -> None:
+    """ACEBench's decoder calls `eval`; only plain arithmetic passes."""
+    oracle = Oracle(lambda key: f"[book_ferry(pier='north', people={people})]")
+    code, said = run(oracle, "--language", "en", "--categories", "normal_similar_api")
+    assert code == 0, said
+    assert result(tmp_path)["tables"][1]["rows"][0]["correct"] == correct
 
 
 def test_answers_are_kept_and_asked_for_once(run: Run) -> None:
