@@ -180,7 +180,7 @@ def test_rows_that_do_not_know_of_the_open_thought(rows: Path, tmp_path: Path) -
     opened = load_tokenizer(model_with(tmp_path, TURNS + "<|assistant|><think>\n"))
     (found,) = bad(check_data(str(rows), opened))
     assert found.state is State.FAIL
-    assert "opens <think>, but row 0 says otherwise" in found.said
+    assert "opens <think> after 100 of 100 prompts whose rows say otherwise" in found.said
 
 
 def test_prompts_beyond_verls_default_limit(rows: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from egpo_verl.calls import render
 from egpo_verl.datasets.rows import read_truth
 from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
-from egpo_verl.doctor.template import Refused, opens_thought, prompt_text
+from egpo_verl.doctor.template import Refused, left_open, prompt_text
 from egpo_verl.inputs import InputError, check_rows
 from egpo_verl.reasons import words
 from egpo_verl.reward import compute_score
@@ -88,38 +88,37 @@ def _is_dialogue(prompt: Any) -> bool:
 
 
 def _check_prompts(rows: list[dict[str, Any]], tokenizer: Any) -> Iterator[Finding]:
-    opened = opens_thought(tokenizer)
-    wrong = [row for row in rows if bool(_says_opened(row)) != opened]
-    if wrong:
-        said = "opens <think>" if opened else "does not open <think>"
-        yield fail(
-            "data and template",
-            f"the template {said}, but row {wrong[0]['number']} says otherwise "
-            "(think_in_prompt): every reward would be 0",
-            "preprocess again with --tokenizer of this model",
-        )
-        return
+    check = "data and template"
     try:
         texts = [prompt_text(tokenizer, row["prompt"]) for row in rows]
     except Refused as error:
-        yield fail(
-            "data and template",
-            f"the template refuses a prompt: {error}",
-            "preprocess with --tokenizer of this model, which leaves such rows out",
+        cure = "preprocess with --tokenizer of this model, which leaves such rows out"
+        yield fail(check, f"the template refuses a prompt: {error}", cure)
+        return
+    wrong = [
+        row for row, text in zip(rows, texts, strict=True) if _says_open(row) != left_open(text)
+    ]
+    if wrong:
+        truth = "does not open" if _says_open(wrong[0]) else "opens"
+        said = (
+            f"the template {truth} <think> after {len(wrong)} of {len(rows)} prompts whose rows "
+            f"say otherwise (think_in_prompt), the first is row {wrong[0]['number']}: their reward "
+            "would be 0 for ever"
         )
+        yield fail(check, said, "preprocess again with --tokenizer of this model")
         return
     longest = max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
     said = f"the longest prompt has {longest} tokens"
     if longest > VERL_PROMPT:
         yield warn(
-            "data and template",
+            check,
             said,
             f"set data.max_prompt_length to at least {longest} (verl's default is {VERL_PROMPT}) "
             "and data.filter_overlong_prompts=True",
         )
     else:
-        yield ok("data and template", said)
+        yield ok(check, said)
 
 
-def _says_opened(row: Mapping[str, Any]) -> bool:
+def _says_open(row: Mapping[str, Any]) -> bool:
     return bool((row.get("extra_info") or {}).get("think_in_prompt"))

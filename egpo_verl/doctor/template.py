@@ -40,10 +40,9 @@ def prompt_text(tokenizer: Any, messages: Sequence[Mapping[str, Any]], ends: boo
     return str(text)
 
 
-def opens_thought(tokenizer: Any) -> bool:
-    """Whether the generation prompt ends inside an open `<think>`."""
-    text = prompt_text(tokenizer, TRIAL)
-    return text.rfind("<think>") > text.rfind("</think>")
+def left_open(prompt: str) -> bool:
+    """Whether the response to this text starts inside a thought, as `egpo_verl.cot` sees it."""
+    return prompt.rstrip().endswith("<think>")
 
 
 def check_template(tokenizer: Any) -> Iterator[Finding]:
@@ -62,7 +61,7 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
         cure = "use a template that takes a system message (.model.custom_chat_template)"
         yield fail(check, f"refuses a system message: {error}", cure)
         return
-    if opens_thought(tokenizer):
+    if left_open(text):
         yield warn(
             check,
             "opens <think> in the prompt, so that responses start inside the thought",
