@@ -232,7 +232,7 @@ def evaluate(url: str, folder: Path, *options: str) -> list[str]:
 
 
 def report(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "bfcl.json").read_text(encoding="utf-8")))
+    return dict(json.loads((folder / "bfcl" / "bfcl.json").read_text(encoding="utf-8")))
 
 
 def test_an_endpoint_is_asked_in_our_template_and_scored_officially(
@@ -254,7 +254,7 @@ def test_an_endpoint_is_asked_in_our_template_and_scored_officially(
     # The model has no answer to these, which is a wrong one and not a missing one.
     assert found["categories"]["live_relevance"]["correct"] == 0
     assert (found["settings"]["temperature"], found["samples"]) == (0.7, 2)
-    markdown = (tmp_path / "out" / "bfcl.md").read_text(encoding="utf-8")
+    markdown = (tmp_path / "out" / "bfcl" / "bfcl.md").read_text(encoding="utf-8")
     assert (
         "| Qwen3-4B-Instruct-2507, EGPO (quoted, arXiv:2508.05118v4) | 88.50 | 81.34 |" in markdown
     )
@@ -308,7 +308,7 @@ def test_killed_and_restarted_only_what_is_missing_is_asked(
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    (stored,) = (folder / "answers").iterdir()
+    (stored,) = (folder / "bfcl" / "answers").iterdir()
     kept = len(stored.read_text(encoding="utf-8").splitlines()) - 1
     assert 40 < kept < 200
 

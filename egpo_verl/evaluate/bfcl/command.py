@@ -25,8 +25,8 @@ examples:
   python -m egpo_verl.evaluate bfcl --model Qwen/Qwen3-4B-Instruct-2507 \\
       --base_url http://localhost:8000/v1 --categories all --output_dir out
 
-Killed and started again, it generates only what is missing. bfcl.json and bfcl.md in the output
-folder hold the tables, scorer/ there BFCL's own result and score files.
+Killed and started again, it generates only what is missing. bfcl/ in the output folder has the
+tables (bfcl.json, bfcl.md), the answers, and in scorer/ BFCL's own result and score files.
 """
 
 
@@ -59,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     categories = chosen(args.categories)
     backends.check(args)
+    folder = args.output_dir / "bfcl"
     official = Official(
-        (args.output_dir / "scorer").absolute(), args.scorer_env, args.scorer_timeout, console
+        (folder / "scorer").absolute(), args.scorer_env, args.scorer_timeout, console
     )
     entries = first_of_each(read_entries(official.entries(categories)), args.limit)
     backend = backends.open_backend(args)
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     extent = {"samples": args.samples, "limit": args.limit}
     for name, value in (settings | extent).items():
         console.print(f"{name}: {value}", highlight=False, markup=False)
-    answers = Answers(args.output_dir / "answers", settings)
+    answers = Answers(folder / "answers", settings)
     try:
         evaluation = Evaluation(
             official, backend, answers, args.call_form, args.samples, args.limit, console
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         "seconds": round(time.monotonic() - began, 1),
         "categories": {name: m.data() for name, m in outcome.measured.items()},
     }
-    for path in write(args.output_dir, "bfcl", found, facts):
+    for path in write(folder, "bfcl", found, facts):
         console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
     if outcome.missing:
         console.print(f"{outcome.missing:,} answers are missing; run the command again.")
