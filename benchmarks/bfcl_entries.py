@@ -48,7 +48,7 @@ class Entry:
         functions: BFCL's descriptions of the functions.
         truth: BFCL's possible answers.
         tools: `functions` as JSON text.
-        reference: `truth` as the JSON text that our reward takes.
+        reference: `truth` as the JSON text that our reward takes, judged by our rules.
         calls: one right answer.
     """
 
@@ -70,13 +70,15 @@ def entries() -> Iterator[Entry]:
         for row in _rows(data / name):
             truth = truths[row["id"]]
             (sample,) = convert({**row, "ground_truth": truth})
+            reference = dict(sample.reference or {})
+            del reference["rules"]
             yield Entry(
                 row["id"],
                 category,
                 row["function"],
                 truth,
                 json.dumps(row["function"], ensure_ascii=False),
-                json.dumps(sample.reference, ensure_ascii=False),
+                json.dumps(reference, ensure_ascii=False),
                 sample.calls,
             )
 

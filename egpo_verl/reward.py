@@ -145,8 +145,7 @@ def compute_score(
     form, tools = info.get("call_form") or "python", info.get("tools")
     if not isinstance(ground_truth, str) or not (tools is None or isinstance(tools, str)):
         raise ValueError("ground_truth and extra_info['tools'] must be JSON text (json.dumps)")
-    # Only an object, a reference with alternatives, can name rules of its own.
-    if ground_truth.startswith("{") and _row(ground_truth, tools)[0].rules == "bfcl":
+    if '"rules"' in ground_truth and _row(ground_truth, tools)[0].rules == "bfcl":
         verdict = _judge_as_bfcl(solution_str, form, ground_truth, tools)
         return _as_numbers(verdict, chosen, template_holds=not isinstance(answer, Problem))
     if isinstance(answer, Problem):
