@@ -14,11 +14,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from egpo_verl.advantage import egpo_advantage
 from egpo_verl.options import EgpoOptions
 
 ROOT = Path(__file__).parents[1]
@@ -74,12 +71,10 @@ def test_every_page_is_in_the_index() -> None:
         assert page.name == "README.md" or f"({page.name})" in index
 
 
-def test_every_option_and_metric_of_the_estimator_is_explained() -> None:
-    ones = torch.ones(2, 3)
-    rewards = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
-    group = np.array(["a", "a"])
-    metrics = egpo_advantage(rewards, ones, group, ones, ones.bool(), EgpoOptions()).metrics
+def test_every_option_and_metric_is_explained() -> None:
     page = (ROOT / "docs" / "algorithm.md").read_text()
+    metrics = {text for text in said_in_code().split("\n") if re.fullmatch(r"egpo/[a-z_]+", text)}
+    assert len(metrics) > 5
     for name in (*metrics, *(field.name for field in dataclasses.fields(EgpoOptions))):
         assert f"| `{name}` |" in page, name
 
