@@ -42,7 +42,6 @@ def hook_trainer(trainer_base: ModuleType) -> None:
         "_submit_batch_to_rollout": _all_alive,
         "_step_once": _explained,
         "_balance_batch": _counted,
-        "_compute_advantage": _located,
         "_save_checkpoint": _written,
     }.items():
         wrapt.wrap_function_wrapper(trainer_base, f"PPOTrainer.{name}", _only_egpo(wrapper))
@@ -116,11 +115,16 @@ def _counted(wrapped: Callable[..., Any], trainer: Any, args: Any, kwargs: Any) 
     return wrapped(*args, **kwargs)
 
 
-def _located(wrapped: Callable[..., Any], trainer: Any, args: Any, kwargs: Any) -> Any:
+def located(compute: Callable[..., Any], trainer: Any, batch: Any, metrics: dict[str, Any]) -> Any:
+    """verl's `_compute_advantage`, whose complaint about a score says whose score it was.
+
+    Raises:
+        TrainingFault: a score is not finite.
+    """
     try:
-        return wrapped(*args, **kwargs)
+        return compute(batch, metrics)
     except ValueError as error:
-        place = first_odd_score(_batch_and_metrics(*args, **kwargs)[0])
+        place = first_odd_score(batch)
         if place is None:
             raise
         raise TrainingFault(

@@ -27,6 +27,7 @@ import wrapt
 
 from egpo_verl.advantage import EgpoAdvantage, Sessions, egpo_advantage
 from egpo_verl.cot import cot_mask
+from egpo_verl.faults import located
 from egpo_verl.options import EgpoOptions
 from egpo_verl.preflight import check_config
 from egpo_verl.rollouts import dump
@@ -128,7 +129,7 @@ def _compute_advantage(
     )
     policy = OldPolicy(rows["entropy"].to_padded_tensor(0.0), thought, sessions(batch.keys))
     with _handed_over(policy):
-        result = wrapped(batch, metrics)
+        result = located(wrapped, trainer, batch, metrics)
     if policy.result is None:
         raise RuntimeError("verl computed its advantages without calling adv_estimator=egpo.")
     metrics.update(policy.result.metrics)

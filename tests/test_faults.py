@@ -115,10 +115,10 @@ def test_a_reward_that_is_no_number_is_located(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(
         faults.TrainingFault, match=r"step 7: not finite It is .* row 44 of data_source=toolace"
     ):
-        faults._located(raising(ValueError("not finite")), trainer(), (batch, {}), {})
+        faults.located(raising(ValueError("not finite")), trainer(), batch, {})
     rows["rm_scores"] = torch.nested.nested_tensor([torch.ones(2)] * 2, layout=torch.jagged)
     with pytest.raises(ValueError, match=r"^shapes differ$"):
-        faults._located(raising(ValueError("shapes differ")), trainer(), (batch, {}), {})
+        faults.located(raising(ValueError("shapes differ")), trainer(), batch, {})
 
 
 def test_an_answer_without_a_token_is_refused_before_it_is_stored() -> None:
