@@ -66,8 +66,10 @@ def entries() -> Iterator[Entry]:
     data = resources.files("bfcl_eval") / "data"
     for category in CATEGORIES:
         name = f"BFCL_v4_{category}.json"
-        truths = {row["id"]: row["ground_truth"] for row in _rows(data / "possible_answer" / name)}
-        for row in _rows(data / name):
+        truths = {
+            row["id"]: row["ground_truth"] for row in read_rows(data / "possible_answer" / name)
+        }
+        for row in read_rows(data / name):
             truth = truths[row["id"]]
             (sample,) = convert({**row, "ground_truth": truth})
             reference = dict(sample.reference or {})
@@ -96,8 +98,16 @@ class Official:
         utils = import_module("bfcl_eval.model_handler.utils")
         enums = import_module("bfcl_eval.constants.enums")
         checker = import_module("bfcl_eval.eval_checker.ast_eval.ast_checker")
+        self._is_empty = import_module("bfcl_eval.utils").is_empty_output
         self._decode, self._form = utils.default_decode_ast_prompting, enums.ReturnFormat.PYTHON
         self._check, self._language = checker.ast_checker, enums.Language.PYTHON
+
+    def finds_a_call(self, answer: str) -> bool:
+        """What (ir)relevance asks: whether `answer` decodes, and to more than nothing."""
+        try:
+            return not self._is_empty(self._decode(answer, self._form, False))
+        except Exception:  # as the benchmark does
+            return False
 
     def error(self, entry: Entry, answer: str) -> str | None:
         """The kind of error that the benchmark finds in `answer`, None where it finds none."""
@@ -114,7 +124,8 @@ class Official:
         return None if verdict["valid"] else str(verdict["error_type"])
 
 
-def _rows(path: Any) -> Iterator[dict[str, Any]]:
+def read_rows(path: Any) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)

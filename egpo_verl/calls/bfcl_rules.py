@@ -12,10 +12,19 @@ import ast
 import warnings
 
 from egpo_verl.calls.forms import Parsed, parse
-from egpo_verl.calls.problem import Problem
 
-_OF_OURS = frozenset({Problem.POSITIONAL, Problem.NOT_LITERAL, Problem.DUPLICATE})
-"""What we refuse in a call and BFCL's reader does not, so that it may be a call all the same."""
+_VALUES = (
+    ast.Constant,
+    ast.List,
+    ast.Tuple,
+    ast.Dict,
+    ast.Name,
+    ast.Call,
+    ast.Subscript,
+    ast.UnaryOp,
+    ast.BinOp,
+)
+"""What its reader takes as a value of an argument; at any other it gives up."""
 _MOST_CHARS = 4_000
 """Python 3.10's parser runs out of stack on longer texts that are made for it."""
 
@@ -49,8 +58,8 @@ def makes_a_call(parsed: Parsed, listed: str) -> bool:
     """
     if parsed.calls is not None:
         return bool(parsed.calls)
-    doubtful = parsed.reason in _OF_OURS and len(listed) <= _MOST_CHARS
-    return doubtful and _is_list_of_calls(listed)
+    # What we refuse in a call (a position, a bare word, a sum) is a call to BFCL all the same.
+    return len(listed) <= _MOST_CHARS and _is_list_of_calls(listed)
 
 
 def _is_list_of_calls(text: str) -> bool:
@@ -62,4 +71,8 @@ def _is_list_of_calls(text: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     elements = getattr(body, "elts", [])
-    return bool(elements) and all(isinstance(element, ast.Call) for element in elements)
+    return bool(elements) and all(
+        isinstance(element, ast.Call)
+        and all(isinstance(keyword.value, _VALUES) for keyword in element.keywords)
+        for element in elements
+    )
