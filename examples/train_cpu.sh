@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Source this: `train_cpu NAME MODEL DATA_DIR STEPS [overrides]` trains with EGPO on the CPU through
-# verl's own main_ppo, shows one line a step, and ends with a table, curves and the checkpoint.
+# verl's own main_ppo, shows one line a step, and ends with a table, curves, the checkpoint and a page
+# of what the model answered.
 
 train_cpu() {
     local name=$1 model=$2 data=$3 steps=$4
@@ -20,12 +21,13 @@ train_cpu() {
             trainer.total_training_steps="$steps" \
             trainer.project_name=egpo_verl trainer.experiment_name="$name" \
             trainer.logger='["console","file"]' \
-            trainer.default_local_dir="$checkpoints" \
+            trainer.default_local_dir="$checkpoints" trainer.rollout_data_dir="$run/rollouts" \
             trainer.save_freq=20 trainer.max_actor_ckpt_to_keep=2 \
             trainer.val_before_train=False trainer.test_freq=-1 \
             "$@" 2>&1 | python -m egpo_verl.progress --steps "$steps" --log "$run/console.log"
     fi
     python -m egpo_verl.compare "$run" --out "$run/learning_curve.png"
+    python -m egpo_verl.inspect "$run/rollouts" --out "$run/rollouts.html"
     echo "checkpoint: $checkpoints/global_step_$(cat "$checkpoints/latest_checkpointed_iteration.txt")"
     echo "everything verl printed: $run/console.log"
 }
