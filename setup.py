@@ -62,7 +62,8 @@ setup(
     ],
     extras_require={
         "cpu": [*VERL, "torch>=2.8", "transformers>=5.10.4,<5.11", "tensordict==0.10.0"],
-        "gpu": ["verl[vllm]==0.9.1", *VERL[1:], "flash-attn==2.8.3"],
+        # flash-attn cannot stand here: its build imports torch and fails where pip isolates it.
+        "gpu": ["verl[vllm]==0.9.1", *VERL[1:]],
         # the judge, near duplicates, hub names, and prompt lengths under a model's own tokenizer
         "data": [
             "openai>=2",

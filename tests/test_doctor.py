@@ -13,6 +13,7 @@ import pytest
 
 from egpo_verl.doctor import __main__ as doctor
 from egpo_verl.doctor.finding import Finding, State, described, guarded, one_line
+from egpo_verl.doctor.machine import check_machine
 from egpo_verl.doctor.rows import check_data
 from egpo_verl.doctor.sample import TINY_MODEL, check_reward, check_sample
 from egpo_verl.doctor.template import check_template
@@ -256,6 +257,36 @@ def test_without_the_libraries_of_training_it_says_which_extra(
     found = bad(check_versions())
     assert any("verl is not installed" in one.said for one in found)
     assert any("egpo-verl[gpu]" in one.cure for one in found)
+
+
+class EightGpus:
+    """What verl's platform says of a machine that this test does not have."""
+
+    device_name = "cuda"
+
+    def is_available(self) -> bool:
+        return True
+
+    def device_count(self) -> int:
+        return 8
+
+
+def test_a_machine_with_gpus_needs_an_engine_and_attention(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("verl.plugin.platform.get_platform", EightGpus)
+    monkeypatch.setattr("egpo_verl.doctor.machine._model_of", lambda device: "H200 (139 GiB)")
+    first, engine, attention = check_machine()
+    assert first.said == "8 x H200 (139 GiB)"
+    assert "none of vllm" in engine.said
+    assert "--no-build-isolation" in attention.cure
+
+    distribution(tmp_path, "vllm", "0.24.0")
+    distribution(tmp_path, "flash_attn", "2.8.3")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert bad(check_machine()) == []
+    # With vLLM, verl's own pins count.
+    assert any("torch==2.11.0" in one.said for one in bad(check_versions()))
 
 
 def test_an_error_within_a_check_is_a_finding() -> None:

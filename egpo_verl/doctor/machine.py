@@ -24,6 +24,8 @@ def check_machine() -> Iterator[Finding]:
     elif platform.is_available():
         yield ok(CHECK, f"{platform.device_count()} x {_model_of(name)}")
         yield from _check_engine()
+        if name == "cuda":
+            yield _check_attention()
     elif torch.version.cuda is not None:
         yield warn(
             CHECK,
@@ -57,3 +59,15 @@ def _check_engine() -> Iterator[Finding]:
             f"none of {', '.join(ENGINES)} is installed here",
             "pip install 'egpo-verl[gpu]' for actor_rollout_ref.rollout.name=vllm",
         )
+
+
+def _check_attention() -> Finding:
+    version = installed("flash-attn")
+    if version:
+        return ok("attention", f"flash-attn {version}")
+    return warn(
+        "attention",
+        "flash-attn is not installed, and models ask for it unless told otherwise",
+        "pip install flash-attn==2.8.3 --no-build-isolation, or "
+        "+actor_rollout_ref.model.override_config.attn_implementation=sdpa",
+    )
