@@ -3,7 +3,8 @@
 Right answers of every single-turn Python category and mutations of each are judged by both, ours
 with the tolerant comparison (`strings="bfcl"`). A disagreement counts as explained only if a test
 proves its class: the answer is changed in just the way the class names, and then both agree.
-See benchmarks/bfcl_entries.py for the environment that this needs.
+The questions without an answer file (irrelevance, relevance) are judged by the rules that their
+rows name. See benchmarks/bfcl_entries.py for the environment that this needs.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from itertools import islice, permutations
 from pathlib import Path
 from typing import Any
 
-from bfcl_entries import CATEGORIES, Entry, Official, entries
+from bfcl_entries import Entry, Official, entries
 from bfcl_mutations import MUTATIONS
+from bfcl_relevance import Question, questions
+from bfcl_relevance import answers as relevance_answers
 from rich.console import Console
 from rich.progress import track
 
@@ -135,6 +138,60 @@ def _with_defaults(entry: Entry, calls: Calls) -> Calls:
     return full
 
 
+def relevance(official: Official) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Verdicts and agreements by category, and by answer the refusals that only BFCL takes."""
+    verdicts, agreed, refused = Counter[str](), Counter[str](), Counter[str]()
+    for question in questions():
+        for kind, text in relevance_answers(question.call).items():
+            wants_call = question.category == "live_relevance"
+            theirs = official.finds_a_call(text) == wants_call
+            verdicts[question.category] += 1
+            agreed[question.category] += theirs == _accepts(question, text, question.truth)
+            if not wants_call and theirs != _accepts(question, text, "[]"):
+                refused[kind] += 1
+    return verdicts, agreed, refused
+
+
+def _accepts(question: Question, answer: str, truth: str) -> bool:
+    response = f"<think>So.</think>{answer}"
+    return compute_score("bfcl", response, truth, {"tools": question.tools})["acc"] == 1.0
+
+
+def relevance_report(verdicts: Counter[str], agreed: Counter[str], refused: Counter[str]) -> str:
+    """The part of the report on questions without an answer file."""
+    total, same = verdicts.total(), agreed.total()
+    kinds = ", ".join(refused) or "none"
+    return "\n".join(
+        [
+            "",
+            "## Questions without an answer file",
+            "",
+            "The benchmark asks of these only whether an answer decodes to calls. Beside it "
+            '`compute_score` on rows that say `"rules": "bfcl"`, as '
+            "`python -m egpo_verl.preprocess bfcl` writes them, on refusals, calls and attempts at "
+            "calls.",
+            "",
+            f"**{same:,} of {total:,} verdicts agree ({same / total:.3%}).**",
+            "",
+            "| category | answers | agree | differ |",
+            "|---|---:|---:|---:|",
+            *_category_rows(verdicts, agreed),
+            "",
+            "Training rows (`[]`) are judged by our own rules, which are stricter on purpose: what "
+            "BFCL cannot decode is no refusal if it attempts a call. Answers that BFCL takes as a "
+            f"refusal and our rules do not, at every irrelevance question: {kinds}.",
+            "",
+        ]
+    )
+
+
+def _category_rows(verdicts: Counter[str], agreed: Counter[str]) -> list[str]:
+    return [
+        f"| {category} | {count:,} | {agreed[category] / count:.3%} | {count - agreed[category]} |"
+        for category, count in verdicts.items()
+    ]
+
+
 def report(
     verdicts: Counter[str], agreed: Counter[str], found: dict[str, list[tuple[str, str, str, str]]]
 ) -> str:
@@ -151,11 +208,11 @@ def report(
         "",
         "| category | answers | agree | differ |",
         "|---|---:|---:|---:|",
+        *_category_rows(verdicts, agreed),
+        "",
+        "## Every disagreement",
+        "",
     ]
-    for category in CATEGORIES:
-        count, right = verdicts[category], agreed[category]
-        lines.append(f"| {category} | {count:,} | {right / count:.3%} | {count - right} |")
-    lines += ["", "## Every disagreement", ""]
     for name, argument in CLASSES.items():
         cases = found.get(name, [])
         lines += [f"### {name}: {len(cases)}", "", argument, ""]
@@ -182,8 +239,11 @@ def main(path: Path) -> None:
                 name = class_of(official, entry, calls, reason is Reason.OK)
                 case = (entry.identity, kind, error or "valid", reason.name)
                 found[name].append(case)
-    path.write_text(report(verdicts, agreed, found), encoding="utf-8")
+    asked, same, refused = relevance(official)
+    text = report(verdicts, agreed, found) + relevance_report(asked, same, refused)
+    path.write_text(text, encoding="utf-8")
     Console().print(
+        f"without an answer file {same.total():,} of {asked.total():,} agree; with one "
         f"{agreed.total():,} of {verdicts.total():,} agree; "
         + ", ".join(f"{name} {len(found.get(name, []))}" for name in CLASSES)
     )
