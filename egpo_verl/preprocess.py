@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -292,4 +293,6 @@ def _shares(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    # What is loaded by now stays; the garbage collector need not look at it again and again.
+    gc.freeze()
     sys.exit(main())

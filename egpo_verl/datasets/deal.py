@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from egpo_verl.datasets.writer import ROW_GROUP, ParquetOut, batch_of
+from egpo_verl.datasets.kept import Kept
+from egpo_verl.datasets.writer import ParquetOut, batch_of
 
 Row = dict[str, Any]
 
@@ -31,12 +31,12 @@ class Change:
 
 
 def deal(
-    kept: Path, files: Sequence[str], folder: Path, change: Change | None = None
+    kept: Kept, files: Sequence[str], folder: Path, change: Change | None = None
 ) -> dict[str, int]:
     """Write `folder/NAME.parquet` for each name that `files` uses; returns file name -> rows.
 
     Args:
-        kept: parquet of `SCHEMA` with one row per entry of `files`, read by row groups.
+        kept: one row per entry of `files`.
         files: the file of each row, "" to leave it out.
         change: applied to the rows that are written.
     """
@@ -48,7 +48,7 @@ def deal(
             if name in used
         }
         start = 0
-        for batch in pq.ParquetFile(kept, pre_buffer=False).iter_batches(batch_size=ROW_GROUP):
+        for batch in kept.batches():
             places = range(start, start + batch.num_rows)
             start += batch.num_rows
             for name, output in outputs.items():

@@ -5,19 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from egpo_verl.datasets.facts import facts_of
 from egpo_verl.datasets.json_text import read_functions
+from egpo_verl.datasets.kept import Kept
 from egpo_verl.datasets.ledger import Ledger
 from egpo_verl.datasets.names import Renaming
 from egpo_verl.datasets.rows import retooled
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.split import Split
-from egpo_verl.datasets.writer import ROW_GROUP
 
 Row = dict[str, Any]
 
@@ -88,14 +85,13 @@ class Fence:
         return retooled(row, kept, way_back)
 
 
-def held_out_tools(kept: Path, split: Split, ledger: Ledger) -> dict[str, tuple[Tool, Renaming]]:
+def held_out_tools(kept: Kept, split: Split, ledger: Ledger) -> dict[str, tuple[Tool, Renaming]]:
     """The held-out functions that the kept rows offer, by name."""
     names = list(ledger.names)
     missing = set(split.held_out)
     pool: dict[str, tuple[Tool, Renaming]] = {}
     place = 0
-    file = pq.ParquetFile(kept, pre_buffer=False)
-    for batch in file.iter_batches(batch_size=ROW_GROUP, columns=["extra_info"]):
+    for batch in kept.batches(["extra_info"]):
         if not missing:
             break
         infos = batch.column("extra_info")

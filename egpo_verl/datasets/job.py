@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.fence import Fence, held_out_tools
 from egpo_verl.datasets.files import Rows
 from egpo_verl.datasets.keep import Keeper
+from egpo_verl.datasets.kept import Kept
 from egpo_verl.datasets.ledger import Ledger
 from egpo_verl.datasets.pipeline import CHUNK, Part, Shape, from_samples, parts
 from egpo_verl.datasets.report import CONTAMINATED, REPORT, Outcome, Section, reported
@@ -76,12 +77,11 @@ def convert_file(
         UserError: the rows or the folder are unfit, or no row survives; `folder` is unchanged.
     """
     with aside(folder, OWNED) as scratch:
-        kept = scratch / "kept.parquet"
-        with ParquetOut(kept, "lz4") as output:
-            keeper = Keeper(output, None if dealing.duplicates else Duplicates(dealing.near))
-            for part in parts(source, rows, shape, processes):
-                keeper.take(part)
-                progress(rows.fraction)
+        kept = Kept()
+        keeper = Keeper(None if dealing.duplicates else Duplicates(dealing.near))
+        for part in parts(source, rows, shape, scratch, processes):
+            kept.add(part.path, keeper.take(part))
+            progress(rows.fraction)
         tally = keeper.tally
         if not tally.kept:
             raise UserError(
@@ -92,7 +92,7 @@ def convert_file(
         pool = held_out_tools(kept, split, keeper.ledger)
         fence = Fence(split, keeper.ledger, pool, dealing.seed)
         written = deal(kept, split.files, scratch, _change(fence, split, dealing.augmentation))
-        kept.unlink()
+        kept.clear()
         if not all(written.values()):
             raise UserError(
                 "no function can be held out for the test file and leave rows to train on; "
@@ -153,10 +153,12 @@ def write_samples(
     written = {}
     with aside(folder, OWNED) as scratch:
         for number, (name, samples) in enumerate(splits.items()):
+            keeper = Keeper(None)
             with ParquetOut(scratch / f"{name}.parquet") as output:
-                keeper = Keeper(output, None)
                 for part in _sample_parts(samples, shape):
-                    keeper.take(replace(part, batch=with_split(part.batch, name)))
+                    keeper.take(part)
+                    if part.made:
+                        output.add(with_split(part.batch, name))
             tally.add(keeper.tally)
             written[f"{name}.parquet"] = output.rows
             progress((number + 1) / len(splits))

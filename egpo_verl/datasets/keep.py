@@ -1,17 +1,14 @@
-"""Rows let in one after another: duplicates out, the rest written aside and entered."""
+"""Rows let in one after another: duplicates out, the rest entered in the ledger."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import pyarrow as pa
-
 from egpo_verl.datasets.duplicates import Duplicates
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.ledger import Ledger, kind_of
-from egpo_verl.datasets.pipeline import Made, Part
+from egpo_verl.datasets.pipeline import Filed, Made, Part
 from egpo_verl.datasets.tally import Tally
-from egpo_verl.datasets.writer import ParquetOut
 
 
 @dataclass
@@ -19,24 +16,19 @@ class Keeper:
     """The state of a job while it reads.
 
     Attributes:
-        output: where rows are written.
         duplicates: what has been seen; None to let duplicates in.
-        ledger: one entry per row written.
+        ledger: one entry per row let in.
         tally: counts so far.
     """
 
-    output: ParquetOut
     duplicates: Duplicates | None
     ledger: Ledger = field(default_factory=Ledger)
     tally: Tally = field(default_factory=Tally)
 
-    def take(self, part: Part) -> None:
-        """Write the part's rows that are new, and count all of them."""
+    def take(self, part: Part | Filed) -> list[bool]:
+        """Count all rows of a part, enter those that are new, and tell which are."""
         self.tally.add(part.tally)
-        new = [self._admitted(made) for made in part.made]
-        batch = part.batch if all(new) else part.batch.filter(pa.array(new, pa.bool_()))
-        if batch.num_rows:
-            self.output.add(batch)
+        return [self._admitted(made) for made in part.made]
 
     def _admitted(self, made: Made) -> bool:
         try:

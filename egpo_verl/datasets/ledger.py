@@ -61,11 +61,9 @@ class Ledger:
         """Enter a row."""
         self.groups.append(group)
         self.kinds.append(KINDS.index(kind))
-        self.offered.append(self._number(name) for name in offered)
-        self.called.append({self._number(name) for name in called})
+        names = self.names
+        self.offered.append([names.setdefault(name, len(names)) for name in offered])
+        self.called.append({names.setdefault(name, len(names)) for name in called})
 
     def __len__(self) -> int:
         return len(self.groups)
-
-    def _number(self, name: str) -> int:
-        return self.names.setdefault(name, len(self.names))

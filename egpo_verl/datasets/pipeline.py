@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -17,8 +19,9 @@ import pyarrow as pa
 from egpo_verl.datasets.check import check
 from egpo_verl.datasets.contamination import benchmarks_in
 from egpo_verl.datasets.duplicates import digest, signature
-from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.facts import facts_of
+from egpo_verl.datasets.kept import put_aside
 from egpo_verl.datasets.length import LengthLimit
 from egpo_verl.datasets.rows import spelled, written
 from egpo_verl.datasets.sample import Sample
@@ -85,12 +88,29 @@ class Part:
     tally: Tally
 
 
+@dataclass(frozen=True)
+class Filed:
+    """A part whose rows lie in the file `path`."""
+
+    path: Path
+    made: list[Made]
+    tally: Tally
+
+
 def from_rows(source: Source, shape: Shape, chunk: list[Numbered]) -> Part:
     """Rows of a file, each with its place, to rows of ours."""
     samples = [(index, sample) for index, row in chunk for sample in source.samples(row)]
     part = from_samples(shape, samples)
     part.tally.rows = len(chunk)
     return part
+
+
+def _filed(source: Source, shape: Shape, folder: Path, chunk: list[Numbered]) -> Filed:
+    """`from_rows`, for another process: rows go to a file, which is cheaper than sending them."""
+    part = from_rows(source, shape, chunk)
+    path = folder / f"{chunk[0][0]}.arrow"
+    put_aside(part.batch, path)
+    return Filed(path, part.made, part.tally)
 
 
 def from_samples(shape: Shape, samples: Iterable[tuple[int, Sample | Unusable]]) -> Part:
@@ -133,17 +153,32 @@ def _row(index: int, sample: Sample | Unusable, shape: Shape) -> tuple[dict[str,
     return row, known
 
 
-def parts(source: Source, rows: Iterable[Any], shape: Shape, processes: int = 1) -> Iterator[Part]:
-    """All parts of a file in its order; at most a few chunks are in memory."""
-    work = partial(from_rows, source, shape)
+def parts(
+    source: Source, rows: Iterable[Any], shape: Shape, folder: Path, processes: int = 1
+) -> Iterator[Filed]:
+    """All parts of a file in its order, put aside in `folder`; a few chunks are in memory."""
+    work = partial(_filed, source, shape, folder)
     numbered = iter(enumerate(rows))
     chunks = iter(lambda: list(islice(numbered, CHUNK)), [])
     if processes < 2:
         yield from map(work, chunks)
         return
+    try:
+        yield from _over(processes, work, chunks)
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a process of the job was killed, perhaps for want of memory; use fewer --num_proc."
+        ) from error
+
+
+def _over(
+    processes: int, work: Callable[[list[Numbered]], Filed], chunks: Iterable[list[Numbered]]
+) -> Iterator[Filed]:
+    """`map` over processes, a few chunks ahead."""
     # "spawn": a tokenizer's threads do not survive a fork.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting: deque[Future[Part]] = deque()
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.freeze) as pool:
+        waiting: deque[Future[Filed]] = deque()
         for chunk in chunks:
             waiting.append(pool.submit(work, chunk))
             if len(waiting) > 2 * processes:

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -31,7 +32,7 @@ def aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
             removed, so that no file of an earlier job stands beside the new ones.
 
     Raises:
-        UserError: `folder` cannot be written.
+        UserError: `folder` cannot be written, or its disk is full.
     """
     fresh = not folder.exists()
     try:
@@ -50,6 +51,8 @@ def aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
         for path in written:
             os.replace(path, folder / path.name)
         done = True
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error}.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         if fresh and not done:
@@ -57,17 +60,20 @@ def aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
 
 
 class ParquetOut:
-    """A parquet file of `SCHEMA` that grows by batches; memory holds one row group.
+    """A parquet file of `SCHEMA` that grows by batches; memory holds two row groups.
 
     Attributes:
         rows: rows given so far.
     """
 
-    def __init__(self, path: Path, compression: str = "zstd") -> None:
+    def __init__(self, path: Path) -> None:
         self.rows = 0
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression=compression)
+        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
         self._waiting: list[Any] = []
         self._waiting_rows = 0
+        # Arrow compresses without Python's lock, so the next rows are made meanwhile.
+        self._thread = ThreadPoolExecutor(1)
+        self._running: Future[None] | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Append a batch of `SCHEMA`."""
@@ -82,15 +88,25 @@ class ParquetOut:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         """Write what waits, and the footer; after an exception the file stays short."""
-        if kind is None:
-            self._flush()
-        self._writer.close()
+        try:
+            if kind is None:
+                self._flush()
+                self._await()
+        finally:
+            self._thread.shutdown()
+            self._writer.close()
 
     def _flush(self) -> None:
         if self._waiting:
             table = pa.Table.from_batches(self._waiting, schema=SCHEMA)
-            self._writer.write_table(table, row_group_size=ROW_GROUP)
+            self._await()
+            self._running = self._thread.submit(self._writer.write_table, table, ROW_GROUP)
             self._waiting, self._waiting_rows = [], 0
+
+    def _await(self) -> None:
+        """Wait for the row group that is being written; raises what went wrong with it."""
+        if self._running is not None:
+            self._running.result()
 
 
 def batch_of(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
