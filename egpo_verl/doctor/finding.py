@@ -49,7 +49,8 @@ def guarded(check: str, findings: Callable[[], Iterable[Finding]]) -> Iterator[F
     try:
         yield from findings()
     except Exception as error:
-        yield fail(check, f"could not be checked: {described(error)}", "report this as a bug")
+        cure = "mend what stands above; if all of that is ok, report this as a bug"
+        yield fail(check, f"could not be checked: {described(error)}", cure)
 
 
 def described(error: BaseException) -> str:

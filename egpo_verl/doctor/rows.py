@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -47,7 +48,7 @@ def check_data(name: str, tokenizer: Any = None) -> Iterator[Finding]:
 
 
 def _first_rows(name: str) -> list[dict[str, Any]]:
-    with pq.ParquetFile(name) as file:
+    with pq.ParquetFile(Path(name).expanduser()) as file:
         batch = next(file.iter_batches(batch_size=FIRST))
     rows: list[dict[str, Any]] = batch.to_pylist()
     for number, row in enumerate(rows):
