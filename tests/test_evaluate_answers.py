@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate.answers import Answers, differences, fingerprint
 from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.generation import fill
 
 SETTINGS = {"model": "a/b", "temperature": 0.0}
 
@@ -118,3 +122,34 @@ def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, key: str,
     found = Answers(folder, SETTINGS).get(chat(key))
     assert found is not None
     assert found.text == text
+
+
+class Hasty:
+    """A backend that cuts off its first sample, and leaves one question unanswered."""
+
+    name = "hasty"
+    batch_size = 2
+
+    def __init__(self) -> None:
+        self.notes: dict[str, str] = {}
+
+    def settings(self) -> dict[str, Any]:
+        return SETTINGS
+
+    def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
+        for question in chats:
+            if sample == 0:
+                self.notes[question.key] = "cut off"
+            if question.key != "mute":
+                yield question.key, f"sample {sample}"
+
+
+def test_filling_keeps_notes_with_their_samples_and_counts_what_is_missing(tmp_path: Path) -> None:
+    answers, quiet = Answers(tmp_path, SETTINGS), Console(quiet=True)
+    questions = [chat("a"), chat("b"), chat("mute")]
+    assert fill(answers, Hasty(), questions, 2, quiet) == 2
+    found = [answers.get(questions[0], sample) for sample in range(2)]
+    assert [(answer.text, answer.note) for answer in found if answer] == [
+        ("sample 0", "cut off"),
+        ("sample 1", ""),
+    ]

@@ -15,6 +15,7 @@ import pytest
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG, add_arguments, check, open_backend
+from egpo_verl.evaluate.backends.local import Asking
 from egpo_verl.evaluate.backends.vllm_backend import VllmBackend
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.model import Model, resolve
@@ -158,17 +159,15 @@ class FakeVllm:
 def test_vllm_is_given_tokens_in_batches_that_a_kill_can_afford() -> None:
     pytest.importorskip("jinja2")
     vllm = FakeVllm()
-    backend = VllmBackend(
-        vllm=vllm,
-        llm=vllm,
+    asking = Asking(
         model=Model("folder", "run/step", "abc"),
         dtype="auto",
         temperature=0.7,
         max_tokens=8,
-        seed=5,
-        batch_size=2,
         context=20,
+        seed=5,
     )
+    backend = VllmBackend(asking, vllm=vllm, llm=vllm, batch_size=2)
     chats = [chat(f"q{n}", "x" * n, system="") for n in (1, 2, 3, 30)]
     found = dict(backend.generate(chats, sample=2))
     # Seven letters of <think>, which the template opens in the prompt and the text shows.

@@ -35,7 +35,7 @@ def fill(
             for sample in range(samples):
                 asked = {chat.key: chat for chat in answers.missing(chats, sample)}
                 for key, text in backend.generate(asked.values(), sample):
-                    answers.add(asked[key], text, sample, backend.notes.get(key, ""))
+                    answers.add(asked[key], text, sample, backend.notes.pop(key, ""))
                     bar.advance(task)
     return sum(len(answers.missing(chats, sample)) for sample in range(samples))
 

@@ -25,7 +25,8 @@ class Backend(Protocol):
     Attributes:
         name: one of `BACKENDS`.
         batch_size: questions that it answers at a time.
-        notes: key -> `TOO_LONG` or `CUT_OFF`, for answers of which that is true.
+        notes: key -> `TOO_LONG` or `CUT_OFF`, for answers of which that is true; whoever keeps the
+            answer takes the note out, since another sample has the same key.
     """
 
     name: str

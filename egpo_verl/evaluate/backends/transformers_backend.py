@@ -10,9 +10,10 @@ from typing import Any
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
+from egpo_verl.evaluate.backends.local import Asking
 from egpo_verl.evaluate.backends.templating import Templated, templated
 from egpo_verl.evaluate.chat import Chat
-from egpo_verl.evaluate.model import Model, resolve
+from egpo_verl.evaluate.model import resolve
 
 BATCH_SIZE = 8
 UNBOUNDED = 1 << 30
@@ -45,17 +46,15 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
     network.generation_config = transformers.GenerationConfig(
         eos_token_id=network.generation_config.eos_token_id
     )
-    return TransformersBackend(
+    asking = Asking(
         model=model,
-        tokenizer=tokenizer,
-        network=network.eval(),
         dtype=dtype,
         temperature=args.temperature,
         max_tokens=args.max_tokens,
-        batch_size=args.batch_size or BATCH_SIZE,
-        seed=args.seed,
         context=args.context or _longest(network),
+        seed=args.seed,
     )
+    return TransformersBackend(asking, tokenizer, network.eval(), args.batch_size or BATCH_SIZE)
 
 
 @dataclass
@@ -64,39 +63,22 @@ class TransformersBackend:
 
     Attributes:
         tokenizer, network: transformers' own, loaded.
-        dtype: of the weights, for the record.
         batch_size: prompts at a time.
-        context: tokens that the model can read and write together.
     """
 
-    model: Model
+    asking: Asking
     tokenizer: Any
     network: Any
-    dtype: str
-    temperature: float
-    max_tokens: int
     batch_size: int
-    seed: int
-    context: int
     name: str = "transformers"
     notes: dict[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
         import transformers
 
-        template = str(self.tokenizer.chat_template)
-        return {
-            "backend": self.name,
-            "version": transformers.__version__,
-            "model": self.model.label,
-            "weights": self.model.digest or self.model.source,
-            "template": hashlib.sha256(template.encode()).hexdigest()[:12],
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
-            "dtype": self.dtype,
-            "context": self.context,
-            "seed": self.seed,
-        }
+        return self.asking.settings(
+            self.name, transformers.__version__, self.tokenizer.chat_template
+        )
 
     def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
         prompts = sorted(
@@ -105,20 +87,20 @@ class TransformersBackend:
         )
         batch: list[Templated] = []
         for prompt in prompts:
-            room = self.context - len(prompt.token_ids)
+            room = self.asking.context - len(prompt.token_ids)
             if room < 1:
                 self.notes[prompt.key] = TOO_LONG
                 yield prompt.key, ""
-            elif room < self.max_tokens:
+            elif room < self.asking.max_tokens:
                 # Alone, so that its smaller room cuts off no other answer.
                 yield from self._batch([prompt], room, sample)
             else:
                 batch.append(prompt)
                 if len(batch) == self.batch_size:
-                    yield from self._batch(batch, self.max_tokens, sample)
+                    yield from self._batch(batch, self.asking.max_tokens, sample)
                     batch = []
         if batch:
-            yield from self._batch(batch, self.max_tokens, sample)
+            yield from self._batch(batch, self.asking.max_tokens, sample)
 
     def _batch(
         self, prompts: Sequence[Templated], room: int, sample: int
@@ -131,7 +113,7 @@ class TransformersBackend:
         ids = [[pad] * (width - len(p.token_ids)) + list(p.token_ids) for p in prompts]
         mask = [[0] * (width - len(p.token_ids)) + [1] * len(p.token_ids) for p in prompts]
         # Seeded by what is in the batch: the same batch gives the same answers after a restart.
-        torch.manual_seed(_seed(self.seed, sample, prompts[0].key))
+        torch.manual_seed(_seed(self.asking.seed, sample, prompts[0].key))
         with torch.inference_mode():
             sequences = self.network.generate(
                 input_ids=torch.tensor(ids, device=device),
@@ -151,13 +133,13 @@ class TransformersBackend:
     def _sampling(self, room: int, pad: int, ends: Sequence[int]) -> Any:
         from transformers import GenerationConfig
 
-        filters = {"temperature": self.temperature, "top_p": 1.0, "top_k": 0}
+        filters = {"temperature": self.asking.temperature, "top_p": 1.0, "top_k": 0}
         return GenerationConfig(
-            do_sample=self.temperature > 0,
+            do_sample=self.asking.temperature > 0,
             max_new_tokens=room,
             eos_token_id=list(ends),
             pad_token_id=pad,
-            **(filters if self.temperature > 0 else {}),
+            **(filters if self.asking.temperature > 0 else {}),
         )
 
     def _ends(self) -> list[int]:

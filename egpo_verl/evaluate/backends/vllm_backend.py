@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -12,9 +11,10 @@ from typing import Any
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
+from egpo_verl.evaluate.backends.local import Asking
 from egpo_verl.evaluate.backends.templating import Templated, templated
 from egpo_verl.evaluate.chat import Chat
-from egpo_verl.evaluate.model import Model, resolve
+from egpo_verl.evaluate.model import resolve
 
 BATCH_SIZE = 512
 """Prompts given to vLLM together: it keeps the GPU busy, and a kill loses no more than these."""
@@ -30,56 +30,38 @@ def open_vllm(args: argparse.Namespace) -> VllmBackend:
         ) from error
     model = resolve(args.model, args.output_dir / "merged")
     llm = vllm.LLM(model=model.source, dtype=args.dtype, seed=args.seed, max_model_len=args.context)
-    return VllmBackend(
-        vllm=vllm,
-        llm=llm,
+    asking = Asking(
         model=model,
         dtype=args.dtype,
         temperature=args.temperature,
         max_tokens=args.max_tokens,
-        seed=args.seed,
-        batch_size=args.batch_size or BATCH_SIZE,
         context=int(llm.llm_engine.model_config.max_model_len),
+        seed=args.seed,
     )
+    return VllmBackend(asking, vllm, llm, args.batch_size or BATCH_SIZE)
 
 
 @dataclass
 class VllmBackend:
     """vLLM's offline `LLM`, given tokens, so that the template is applied as everywhere here."""
 
+    asking: Asking
     vllm: Any
     llm: Any
-    model: Model
-    dtype: str
-    temperature: float
-    max_tokens: int
-    seed: int
     batch_size: int
-    context: int
     name: str = "vllm"
     notes: dict[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
-        template = str(self.llm.get_tokenizer().chat_template)
-        return {
-            "backend": self.name,
-            "version": self.vllm.__version__,
-            "model": self.model.label,
-            "weights": self.model.digest or self.model.source,
-            "template": hashlib.sha256(template.encode()).hexdigest()[:12],
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
-            "dtype": self.dtype,
-            "context": self.context,
-            "seed": self.seed,
-        }
+        template = self.llm.get_tokenizer().chat_template
+        return self.asking.settings(self.name, self.vllm.__version__, template)
 
     def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
         tokenizer = self.llm.get_tokenizer()
         prompts = (templated(tokenizer, chat) for chat in chats)
         fitting: list[Templated] = []
         for prompt in prompts:
-            if len(prompt.token_ids) < self.context:
+            if len(prompt.token_ids) < self.asking.context:
                 fitting.append(prompt)
             else:
                 self.notes[prompt.key] = TOO_LONG
@@ -90,7 +72,9 @@ class VllmBackend:
 
     def _batch(self, prompts: list[Templated], sample: int) -> Iterator[tuple[str, str]]:
         sampling = self.vllm.SamplingParams(
-            temperature=self.temperature, max_tokens=self.max_tokens, seed=self.seed + sample
+            temperature=self.asking.temperature,
+            max_tokens=self.asking.max_tokens,
+            seed=self.asking.seed + sample,
         )
         given = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in prompts]
         answers = self.llm.generate(given, sampling, use_tqdm=False)

@@ -98,7 +98,7 @@ class Batcher:
         asked = {chat.key: (chat, future) for chat, future in batch}
         for key, text in self.backend.generate([chat for chat, _ in batch], self.sample):
             chat, future = asked[key]
-            note = self.backend.notes.get(key, "")
+            note = self.backend.notes.pop(key, "")
             future.set_result(self.answers.add(chat, text, self.sample, note))
 
 
