@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,17 @@ def test_there_is_no_network(sandboxed: Run, listening: int) -> None:
     code = f"import socket\nsocket.create_connection(('127.0.0.1', {listening}), 5)"
     with pytest.raises(UserError, match=r"no network|Network is unreachable|refused|not allowed"):
         sandboxed(code)
+
+
+def test_the_namespace_alone_has_no_network(listening: int) -> None:
+    words = scorer_env.without_network()
+    if not words:
+        pytest.skip("this machine permits no network namespace")
+    code = f"import socket; socket.create_connection(('127.0.0.1', {listening}), 5)"
+    connect = [sys.executable, "-c", code]
+    assert subprocess.run(connect, check=False).returncode == 0
+    cut_off = subprocess.run([*words, *connect], capture_output=True, text=True, check=False)
+    assert "Network is unreachable" in cut_off.stderr
 
 
 @pytest.mark.parametrize(
