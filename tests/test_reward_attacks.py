@@ -285,6 +285,8 @@ ZERO: list[tuple[str, list[Any], str]] = [
     ("function tag", NONE, THOUGHT + '<function=now>{}</function>'),
     ("JSON call without arguments", NONE, THOUGHT + '{"name": "now"}'),
     ("JSON list of names", NONE, THOUGHT + "[{'name': 'now'}]"),
+    ("JSON name with escaped letters", NONE, THOUGHT + r'{"n\u0061me": "now"}'),
+    ("JSON name in a fence", NONE, THOUGHT + '```json\n{"name": "now"}\n```'),
     ("LangChain call", NONE, THOUGHT + '{"action": "now", "action_input": {}}'),
     ("Cohere call", NONE, THOUGHT + '[{"tool_name": "now", "tool_input": {}}]'),
     ("ReAct call", NONE, THOUGHT + 'Action: now\nAction Input: {"x": 1}'),

@@ -29,7 +29,7 @@ _BY_KEYWORD = re.compile(rf"(?<![\w.]){_DOTTED}\s*\(\s*[^\W\d]\w*\s*=(?!=)")
 _BARE = re.compile(rf"{_DOTTED}\(")
 _NAMED = r"\\?[\"'](?:name|function|api|tool|tool_name|action)\\?[\"']\s*:"
 _NAME_KEY = re.compile(_NAMED)
-_NAME_FIRST = re.compile(rf"\{{\s*{_NAMED}\s*\\?[\"']")
+_NAME_FIRST = re.compile(rf"\[?\s*\{{\s*{_NAMED}")
 _ARGUMENTS_KEY = re.compile(
     r"\\?[\"'](?:arguments|parameters|args|kwargs|(?:tool_|action_)?input)\\?[\"']\s*:"
 )
@@ -47,16 +47,16 @@ def contains_call(text: str) -> bool:
     lowered = text.lower()
     if any(marker in lowered for marker in _MARKERS):
         return True
-    if _LISTED.search(text) or _BY_KEYWORD.search(text) or _is_bare_call(text):
-        return True
     if "\\u00" in text:
         text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
-    if _NAME_FIRST.search(text):
+    if _LISTED.search(text) or _BY_KEYWORD.search(text) or _is_bare_call(text):
         return True
     return bool(_NAME_KEY.search(text) and _ARGUMENTS_KEY.search(text))
 
 
 def _is_bare_call(text: str) -> bool:
-    """`f('x')`, perhaps fenced or quoted, and nothing else."""
-    text = text.strip("` \t\r\n;.").removeprefix("python").lstrip()
-    return text.endswith(")") and _BARE.match(text) is not None
+    """`f('x')` or `{"name": "f"}`, perhaps fenced or quoted, and nothing else."""
+    text = text.strip("` \t\r\n;.").removeprefix("python").removeprefix("json").lstrip()
+    if text.endswith(")"):
+        return _BARE.match(text) is not None
+    return text.endswith(("}", "]")) and _NAME_FIRST.match(text) is not None
