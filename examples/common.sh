@@ -138,8 +138,6 @@ train() {
     )
     local MODEL=(
         "actor_rollout_ref.model.path=$MODEL_PATH"
-        actor_rollout_ref.model.use_remove_padding=True
-        actor_rollout_ref.model.enable_gradient_checkpointing=True
     )
     if [ "$LORA_RANK" -gt 0 ]; then
         # Merged before every sync, so that the rollout serves plain weights.
