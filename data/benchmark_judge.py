@@ -2,8 +2,9 @@
 
     python data/benchmark_judge.py --rows 2000 --in_flight 64 --latency 1
 
-runs `egpo_verl.clean` on made rows against tests/judge_server.py and prints how much of the time
-between the first question and the last answer as many questions were on their way as could be.
+runs `egpo_verl.clean` on made rows against tests/judge_server.py, which notes when each question
+arrives, and prints the share of the places that were taken there, from the moment when all were
+taken for the first time until nothing is left to ask; and the whole job beside its ideal.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -46,12 +48,26 @@ def main() -> None:
         asked = [float(line.split()[-1]) for line in log.read_text().splitlines()]
     if code:
         raise SystemExit(code)
-    seconds = asked[-1] - asked[0] + options.latency
+    whole = asked[-1] - asked[0] + options.latency
     ideal = options.rows * options.latency / options.in_flight
+    steady = busy(asked, options.latency, options.in_flight)
     Console().print(
         f"{options.rows} questions of {options.latency:g} s, {options.in_flight} in flight: "
-        f"{seconds:.1f} s, at best {ideal:.1f} s, so {ideal / seconds:.1%} busy"
+        f"{steady:.1%} busy while there is more to ask; {whole:.1f} s from the first question to "
+        f"the last answer, at best {ideal:.1f} s ({ideal / whole:.1%}, start and end included)"
     )
+
+
+def busy(asked: Sequence[float], latency: float, in_flight: int) -> float:
+    """How full the endpoint was between its first full moment and the last question, 0 to 1.
+
+    Args:
+        asked: when each question arrived there, in seconds, in order.
+        latency: how long each was worked on.
+    """
+    start, end = asked[in_flight - 1], asked[-1]
+    worked = sum(max(0.0, min(at + latency, end) - max(at, start)) for at in asked)
+    return worked / (in_flight * (end - start))
 
 
 def write_rows(path: Path, count: int) -> None:

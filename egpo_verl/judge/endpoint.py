@@ -9,6 +9,7 @@ from typing import Any
 
 import openai
 import tenacity
+from openai.types.chat import ChatCompletion
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.judge.answers import read_answer, response_format
@@ -98,12 +99,14 @@ class Endpoint:
         settings: how the endpoint is used.
         store: where answers are looked up.
         committer: where they are committed.
+        in_flight: questions on their way at a time.
         meter: what was used.
     """
 
     settings: Settings
     store: Store
     committer: Committer
+    in_flight: int
     meter: Meter = field(default_factory=Meter)
 
     def __post_init__(self) -> None:
@@ -115,6 +118,9 @@ class Endpoint:
             timeout=settings.timeout,
             max_retries=0,
         )
+        # A place is free again when the answer is here, not when it is on disk: commits are
+        # shared, and rows that waited for one together would ask together ever after.
+        self._places = asyncio.Semaphore(self.in_flight)
         self._next_slot = 0.0
         self._stop: Exception | None = None
         self.meter.answers, self.meter.tokens_in, self.meter.tokens_out = self.store.bill()
@@ -161,11 +167,19 @@ class Endpoint:
 
     async def _ask_once(self, question: Question, key: str) -> Mapping[str, Any]:
         await self._keep_pace()
-        self._check_budget()
-        if self._stop is not None:
-            raise self._stop
-        self.meter.asked += 1
-        completion = await self._client.chat.completions.create(**self._body(question, key))
+        async with self._places:
+            self._check_budget()
+            if self._stop is not None:
+                raise self._stop
+            self.meter.asked += 1
+            # The client's `chat.completions.create` walks through every body to bring it to the
+            # form that these bodies have already, which takes as long as all else together.
+            completion = await self._client.post(
+                "/chat/completions",
+                body=self._body(question),
+                cast_to=ChatCompletion,
+                options={"headers": {"Idempotency-Key": key}},
+            )
         text = completion.choices[0].message.content if completion.choices else None
         usage = completion.usage
         tokens_in, tokens_out = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
@@ -181,13 +195,12 @@ class Endpoint:
         await self.committer.put(paid)
         return answer
 
-    def _body(self, question: Question, key: str) -> dict[str, Any]:
-        body = {
+    def _body(self, question: Question) -> dict[str, Any]:
+        body: dict[str, Any] = {
             "model": self.settings.model,
             "messages": [{"role": "user", "content": question.text}],
             "response_format": response_format(question.stage),
             "max_completion_tokens": self.settings.max_tokens,
-            "extra_headers": {"Idempotency-Key": key},
         }
         if self.settings.temperature is not None:
             body["temperature"] = self.settings.temperature

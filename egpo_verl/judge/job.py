@@ -61,7 +61,7 @@ async def _clean(
     progress: Progress,
 ) -> list[Section]:
     committer = Committer(store)
-    endpoint = Endpoint(settings, store, committer)
+    endpoint = Endpoint(settings, store, committer, in_flight)
     meter, done, results = endpoint.meter, 0, []
     try:
         with aside(folder) as scratch, _interruptible(endpoint):

@@ -30,12 +30,16 @@ class Asking(Protocol):
 async def judged(
     rows: Iterable[Row], endpoint: Asking, prompts: Prompts, in_flight: int
 ) -> AsyncIterator[tuple[Row, Result]]:
-    """Each row with what became of it, in order; at most `in_flight` questions at a time.
+    """Each row with what became of it, in order.
+
+    Args:
+        in_flight: questions that the endpoint takes at a time. At most as many more answers wait
+            to be committed: what a sudden end can lose is bounded.
 
     Raises:
         Stopped, UserError: from the endpoint, after all that was on its way has come back.
     """
-    slots = asyncio.Semaphore(in_flight)
+    slots = asyncio.Semaphore(2 * in_flight)
     begun: deque[tuple[Row, asyncio.Task[Result]]] = deque()
     coming = iter(rows)
     try:
