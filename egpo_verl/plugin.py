@@ -52,6 +52,7 @@ def _validate(wrapped: Callable[..., None], instance: Any, args: Any, kwargs: An
 
         try:
             preflight.check_config(config)
+            preflight.check_trl()
             inputs.check_inputs(config)
             preflight.check_workers(config)
             notes = checkpoints.keep_two(config) + checkpoints.check_resume(config)

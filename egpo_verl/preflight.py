@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -46,6 +48,29 @@ def check_config(config: Any) -> None:
         EgpoOptions.from_mapping(_plain(config.algorithm.get("egpo")))
     except OptionError as error:
         raise ConfigError(str(error)) from None
+
+
+def check_trl() -> None:
+    """Refuse a trl that verl cannot live beside.
+
+    Where trl is installed, verl 0.9.1 patches one of its classes while it loads a model, whether it
+    needs it or not (verl/models/transformers/monkey_patch.py:352); trl 1.16 no longer has it.
+
+    Raises:
+        ConfigError: trl is installed without that class.
+    """
+    if importlib.util.find_spec("trl") is None:
+        return
+    for module in ("trl.experimental.ppo", "trl"):
+        try:
+            importlib.import_module(module).AutoModelForCausalLMWithValueHead  # noqa: B018
+        except (ImportError, AttributeError):
+            continue
+        return
+    raise ConfigError(
+        "verl 0.9.1 imports AutoModelForCausalLMWithValueHead from trl wherever trl is installed, "
+        "and the trl here has none: run pip uninstall trl, or train in an environment without it."
+    )
 
 
 def check_workers(config: Any) -> None:

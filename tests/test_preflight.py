@@ -18,7 +18,7 @@ import verl
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from egpo_verl.preflight import ConfigError, check_config, load_in_workers
+from egpo_verl.preflight import ConfigError, check_config, check_trl, load_in_workers
 
 
 def composed(*overrides: str) -> Any:
@@ -55,6 +55,41 @@ def test_an_untested_verl_is_refused_by_version(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(verl, "__version__", "0.10.0")
     with pytest.raises(ConfigError, match=r"verl 0\.10\.0 is installed.*pip install verl==0\.9\.1"):
         check_config(composed())
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"trl/__init__.py": "class AutoModelForCausalLMWithValueHead: ..."},
+        {
+            "trl/__init__.py": "",
+            "trl/experimental/__init__.py": "",
+            "trl/experimental/ppo.py": "class AutoModelForCausalLMWithValueHead: ...",
+        },
+        {"trl/__init__.py": "GRPOTrainer = 1", "trl/experimental/__init__.py": ""},
+    ],
+    ids=["absent", "old", "experimental", "too new"],
+)
+def test_a_trl_that_verl_cannot_import_from_is_refused(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: Any
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "trl"]:
+        monkeypatch.delitem(sys.modules, name)
+    others = [folder for folder in sys.path if not (Path(folder) / "trl").exists()]
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *others])
+    try:
+        if request.node.callspec.id == "too new":
+            with pytest.raises(ConfigError, match="pip uninstall trl"):
+                check_trl()
+        else:
+            check_trl()
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "trl"]:
+            del sys.modules[name]
 
 
 def test_workers_are_told_to_import_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
