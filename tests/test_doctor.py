@@ -19,6 +19,7 @@ from egpo_verl.doctor.sample import TINY_MODEL, check_reward, check_sample
 from egpo_verl.doctor.template import check_template
 from egpo_verl.doctor.tokenizer import check_tokenizer, load_tokenizer
 from egpo_verl.doctor.versions import check_versions
+from egpo_verl.doctor.workers import check_workers
 from egpo_verl.preprocess import main as preprocess
 
 TURNS = "{%- for m in messages -%}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{%- endfor -%}"
@@ -287,6 +288,20 @@ def test_a_machine_with_gpus_needs_an_engine_and_attention(
     assert bad(check_machine()) == []
     # With vLLM, verl's own pins count.
     assert any("torch==2.11.0" in one.said for one in bad(check_versions()))
+
+
+def test_a_cluster_that_does_not_answer_ends_the_wait() -> None:
+    (found,) = check_workers(limit=0.1)
+    assert (found.state, found.said) == (State.FAIL, "no answer within 0.1 s")
+    assert "ray status" in found.cure
+
+
+def test_a_tokenizer_that_does_not_load(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "tokenizer.json").write_text("{")
+    (found,) = doctor.check_model_and_data(str(tmp_path), None)
+    assert found.state is State.FAIL
+    assert "does not load" in found.said
 
 
 def test_an_error_within_a_check_is_a_finding() -> None:

@@ -90,7 +90,8 @@ def check_model_and_data(name: str | None, data: str | None) -> Iterator[Finding
         yield fail("model", str(error))
     except Exception as error:
         said = f"the tokenizer of {name} does not load: {described(error)}"
-        yield fail("model", said, "download the model and give its folder")
+        cure = "give the downloaded model's folder; one that brings its own code is not looked at"
+        yield fail("model", said, cure)
     if loaded is not None and name is not None:
         yield from guarded("chat template", lambda: template.check_template(loaded))
         yield from guarded("tokenizer", lambda: tokenizer.check_tokenizer(loaded, name))
