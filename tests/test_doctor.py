@@ -178,6 +178,18 @@ def test_a_row_that_could_never_be_answered_right(
     assert "egpo_verl.preprocess" in found.cure
 
 
+def test_rows_of_a_benchmark_are_healthy_by_its_own_rules(tmp_path: Path) -> None:
+    """Among them one that any call answers, and one with alternatives."""
+    samples = Path(__file__).parents[1] / "data" / "samples" / "bfcl"
+    made = ["--local_dataset_path", str(samples), "--local_save_dir", str(tmp_path)]
+    assert preprocess(["bfcl", *made]) == 0
+    (found,) = check_data(str(tmp_path / "test.parquet"))
+    assert (found.state, found.said) == (
+        State.OK,
+        "4 rows read, 1 want no call; right answers earn 1",
+    )
+
+
 def test_rows_that_do_not_know_of_the_open_thought(rows: Path, tmp_path: Path) -> None:
     opened = load_tokenizer(model_with(tmp_path, TURNS + "<|assistant|><think>\n"))
     (found,) = bad(check_data(str(rows), opened))

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from egpo_verl.calls import render
+from egpo_verl.calls import Call, Reference, render
 from egpo_verl.datasets.rows import read_truth
 from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
 from egpo_verl.doctor.template import Refused, left_open, prompt_text
@@ -19,6 +19,8 @@ from egpo_verl.reward import compute_score
 
 FIRST = 100
 """Rows that are looked at."""
+
+NO_CALL = "Nothing fits."
 
 VERL_PROMPT = 512
 """`data.max_prompt_length` of verl's own configuration, in tokens."""
@@ -41,7 +43,9 @@ def check_data(name: str, tokenizer: Any = None) -> Iterator[Finding]:
         cure = "write the file with python -m egpo_verl.preprocess (openai reads your own data)"
         yield fail("data", problem, cure)
         return
-    silent = sum(row["reward_model"]["ground_truth"] == "[]" for row in rows)
+    silent = sum(
+        _right_answer(row["reward_model"]["ground_truth"], "json") == NO_CALL for row in rows
+    )
     yield ok("data", f"{len(rows)} rows read, {silent} want no call; right answers earn 1")
     if tokenizer is not None and tokenizer.chat_template:
         yield from _check_prompts(rows, tokenizer)
@@ -61,8 +65,9 @@ def _problem(row: Mapping[str, Any]) -> str | None:
     where = f"row {row['number']}"
     info = row.get("extra_info") or {}
     try:
-        calls, _ = read_truth(row["reward_model"]["ground_truth"])
-        answer = render(calls, info.get("call_form") or "python") if calls else "Nothing fits."
+        answer = _right_answer(
+            row["reward_model"]["ground_truth"], info.get("call_form") or "python"
+        )
         opening = "" if info.get("think_in_prompt") else "<think>"
         score = compute_score(
             row["data_source"],
@@ -77,6 +82,13 @@ def _problem(row: Mapping[str, Any]) -> str | None:
     if score["score"] != 1.0:
         return f"{where}: its own reference earns {score['score']:g}: {words(int(score['reason']))}"
     return None
+
+
+def _right_answer(truth: str, form: str) -> str:
+    calls, _ = read_truth(truth)
+    if not calls and Reference.from_json(truth).any_call:
+        calls = (Call("any_function_serves"),)
+    return render(calls, form) if calls else NO_CALL
 
 
 def _is_dialogue(prompt: Any) -> bool:
