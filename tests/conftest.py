@@ -1,0 +1,92 @@
+"""What several test files share: rows, and verl's own `main_ppo` on the CPU at the smallest size
+that learns something, with one undisturbed run to compare others with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from egpo_verl.run_log import Run, read_run
+
+TESTS = Path(__file__).parent
+MODEL = TESTS.parent / "egpo_verl" / "toolworld" / "model"
+LONGEST_PROMPT = 230
+SETTINGS = [
+    "data.train_batch_size=4",
+    f"data.max_prompt_length={LONGEST_PROMPT}",
+    "data.max_response_length=48",
+    f"actor_rollout_ref.model.path={MODEL}",
+    "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+    "actor_rollout_ref.actor.optim.lr=1e-3",
+    "actor_rollout_ref.rollout.n=4",
+    "trainer.total_training_steps=3",
+    "trainer.val_before_train=False",
+    "trainer.test_freq=-1",
+    "trainer.save_freq=1",
+    "trainer.logger=['console','file']",
+]
+Train = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train.parquet, 64 rows of which six exceed LONGEST_PROMPT, and test.parquet."""
+    folder = tmp_path_factory.mktemp("rows")
+    command = [sys.executable, "-m", "egpo_verl.preprocess", "toolworld", "--levels", "1"]
+    sizes = ["--num_train", "64", "--num_test", "8"]
+    subprocess.run([*command, *sizes, "--local_save_dir", str(folder)], check=True, timeout=120)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def longest_prompt() -> int:
+    return LONGEST_PROMPT
+
+
+@pytest.fixture(scope="session")
+def train(rows: Path) -> Train:
+    """`train(folder, *overrides, **environment)` runs a job; its log and checkpoints lie in folder.
+
+    Every job writes a log of its own, so that one folder tells a run that was stopped and resumed.
+    """
+
+    def run(folder: Path, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        log = folder / f"steps-{len(list(folder.glob('steps-*.jsonl')))}.jsonl"
+        command = [sys.executable, "-m", "verl.trainer.main_ppo", "+egpo=paper", "+machine=cpu"]
+        places = [
+            f"data.train_files={rows / 'train.parquet'}",
+            f"data.val_files={rows / 'test.parquet'}",
+            f"trainer.default_local_dir={folder / 'checkpoints'}",
+        ]
+        return subprocess.run(
+            [*command, *SETTINGS, *places, *overrides],
+            cwd=folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+                "VERL_FILE_LOGGER_PATH": str(log),
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def undisturbed(train: Train, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path, str]:
+    """Three steps: the log, the folder with checkpoints, the sampler's weights and the answers, and
+    the console."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    written = f"trainer.rollout_data_dir={folder / 'rollouts'}"
+    ran = train(folder, written, VERL_USE_EXTERNAL_MODULES="sampler_probe")
+    assert ran.returncode == 0, ran.stdout[-6000:]
+    return read_run(folder), folder, ran.stdout

@@ -1,0 +1,175 @@
+"""A run that is killed, starved of disk or fed nonsense says so and goes on where it stopped.
+
+One run is broken off in its second step in every way there is, each time by the fault itself (a
+SIGKILL, the kernel's "no space left on device"), and started again by the same command. What it
+logs from there on is what an undisturbed run logs.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from egpo_verl.run_log import Run, read_run
+
+pytestmark = pytest.mark.slow
+
+REWARD = Path(__file__).with_name("fault_reward.py")
+METRICS = (
+    "actor/entropy",
+    "actor/grad_norm",
+    "actor/kl_loss",
+    "actor/pg_loss",
+    "critic/score/mean",
+    "egpo/bonus",
+    "egpo/cot_entropy",
+    "egpo/cot_tokens",
+    "response_length/mean",
+    "prompt_length/mean",
+)
+Train = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("disturbed")
+
+
+@pytest.fixture(scope="module")
+def consoles(train: Train, folder: Path) -> dict[str, str]:
+    """What each start of the run said, by the fault that ended it."""
+    said = {}
+    for fault in ("rollout", "update", "checkpoint"):
+        environment = {"VERL_USE_EXTERNAL_MODULES": "fault_probe", "FAULT": fault}
+        said[fault] = broken(train(folder, FAULT_STEP="2", **environment))
+    said["reward worker"] = broken(train(folder, *reward("kill", step=2)))
+    said["disk"] = on_a_full_disk(train, folder)
+    said["reward"] = broken(
+        train(
+            folder,
+            *reward("nan", step=5),
+            "trainer.total_training_steps=6",
+            VERL_USE_EXTERNAL_MODULES="fault_probe",
+            FAULT="empty",
+            FAULT_STEP="4",
+        )
+    )
+    return said
+
+
+def broken(ran: subprocess.CompletedProcess[str]) -> str:
+    assert ran.returncode != 0, ran.stdout[-6000:]
+    return ran.stdout
+
+
+def reward(fault: str, step: int) -> list[str]:
+    function = "reward.custom_reward_function"
+    return [
+        f"{function}.path={REWARD}",
+        f"+{function}.reward_kwargs.fault={fault}",
+        f"+{function}.reward_kwargs.step={step}",
+    ]
+
+
+def on_a_full_disk(train: Train, folder: Path) -> str:
+    """/dev/full takes a file's name and, as a full disk does, none of its bytes."""
+    checkpoint = folder / "checkpoints" / "global_step_2" / "actor"
+    file = checkpoint / "optim_world_size_1_rank_0.pt"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.symlink_to("/dev/full")
+    return broken(train(folder))
+
+
+def log_of(folder: Path, start: int) -> Run:
+    return read_run(folder / f"steps-{start}.jsonl")
+
+
+def the_end(console: str) -> str:
+    """The last lines that a person sees."""
+    return "\n".join(console.strip().splitlines()[-5:])
+
+
+def test_each_start_goes_on_from_the_last_whole_checkpoint(
+    consoles: dict[str, str], folder: Path
+) -> None:
+    steps = [log_of(folder, start).series("actor/grad_norm")[0] for start in (0, 5)]
+    assert steps == [[1], [2, 3, 4]]
+    assert not told(consoles["update"]), "a run killed in its rollout leaves nothing behind"
+
+
+def test_the_resumed_run_is_the_undisturbed_one(
+    consoles: dict[str, str], folder: Path, undisturbed: tuple[Run, Path, str]
+) -> None:
+    resumed = read_run(folder)
+    for metric in METRICS:
+        wanted = undisturbed[0].series(metric)[1]
+        assert resumed.series(metric)[1][:3] == pytest.approx(wanted, rel=1e-4, abs=1e-6), metric
+    assert max(undisturbed[0].series("actor/grad_norm")[1]) > 1e-3, "the steps teach something"
+
+
+def test_half_a_checkpoint_is_named_at_the_next_start(consoles: dict[str, str]) -> None:
+    (said,) = told(consoles["reward worker"])
+    assert re.search(r"global_step_2 was not finished \(actor/optim.*is cut off\)", said)
+    assert "goes on from step 1" in said
+
+
+def test_a_dead_training_worker_is_named(consoles: dict[str, str]) -> None:
+    assert "TrainingFault: a worker died before step 2 was done" in the_end(consoles["update"])
+
+
+def test_a_dead_reward_worker_is_named(consoles: dict[str, str]) -> None:
+    assert "TrainingFault: 1 reward worker died" in the_end(consoles["reward worker"])
+    assert "The same command goes on from the last checkpoint" in the_end(consoles["reward worker"])
+
+
+def test_a_full_disk_is_named_and_its_half_checkpoint_removed(
+    consoles: dict[str, str], folder: Path
+) -> None:
+    end = the_end(consoles["disk"])
+    assert "CheckpointError: the checkpoint of step 2 could not be written" in end
+    assert "the last whole one is of step 1" in end
+    assert not told(consoles["reward"]), "nothing unfinished is left to speak of"
+
+
+def test_an_empty_response_is_left_out_and_counted(consoles: dict[str, str], folder: Path) -> None:
+    assert log_of(folder, 5).series("egpo/failed_rollouts")[1] == [0, 0, 1]
+    assert re.search(
+        r"step 4 trains without 1 of 16 rollouts.*1 x ValueError: the response has no tokens",
+        consoles["reward"],
+    )
+
+
+def test_a_reward_that_is_no_number_is_refused_by_row(consoles: dict[str, str]) -> None:
+    assert re.search(
+        r"step 5: The reward of 16 of 16 responses is not finite.*"
+        r"It is the answer to row \d+ of data_source=toolworld",
+        the_end(consoles["reward"]),
+    )
+
+
+def test_nothing_is_left_running(consoles: dict[str, str], folder: Path) -> None:
+    deadline = time.monotonic() + 60
+    while (left := running_in(folder)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not left
+
+
+def running_in(folder: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter(["cwd", "name", "status"]):
+        here = process.info["cwd"] == str(folder)
+        if here and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process.info["name"])
+    return found
+
+
+def told(console: str) -> list[str]:
+    """The plugin's own sentences to the user."""
+    return [line for line in console.splitlines() if line.startswith("egpo_verl: ")]
