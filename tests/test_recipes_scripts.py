@@ -65,6 +65,7 @@ def test_shellcheck_has_nothing_to_say() -> None:
     assert ran.stdout == ""
 
 
+@pytest.mark.filterwarnings("ignore:Disabled critic")
 @every_recipe
 def test_verl_accepts_the_whole_configuration(script: Path) -> None:
     from verl.trainer.ppo.utils import need_critic, need_reference_policy
