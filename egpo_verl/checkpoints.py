@@ -136,20 +136,20 @@ def damage(folder: Path, layout: Layout) -> str | None:
     if not folder.is_dir():
         return f"{folder} is not there"
     actor = folder / "actor"
-    wanted = [folder / "data.pt"]
+    wanted: list[Path] = []
     for part in layout.parts:
         found = sorted(actor.glob(f"{part}_world_size_*_rank_*.pt"))
         counts = {int(match[1]) for file in found if (match := SHARD.search(file.name))}
         if counts and layout.processes not in counts:
             return (
-                f"it was saved by {max(counts)} training processes and this run has "
+                f"{max(counts)} training process(es) saved it and this run has "
                 f"{layout.processes}, so set trainer.n_gpus_per_node and trainer.nnodes as they "
                 "were, or merge it with python -m verl.model_merger and start from that model"
             )
         ranks = range(layout.processes) if layout.shared else ()
         names = [f"{part}_world_size_{layout.processes}_rank_{rank}.pt" for rank in ranks]
         wanted += [actor / name for name in names] or found
-    for file in wanted:
+    for file in [*wanted, folder / "data.pt"]:
         if not file.is_file():
             return f"{file.relative_to(folder)} is missing"
         if not zipfile.is_zipfile(file):

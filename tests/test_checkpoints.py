@@ -117,7 +117,9 @@ def test_without_any_whole_checkpoint_the_run_is_refused(tmp_path: Path) -> None
 
 def test_another_number_of_processes_is_refused_with_both_ways_out(tmp_path: Path) -> None:
     saved(tmp_path, 1, processes=2)
-    with pytest.raises(CheckpointError, match=r"by 2 training processes.*has 1.*model_merger"):
+    with pytest.raises(
+        CheckpointError, match=r"2 training process.es. saved it and this run has 1.*model_merger"
+    ):
         check_resume(configured(tmp_path))
 
 
