@@ -12,7 +12,7 @@ from egpo_verl.datasets.adapters.brackets import bracketed_calls
 from egpo_verl.datasets.adapters.glaive import turns_in
 from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
 from egpo_verl.datasets.check import check
-from egpo_verl.datasets.errors import REASONS, Unusable
+from egpo_verl.datasets.errors import REASONS, Unusable, UserError
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.rows import from_row, to_row
 from egpo_verl.datasets.sample import Sample
@@ -94,6 +94,7 @@ WANTED: dict[str, list[tuple[str, list[Call]] | str]] = {
         ),
         ("user assistant tool", []),
         "bad_calls",
+        ("user", [OVEN]),
     ],
     "seal_tools": [
         (
@@ -104,17 +105,31 @@ WANTED: dict[str, list[tuple[str, list[Call]] | str]] = {
             ],
         ),
         "nested_call",
+        ("user", [Call("firePot", {"pot": "blue jug", "hours": 9})]),
+        "nested_call",
+        (
+            "user",
+            [
+                Call("shearSheep", {"pasture": "south", "count": "4"}),
+                Call("tuneViolin", {"pitch": 442.0}),
+            ],
+        ),
+        ("user", [Call("getPottery", {"museum": "Blue House"})]),
     ],
     "apigen_mt": [
         ("system user", []),
         ("system user assistant user", [Call("book_ferry", {"pier": "south", "people": 2})]),
         ("system user assistant user assistant tool", []),
+        ("system user", [Call("think", {"thought": "It was agreed."})]),
+        ("system user assistant tool", [Call("book_ferry", {"pier": "north", "people": 3})]),
     ],
     "funreason_mt": [
         ("user", [OVEN]),
         ("user assistant tool", [Call("book_ferry", {"pier": "west", "people": 1})]),
         ("user assistant tool assistant tool", []),
         "failed_tool",
+        ("user", [OVEN]),
+        ("user", [OVEN]),
     ],
     "api_bank": [
         ("user", [Call("ToolSearcher", {"keywords": "rowing lesson"})]),
@@ -123,6 +138,7 @@ WANTED: dict[str, list[tuple[str, list[Call]] | str]] = {
     "tool_n1": [
         ("user assistant tool user", [Call("bake_bread", {"kind": "oat", "loaves": 4})]),
         ("user", []),
+        ("user assistant tool user", [Call("book_ferry", {"pier": "west", "people": 2})]),
     ],
     "openai": [
         ("system user", [Call("book_ferry", {"pier": "east", "people": 2}), OVEN]),
@@ -165,7 +181,7 @@ WANTED: dict[str, list[tuple[str, list[Call]] | str]] = {
 def samples_of(name: str, path: Path | None = None) -> list[Sample | Unusable]:
     source = SOURCES[name]
     if path is None:
-        path = SAMPLES / name if source.benchmark else SAMPLES / f"{name}.jsonl"
+        path = SAMPLES / name
         path = path if path.exists() else SAMPLES / f"{name}.jsonl"
     return [sample for row in source.rows(path) for sample in source.samples(row)]
 
@@ -342,6 +358,28 @@ def test_tagged_tools_come_as_a_list_or_line_by_line() -> None:
     assert tagged_tools("no tools here") == ()
 
 
+def test_seal_tools_offers_what_is_called_among_others_of_its_field() -> None:
+    samples = [item for item in samples_of("seal_tools") if isinstance(item, Sample)]
+    _, fired, shorn, _ = samples
+    offered = {tool["name"] for tool in fired.tools}
+    assert offered == {"firePot", "glazePot", "getPottery"}
+    assert {tool["name"] for tool in shorn.tools} == {"shearSheep", "countSheep", "tuneViolin"}
+    again = [item for item in samples_of("seal_tools") if isinstance(item, Sample)]
+    assert again == samples
+
+
+def test_seal_tools_without_its_catalogue_is_one_sentence(tmp_path: Path) -> None:
+    rows = (SAMPLES / "seal_tools" / "plain.jsonl").read_text("utf-8")
+    (tmp_path / "dev.jsonl").write_text(rows, "utf-8")
+    with pytest.raises(UserError, match=r"put Seal-Tools' tool.jsonl beside it"):
+        samples_of("seal_tools", tmp_path / "dev.jsonl")
+
+
+def test_an_earlier_call_of_tool_n1_is_read_through_both_of_its_spellings() -> None:
+    *_, last = (item for item in samples_of("tool_n1") if isinstance(item, Sample))
+    assert last.messages[1]["calls"] == (OVEN,)
+
+
 def test_glaive_chat_is_cut_at_its_speakers() -> None:
     turns = turns_in("USER: a: b\n\n\nASSISTANT: c <|endoftext|>\n\n\nFUNCTION RESPONSE: {}\n")
     assert [(turn.role, turn.text) for turn in turns] == [
@@ -367,6 +405,7 @@ REAL = [
     ("glaive", "glaive/glaive_toolcall_en_demo.json", 559, 669),
     ("openai", "glaive/reason_tool_use_demo_50.jsonl", 109, 112),
     ("seal_tools", "seal_tools/ft_dev.json.gz", 665, 700),
+    ("seal_tools", "seal_tools/dev.jsonl.gz", 668, 700),
     ("api_bank", "api_bank/lv3-api-train.json.gz", 846, 907),
     ("api_bank_test", "api_bank/toolrl_level-1-api_processed.json.gz", 374, 399),
 ]

@@ -52,6 +52,16 @@ def test_every_format_gives_the_same_rows(
     assert rows.fraction == 1.0
 
 
+def test_lines_may_be_lists(tmp_path: Path) -> None:
+    lists = [[1, {"a": "]"}], [], [2]]
+    lines = "".join(json.dumps(row) + "\n" for row in lists)
+    assert list(Rows(write(tmp_path / "rows.jsonl", lines))) == lists
+    # One list alone is the list of the rows, whatever the file's name.
+    assert list(Rows(write(tmp_path / "rows.jsonl", lines.split("\n")[0] + "\n"))) == lists[0]
+    with pytest.raises(UserError, match=r"goes on after its JSON list; name it .jsonl"):
+        list(Rows(write(tmp_path / "rows.json", lines)))
+
+
 def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "rows.parquet")
     assert list(Rows(tmp_path / "rows.parquet")) == ROWS

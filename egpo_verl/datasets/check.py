@@ -90,7 +90,8 @@ def _repaired(call: Call, signatures: Mapping[str, Signature], repairs: Counter[
 def _check_dialogue(messages: Sequence[Message]) -> None:
     if not messages or messages[-1]["role"] not in ASKING:
         raise Unusable("no_question", "the dialogue does not end with the user or a tool")
-    if not str(messages[-1]["content"]).strip():
+    # A tool may answer nothing, as APIGen-MT's `think` does; a user may not.
+    if messages[-1]["role"] == "user" and not str(messages[-1]["content"]).strip():
         raise Unusable("no_question", "the last message is empty")
 
 

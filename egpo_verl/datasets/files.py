@@ -52,7 +52,7 @@ class Rows:
                 yield from _parquet_rows(raw)
                 return
             size = max(1, path.stat().st_size)
-            for row in _json_rows(_unpacked(raw, packing), path):
+            for row in _json_rows(_unpacked(raw, packing), path, kind):
                 yield row, min(1.0, raw.tell() / size)
 
     def _shared_rows(self, path: Path) -> Iterator[tuple[Any, float]]:
@@ -115,18 +115,28 @@ def _unpacked(raw: BinaryIO, packing: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(data, encoding="utf-8-sig")
 
 
-def _json_rows(text: io.TextIOWrapper, path: Path) -> Iterator[Any]:
-    """Rows of a JSON list, or of JSON lines where the text does not start with `[`."""
+def _json_rows(text: io.TextIOWrapper, path: Path, kind: str) -> Iterator[Any]:
+    """Rows of a JSON list, or of JSON lines: those do not start with `[`, or each is a list."""
     start = ""
     while not start:
         chunk = text.read(CHUNK)
         if not chunk:
             raise UserError(f"{path} is empty; it must hold a JSON list of rows or JSON lines.")
         start = chunk.lstrip()
-    if start[0] == "[":
+    if start[0] == "[" and (kind == "json" or not _begins_with_lines(start)):
         yield from _list_items(start[1:], text, path)
     else:
         yield from _lines(start, text)
+
+
+def _begins_with_lines(start: str) -> bool:
+    """Whether the text starts with a JSON value on a line of its own, and goes on after it."""
+    line, _, rest = start.partition("\n")
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return bool(rest.strip())
 
 
 def _lines(start: str, text: io.TextIOWrapper) -> Iterator[Any]:
@@ -152,6 +162,10 @@ def _list_items(buffer: str, text: io.TextIOWrapper, path: Path) -> Iterator[Any
     while True:
         position = _skip(buffer, position, ", \t\r\n")
         if buffer[position : position + 1] == "]":
+            if buffer[position + 1 :].strip() or text.read(CHUNK).strip():
+                raise UserError(
+                    f"{path} goes on after its JSON list; name it .jsonl if every line is a row."
+                )
             return
         try:
             row, end = decode(buffer, position)

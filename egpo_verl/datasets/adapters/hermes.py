@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from egpo_verl.datasets.adapters.dialogue import samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import known, tools_from
-from egpo_verl.datasets.adapters.tagged import tagged_calls
+from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -17,14 +17,20 @@ WRAPPING = re.compile(r"</?tool_response>")
 
 
 def convert(row: Row) -> Iterator[Sample | Unusable]:
-    """One sample per turn of the assistant; the system text only repeats the functions."""
+    """One sample per turn of the assistant; the system text repeats the functions, if nothing else.
+
+    A row without the column `tools` has them there alone.
+    """
+    said = turns_of(row["conversations"], tagged_calls)
     turns = [
         replace(turn, text=WRAPPING.sub("", turn.text).strip())
-        for turn in turns_of(row["conversations"], tagged_calls)
+        for turn in said
         if turn.role != "system"
     ]
+    system = "\n".join(turn.text for turn in said if turn.role == "system")
+    tools = tools_from(row["tools"]) if row.get("tools") else tagged_tools(system)
     facts = known(row, "id", "category", "subcategory", "task")
-    yield from samples_of("hermes", tools_from(row["tools"]), turns, facts)
+    yield from samples_of("hermes", tools, turns, facts)
 
 
 SOURCE = Source(
@@ -33,7 +39,7 @@ SOURCE = Source(
     licence="Apache-2.0",
     size="11,578",
     home="NousResearch/hermes-function-calling-v1",
-    columns=(("conversations", "tools"),),
+    columns=(("conversations",),),
     convert=convert,
     on_hub=True,
 )

@@ -1,4 +1,4 @@
-"""Seal-Tools: the fine-tuning form, whose question carries the candidate functions."""
+"""Seal-Tools: the fine-tuning form, whose question carries the functions, and the plain one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import no_calls, turns_of
 from egpo_verl.datasets.adapters.parts import calls_from, known, loaded, user
+from egpo_verl.datasets.adapters.seal_catalogue import CatalogueRows
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample, Tool
 from egpo_verl.datasets.source import Row, Source
@@ -18,18 +19,27 @@ RESULT = "API_call_"
 
 def convert(row: Row) -> Iterator[Sample]:
     """One sample; a call that takes another call's result cannot be said and is refused."""
+    if row.get("conversations") is None:
+        asked, answer, listed = row["query"], row["calling"], row["tools"]
+    else:
+        asked, answer, listed = _conversation(row)
+    calls = calls_from(answer)
+    _refuse_nested(calls)
+    tools = tuple(map(_tool, listed))
+    yield Sample("seal_tools", (user(asked),), tools, calls, known(row, "id"))
+
+
+def _conversation(row: Row) -> tuple[str, str, Any]:
+    """The question, the answer's text and the candidate functions."""
     turns = turns_of(row["conversations"], no_calls)
     if [turn.role for turn in turns] != ["user", "assistant"]:
         raise Unusable("bad_dialogue", "not one question and one answer")
     listing, found, question = turns[0].text.partition(TOOLS)[2].partition(QUESTION)
     if not found:
         raise Unusable("bad_tools", "no api_list in the question")
-    calls = calls_from(turns[1].text)
-    _refuse_nested(calls)
-    tools = tuple(map(_tool, loaded(listing, "bad_tools")))
     # The question stands in quotes that are not escaped inside it.
     text = question.rpartition(ANSWER)[0].strip().removeprefix('"').removesuffix('"')
-    yield Sample("seal_tools", (user(text),), tools, calls, known(row, "id"))
+    return text, turns[1].text, loaded(listing, "bad_tools")
 
 
 def _tool(api: Any) -> Tool:
@@ -55,10 +65,11 @@ def _refuse_nested(calls: tuple[Call, ...]) -> None:
 
 SOURCE = Source(
     name="seal_tools",
-    title="Seal-Tools, the fine-tuning files with candidate functions",
+    title="Seal-Tools, the fine-tuning files or the plain ones with their catalogue",
     licence="Apache-2.0",
     size="14,076",
     home="github.com/fairyshine/Seal-Tools",
-    columns=(("conversations",),),
+    columns=(("conversations",), ("query", "calling", "tools")),
     convert=convert,
+    rows=CatalogueRows,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import history_of, turns_of
-from egpo_verl.datasets.adapters.parts import calls_from, known
+from egpo_verl.datasets.adapters.parts import calls_from, known, loaded
 from egpo_verl.datasets.adapters.tagged import tagged_tools
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -26,8 +26,11 @@ def convert(row: Row) -> Iterator[Sample]:
 
 
 def _earlier_calls(text: str) -> tuple[Call, ...]:
-    """Calls of the history stand as a JSON list."""
-    return calls_from(text) if text.lstrip().startswith("[{") else ()
+    """Calls of the history stand as a JSON list, which its scripts write as a JSON text again."""
+    text = text.strip()
+    if text.startswith('"[{'):
+        text = str(loaded(text, "bad_calls"))
+    return calls_from(text) if text.startswith("[{") else ()
 
 
 SOURCE = Source(
