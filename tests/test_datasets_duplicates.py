@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from egpo_verl.calls import Call
 from egpo_verl.datasets.contamination import Benchmarks, benchmarks_in
-from egpo_verl.datasets.duplicates import Duplicates, digest, signature
+from egpo_verl.datasets.duplicates import Digests, Duplicates, digest, signature
 from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.preprocess import main
@@ -45,6 +46,17 @@ def test_only_the_first_of_equal_rows_is_let_in() -> None:
     seen.admit(2)
     with pytest.raises(Unusable, match="says the same"):
         seen.admit(1)
+
+
+def test_the_set_of_digests_is_a_set() -> None:
+    chooser = random.Random(0)
+    # Neighbours and multiples of large powers of two crowd into the same slots.
+    digests = [chooser.choice((chooser.getrandbits(64), n, n << 40)) for n in range(1, 5000)]
+    seen: set[int] = set()
+    compact = Digests()
+    for number in digests + digests[::-1]:
+        assert compact.add(number) is (number not in seen)
+        seen.add(number)
 
 
 def test_near_duplicates_share_most_of_their_wording() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -43,21 +44,52 @@ def _asked(sample: Sample) -> Sequence[str]:
     return [str(m["content"]) for m in sample.messages if m["role"] == "user"]
 
 
+class Digests:
+    """A set of 64-bit digests in 11 to 22 bytes each, where Python's own takes some 80."""
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 << 10))
+        self._count = 0
+
+    def add(self, digest: int) -> bool:
+        """Whether it was not there before."""
+        if not _put(self._slots, digest or 1):
+            return False
+        self._count += 1
+        if 4 * self._count > 3 * len(self._slots):
+            larger = array("Q", bytes(2 * 8 * len(self._slots)))
+            for known in filter(None, self._slots):
+                _put(larger, known)
+            self._slots = larger
+        return True
+
+
+def _put(slots: array[int], digest: int) -> bool:
+    """Into the first free slot from its own on; 0 is a free one, and their number a power of 2."""
+    last = len(slots) - 1
+    place = digest & last
+    while slots[place]:
+        if slots[place] == digest:
+            return False
+        place = (place + 1) & last
+    slots[place] = digest
+    return True
+
+
 class Duplicates:
-    """What has been seen so far; memory grows by some 70 bytes a row, 10 kB with `threshold`."""
+    """What has been seen so far; memory grows by some 20 bytes a row, 10 kB with `threshold`."""
 
     def __init__(self, threshold: float | None = None) -> None:
         """`threshold`: the overlap (Jaccard) of shingles from which rows are near duplicates."""
-        self._seen: set[int] = set()
+        self._seen = Digests()
         self._near = None
         if threshold is not None:
             self._near = _library().MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
 
     def admit(self, key: int, near: Any = None) -> None:
         """Remember a row by its digest and signature; raises `Unusable` where it is not new."""
-        if key in self._seen:
+        if not self._seen.add(key):
             raise Unusable("duplicate")
-        self._seen.add(key)
         if self._near is not None and near is not None:
             if self._near.query(near):
                 raise Unusable("near_duplicate")
