@@ -20,6 +20,8 @@ TRACKER = "latest_checkpointed_iteration.txt"
 STEP = re.compile(r"global_step_(\d+)")
 # What verl calls a part of a checkpoint, and how the file of one process begins.
 PARTS = {"model": "model", "optimizer": "optim", "extra": "extra_state"}
+# What torch says of a write that failed names a place in its own source and no cause.
+TORCH_WRITER = "inline_container"
 SHARD = re.compile(r"_world_size_(\d+)_rank_\d+\.pt$")
 
 
@@ -114,6 +116,8 @@ def keep_two(config: Any) -> list[str]:
 def not_written(config: Any, step: int, reason: str) -> CheckpointError:
     """Remove what a failed save left behind, and say what happened and how to go on."""
     root = Path(config.trainer.default_local_dir).expanduser()
+    if TORCH_WRITER in reason:
+        reason = "a file could not be written to its end: the disk is full, or a quota is"
     free = shutil.disk_usage(
         next(at for at in (root, *root.absolute().parents) if at.exists())
     ).free

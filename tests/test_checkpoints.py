@@ -201,6 +201,14 @@ def test_a_save_that_failed_is_cleared_away_and_explained(tmp_path: Path) -> Non
     assert check_resume(configured(tmp_path)) == []
 
 
+def test_what_torch_says_of_a_full_disk_is_put_in_words(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as full:
+        torch.save({"weight": torch.randn(100_000)}, "/dev/full")
+    said = str(not_written(configured(tmp_path), 2, str(full.value)))
+    assert "the disk is full" in said
+    assert "inline_container" not in said
+
+
 def test_a_first_save_that_failed_leaves_nothing(tmp_path: Path) -> None:
     root = tmp_path / "never" / "made"
     assert "none is there yet" in str(not_written(configured(root), 1, "OSError: read-only"))

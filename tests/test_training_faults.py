@@ -134,6 +134,7 @@ def test_a_full_disk_is_named_and_its_half_checkpoint_removed(
 ) -> None:
     end = the_end(consoles["disk"])
     assert "CheckpointError: the checkpoint of step 2 could not be written" in end
+    assert "the disk is full" in end
     assert "the last whole one is of step 1" in end
     assert not told(consoles["reward"]), "nothing unfinished is left to speak of"
 
