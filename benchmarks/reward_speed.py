@@ -8,11 +8,13 @@ benchmarks/bfcl_entries.py for the environment needed.
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 from bfcl_entries import Entry, Official, entries
@@ -20,17 +22,30 @@ from bfcl_mutations import MUTATIONS
 from rich.console import Console
 
 from egpo_verl import reward
-from egpo_verl.calls import render
+from egpo_verl.calls import render, values
 from egpo_verl.reward import compute_score
 
 Task = Callable[..., object]
 
 ROUNDS = 5
 GROUP = 8
+DRAWN = {1: 0, 2: 1, 3: 6, 4: 7, 5: 3, 6: 2, 7: 1, 8: 4}
+"""Distinct answers of a group -> groups, counted in verl's rollout dumps before this was timed."""
 THREADS = 8
 THOUGHT = f"<think>{'The user asks for something that one of the tools can do. ' * 12}</think>\n"
 LONG = 1_000_000
-WANTED = '[{"name": "f", "arguments": {"a": "x"}}]'
+WANTED = (
+    "[]",
+    '[{"name": "f", "arguments": {"a": "x"}}]',
+    json.dumps(
+        {
+            "calls": [
+                {"name": "f", "arguments": {"a": [f"é{n}", f"x{n}", n, [n]]}} for n in range(30)
+            ],
+            "alternatives": True,
+        }
+    ),
+)
 
 
 def hostile(size: int) -> dict[str, str]:
@@ -52,6 +67,9 @@ def hostile(size: int) -> dict[str, str]:
         "calls that never close": "f(" * few,
         "JSON brackets": '[{"name":' + "[" * many,
         "combining marks": "[f(a='" + "\u0301\u0323" * few + "')]",
+        "accents apart": "[f(a='" + "e\u0301" * few + "')]",
+        "accents apart, thirty calls": "[f(a='" + "e\u0301" * few + "')" + ", f(a=1)" * 29 + "]",
+        "accented arguments": "[f(" + ",".join(f"é{n}=1" for n in range(size // 9)) + ")]",
         "quotes": "[f(a=" + "'" * many,
         "open tags": "<think>" * (size // 7),
     }
@@ -80,11 +98,18 @@ def score(entry: Entry, answer: str, info: dict[str, str]) -> object:
     return compute_score("bfcl", answer, entry.reference, info)
 
 
-def forget() -> None:
-    """As after a start: nothing compiled, nothing judged."""
+def forget_rows() -> None:
+    """As before a new prompt: nothing judged, no reference compiled."""
     reward._score_cached.cache_clear()
     reward._row.cache_clear()
+
+
+def forget() -> None:
+    """As after a start: no tools compiled either."""
+    forget_rows()
     reward._tools.cache_clear()
+    values._composed.cache_clear()
+    values._standardised.cache_clear()
 
 
 def groups() -> list[tuple[Entry, list[str]]]:
@@ -125,27 +150,38 @@ def beside_bfcl(official: Official, prompts: list[tuple[Entry, list[str]]]) -> l
 def in_groups(official: Official, prompts: list[tuple[Entry, list[str]]]) -> list[str]:
     """Eight responses a prompt; ours from cold, so that compiling the row is inside its time."""
     lines = [
-        f"Groups of {GROUP} responses to a prompt, tools and reference compiled from JSON inside "
-        "our time (BFCL is given them as objects):",
+        f"Groups of {GROUP} responses to a prompt, some with the same answer behind the thought. "
+        "BFCL is given functions and answers as objects; in our time tools and reference are "
+        "compiled from JSON, once a group: *cold*, or *tools seen*, where an earlier prompt "
+        "offered the same functions. *Drawn* is how many of 24 groups had so many distinct answers "
+        "in the first three steps of a training (verl, toolworld's model, temperature 1).",
         "",
-        "| distinct answers in a group | bfcl_eval us | compute_score us | of it compiling |",
-        "|---:|---:|---:|---:|",
+        "| distinct answers | drawn | bfcl_eval us | cold us | part | tools seen us | part |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for distinct in (1, 2, 4, GROUP):
+    chosen = [(entry, answers) for entry, answers in prompts if len(answers) == GROUP]
+    mean = [0.0, 0.0, 0.0]
+    for distinct, drawn in DRAWN.items():
         totals = [0.0, 0.0, 0.0]
-        count = 0
-        for entry, answers in prompts:
-            if len(answers) < GROUP:
-                continue
-            chosen = [answers[n % distinct] for n in range(GROUP)]
-            responses = [THOUGHT + answer for answer in chosen]
-            row = (entry.reference, entry.tools)
-            totals[0] += microseconds(all_errors, official, entry, chosen)
+        for entry, answers in chosen:
+            repeated = [answers[n % distinct] for n in range(GROUP)]
+            responses = [THOUGHT + answer for answer in repeated]
+            totals[0] += microseconds(all_errors, official, entry, repeated)
             totals[1] += microseconds(all_scores, entry, responses, before=forget)
-            totals[2] += microseconds(reward._row, *row, before=forget)
-            count += GROUP
-        lines.append(f"| {distinct} | {' | '.join(f'{total / count:.1f}' for total in totals)} |")
-    return [*lines, ""]
+            totals[2] += microseconds(all_scores, entry, responses, before=forget_rows)
+        times = [total / len(chosen) / GROUP for total in totals]
+        mean = [m + time * drawn / sum(DRAWN.values()) for m, time in zip(mean, times, strict=True)]
+        lines.append(group_row(str(distinct), str(drawn), times))
+    return [*lines, group_row("as drawn", str(sum(DRAWN.values())), mean), ""]
+
+
+def group_row(distinct: str, drawn: str, times: Sequence[float]) -> str:
+    """A line of the table: BFCL's time, ours twice with its part of BFCL's."""
+    theirs, cold, seen = times
+    return (
+        f"| {distinct} | {drawn} | {theirs:.1f} | {cold:.1f} | {cold / theirs:.2f} "
+        f"| {seen:.1f} | {seen / theirs:.2f} |"
+    )
 
 
 def all_scores(entry: Entry, responses: list[str]) -> None:
@@ -190,16 +226,17 @@ def from_threads(prompts: list[tuple[Entry, list[str]]]) -> list[str]:
     ]
 
 
-def judge_hostile(response: str, wanted: str, form: str) -> object:
+def judge_hostile(response: str, wanted: str, form: str, strings: str) -> object:
     """One verdict on a hostile response."""
-    return compute_score("hostile", response, wanted, {"call_form": form})
+    return compute_score("hostile", response, wanted, {"call_form": form}, strings=strings)
 
 
 def worst_cases() -> list[str]:
     """Time of hostile answers at three lengths, wanted and not wanted."""
     sizes = (4_000, 32_000, LONG)
     lines = [
-        "Hostile answers, where a call is wanted and where none is, in three forms, the slowest:",
+        "Hostile answers, where no call, one, and thirty with alternatives are wanted, in three "
+        "forms and under both comparisons of strings, the slowest:",
         "",
         "| answer | 4 kB ms | 32 kB ms | 1 MB ms |",
         "|---|---:|---:|---:|",
@@ -210,9 +247,8 @@ def worst_cases() -> list[str]:
         for size in sizes:
             response = THOUGHT + hostile(size)[name]
             times = [
-                microseconds(judge_hostile, response, wanted, form, before=forget) / 1e3
-                for wanted in (WANTED, "[]")
-                for form in ("python", "json", "hermes")
+                microseconds(judge_hostile, response, *case, before=forget) / 1e3
+                for case in product(WANTED, ("python", "json", "hermes"), ("exact", "bfcl"))
             ]
             worst[size] = max(worst[size], max(times))
             cells.append(f"{max(times):.2f}")

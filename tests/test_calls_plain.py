@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egpo_verl.calls import Call, ToolSet
-from egpo_verl.calls.plain import plain_parameter
+from egpo_verl.calls.plain import plain_parameter, plain_parameters, plain_schema
+from egpo_verl.calls.schemas import parameters_schema
 
 NAMES = ["a", "b", "é", "a.b"]
 TYPES = ["string", "integer", "number", "boolean", "str", "int", "float", "bool"]
@@ -45,6 +46,86 @@ def test_plain_signatures_agree_with_the_library(
     assert signature.plain is not None
     library = jsonschema_rs.Draft4Validator(signature.schema).is_valid(arguments)
     assert (signature.check(arguments) is None) == library
+
+
+def test_what_a_plain_parameter_takes() -> None:
+    number = plain_parameter({"type": "number"})
+    assert number is not None
+    assert [number.takes(value) for value in (1, 1.5, True, "1", None)] == [True, True] + [
+        False
+    ] * 3
+    assert not any(map(number.takes, (float("nan"), float("inf"), -float("inf"))))
+    word = plain_parameter({"type": "string", "enum": ["x", "y"]})
+    assert word is not None
+    assert [word.takes(value) for value in ("x", "y", "z", 1, None)] == [True, True] + [False] * 3
+
+
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, [], {}, ["a"], ["a", "a"], ["é"], [1], True, "a", "int", "List[int]", 3, ["a", None]]
+)
+ANY_SPEC = st.dictionaries(
+    st.sampled_from(["type", "description", "title", "default", "enum", "minimum", "required"]),
+    ODD | st.sampled_from(TYPES),
+)
+
+
+@given(
+    st.sampled_from(["object", "dict", "Dict", "string", None]) | ODD,
+    st.dictionaries(st.sampled_from(NAMES), SPECS | ANY_SPEC | ODD) | ODD,
+    st.none() | st.lists(st.sampled_from(NAMES)) | ODD,
+    st.dictionaries(st.sampled_from(["description", "additionalProperties", "$ref"]), ODD),
+)
+@settings(max_examples=2000, deadline=None)
+def test_a_plain_signature_read_in_one_pass_is_the_same(
+    kind: Any, properties: Any, required: Any, more: dict[str, Any]
+) -> None:
+    parameters = {"type": kind, "properties": properties, "required": required, **more}
+    found = plain_schema(parameters)
+    if found is not None:
+        notes: list[str] = []
+        schema = parameters_schema(parameters, None, notes.append)
+        assert found == (schema, plain_parameters(schema))
+        assert notes == []
+
+
+def test_a_plain_signature_is_read_in_one_pass() -> None:
+    a = {"type": "int", "description": "of what", "default": 1}
+    b = {"type": "string", "enum": ["x", "y"], "title": "B"}
+    parameters = {"type": "dict", "properties": {"a": a, "b": b}, "required": ["b", "b"]}
+    found = plain_schema(parameters)
+    assert found is not None
+    schema, plain = found
+    assert schema["required"] == ["b"]
+    assert plain["a"].takes(2)
+    assert not plain["b"].takes("z")
+    assert plain_schema({"type": "dict", "properties": {}}) == (
+        {"type": "object", "properties": {}, "additionalProperties": False},
+        {},
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "string"},
+        {"type": ["object"]},
+        {"properties": None},
+        {"properties": {"é": {"type": "string"}}},
+        {"properties": {"a": "string"}},
+        {"properties": {"a": {"type": ["string"]}}},
+        {"properties": {"a": {"type": "any"}}},
+        {"properties": {"a": {"type": "string", "format": "date"}}},
+        {"properties": {"a": {"type": "string", "enum": []}}},
+        {"properties": {"a": {"type": "integer", "enum": [1]}}},
+        {"required": "a"},
+        {"required": ["é"]},
+        {"required": [1]},
+        {"additionalProperties": True},
+    ],
+)
+def test_what_is_not_plain_is_read_the_long_way(change: dict[str, Any]) -> None:
+    assert plain_schema({"type": "object", "properties": {}, "required": [], **change}) is None
+    assert plain_schema([change]) is None
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from egpo_verl.calls.bounds import MAX_CHARS, has_too_many_marks
 from egpo_verl.calls.call import Call
@@ -24,8 +25,7 @@ from egpo_verl.calls.python_form import (
 )
 
 
-@dataclass(frozen=True)
-class Parsed:
+class Parsed(NamedTuple):
     """What a text says: its calls (perhaps none), or the first reason why it is no list of calls.
 
     Attributes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 from egpo_verl.calls.call import Call
@@ -37,7 +38,7 @@ def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -
     if len(calls) != len(wanted):
         return False
     # Most right answers come in the order of the reference.
-    if all(serves(calls[at], want, same_text) for at, want in enumerate(wanted)):
+    if all(map(serves, calls, wanted, repeat(same_text))):
         return True
     return len(calls) > 1 and _assignable(
         [[i for i, want in enumerate(wanted) if serves(call, want, same_text)] for call in calls]
@@ -59,7 +60,11 @@ def serves(call: Call, wanted: Wanted, same_text: SameText) -> bool:
         if name not in given:
             if name not in wanted.omissible:
                 return False
-        elif not _serves_as(given[name], alternatives, wanted.schemas.get(name), same_text):
+            continue
+        value = given[name]
+        if isinstance(value, str) and value in alternatives:
+            continue
+        if not _serves_as(value, alternatives, wanted.schemas.get(name), same_text):
             return False
     return True
 
@@ -67,8 +72,6 @@ def serves(call: Call, wanted: Wanted, same_text: SameText) -> bool:
 def _serves_as(
     value: Any, alternatives: Sequence[Any], schema: Schema | None, same_text: SameText
 ) -> bool:
-    if isinstance(value, str) and value in alternatives:
-        return True
     if schema is not None:
         value = with_inner_defaults(value, schema)
     for alternative in alternatives:  # noqa: SIM110 (a generator would take as long as the rest)

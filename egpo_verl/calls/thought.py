@@ -26,7 +26,7 @@ def answer_of(response: str, think_in_prompt: bool = False) -> str | Problem:
         start = response.find(_OPEN)
         if start < 0:
             return Problem.NO_THOUGHT
-        if response[:start].strip(_BLANKS):
+        if start > 0 and response[:start].strip(_BLANKS):
             return Problem.TEXT_BEFORE_THOUGHT
         start += len(_OPEN)
     end = response.find(_CLOSE, start)

@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema_rs
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.plain import Plain, plain_parameters
+from egpo_verl.calls.plain import Plain, plain_parameters, plain_schema
 from egpo_verl.calls.problem import Problem
 from egpo_verl.calls.schemas import parameters_schema
 from egpo_verl.calls.type_names import Schema
@@ -166,10 +166,14 @@ def _inner(tool: Any) -> dict[str, Any]:
 
 
 def _signature(specification: Mapping[str, Any]) -> Signature:
-    unchecked: list[str] = []
     given = (specification.get(key) for key in PARAMETER_KEYS)
     parameters = next((parameters for parameters in given if parameters is not None), None)
-    schema = parameters_schema(parameters, specification.get("required"), unchecked.append)
+    required = specification.get("required")
+    plain = None if isinstance(required, list) else plain_schema(parameters)
+    if plain is not None:
+        return Signature(plain[0], (), plain[1])
+    unchecked: list[str] = []
+    schema = parameters_schema(parameters, required, unchecked.append)
     signature = Signature(schema, tuple(unchecked), plain_parameters(schema))
     if signature.plain is None:
         try:

@@ -33,6 +33,11 @@ _MAX_NESTING = 16
 _MAX_CHARS = 400
 
 
+def basic_type(name: Any) -> str | None:
+    """The type of JSON Schema that `name` spells without parameters or blanks, None for another."""
+    return _BASIC.get(name) if isinstance(name, str) else None
+
+
 def is_optional(name: str) -> bool:
     """xLAM writes `str, optional` where a parameter may be left out."""
     return _OPTIONAL.search(name) is not None
