@@ -45,6 +45,14 @@ def model_with(folder: Path, template: str | None, **changed: Any) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("toolworld")
+    made = ["--local_save_dir", str(folder), "--num_train", "150", "--num_test", "5"]
+    assert preprocess(["toolworld", *made]) == 0
+    return folder / "train.parquet"
+
+
 def bad(findings: Iterable[Finding]) -> list[Finding]:
     return [one for one in findings if one.state is not State.OK]
 
@@ -72,6 +80,12 @@ def test_a_template_that_spoils_training(
 ) -> None:
     (found,) = bad(check_template(load_tokenizer(model_with(tmp_path, template))))
     assert (found.state, says in found.said, cure in found.cure) == (state, True, True), found
+
+
+def test_a_template_that_refuses_is_no_bug_of_ours(rows: Path, tmp_path: Path) -> None:
+    findings = bad(doctor.check_model_and_data(model_with(tmp_path, NO_SYSTEM + TURNS), str(rows)))
+    assert [one.check for one in findings] == ["chat template", "sample row", "data and template"]
+    assert all("no system" in one.said and "bug" not in one.cure for one in findings)
 
 
 def test_a_template_that_forgets_thoughts_is_told_and_is_no_fault(tmp_path: Path) -> None:
@@ -119,14 +133,6 @@ def test_more_ids_than_embeddings(tmp_path: Path) -> None:
     name = model_with(tmp_path, TURNS, config={"vocab_size": 1000})
     (found,) = bad(check_tokenizer(load_tokenizer(name), name))
     assert "ids up to 1535, but the model only 1000 embeddings" in found.said
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("toolworld")
-    made = ["--local_save_dir", str(folder), "--num_train", "150", "--num_test", "5"]
-    assert preprocess(["toolworld", *made]) == 0
-    return folder / "train.parquet"
 
 
 def changed(rows: Path, into: Path, change: Callable[[dict[str, Any]], None], at: int = 7) -> str:

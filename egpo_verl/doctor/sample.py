@@ -10,7 +10,7 @@ from egpo_verl.calls import Call, render
 from egpo_verl.datasets.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.doctor.finding import Finding, fail, ok
-from egpo_verl.doctor.template import TRIAL, left_open, prompt_text
+from egpo_verl.doctor.template import Refused, left_open, prompt_text
 from egpo_verl.reasons import words
 from egpo_verl.reward import compute_score
 
@@ -44,11 +44,17 @@ def check_reward() -> Iterator[Finding]:
 
 def check_sample(tokenizer: Any) -> Iterator[Finding]:
     """The same through a tokenizer and its template, and on to the advantage."""
-    templated = bool(tokenizer.chat_template)
-    opened = templated and left_open(prompt_text(tokenizer, TRIAL))
+    prompt = ""
+    row = to_row(SAMPLE, 0)
+    if tokenizer.chat_template:
+        try:
+            prompt = prompt_text(tokenizer, row["prompt"])
+        except Refused as error:
+            yield fail("sample row", f"the chat template refuses its prompt: {error}")
+            return
+    opened = left_open(prompt)
     row = to_row(SAMPLE, 0, think_in_prompt=opened)
     thought = f"{THOUGHT}</think>" if opened else f"<think>{THOUGHT}</think>"
-    prompt = prompt_text(tokenizer, row["prompt"]) if templated else ""
     right = _encode(tokenizer, thought + render(SAMPLE.calls))
     seen = tokenizer.decode(right, skip_special_tokens=True)
     score = compute_score("doctor", seen, _truth(row), row["extra_info"])
