@@ -45,10 +45,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "preference": PREFERENCE,
     "normal": NORMAL,
     "special": SPECIAL,
-    "agent": AGENT,
 }
 """ACEBench's own groups; a column is the plain mean of its categories, as in its result.xlsx."""
-QUOTED = Row("EGPO, Qwen3-4B-Instruct-2507", (83.0, 80.0, 74.0, 80.0, 50.0, *[None] * 3), PAPER)
+QUOTED = "EGPO, Qwen3-4B-Instruct-2507"
+QUOTED_COLUMNS = {"atom": 83.0, "single": 80.0, "multi": 74.0, "similar": 80.0, "preference": 50.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,16 +127,23 @@ def _chats(args: argparse.Namespace, asked: Sequence[Question]) -> list[Chat]:
 def _columns(
     scored: Sequence[Scores], args: argparse.Namespace, session: Session, notes: Sequence[str]
 ) -> Table:
-    """The paper's columns, a line for each language, in percent."""
-    rows = [
-        Row(
-            f"{session.label} ({language})",
-            tuple(_mean(scored, language, names) for names in COLUMNS.values()),
-        )
+    """The paper's columns and what else was measured, a line for each language, in percent."""
+    found = {
+        language: {name: _mean(scored, language, of) for name, of in COLUMNS.items()}
         for language in args.language
+    }
+    shown = [
+        name
+        for name in COLUMNS
+        if name in QUOTED_COLUMNS or any(means[name] is not None for means in found.values())
     ]
+    rows = [
+        Row(f"{session.label} ({language})", tuple(means[name] for name in shown))
+        for language, means in found.items()
+    ]
+    quoted = Row(QUOTED, tuple(QUOTED_COLUMNS.get(name) for name in shown), PAPER)
     title = session.title("ACEBench by its own eval_main.py", args.limit, "category")
-    return Table(title, tuple(COLUMNS), (*rows, QUOTED), tuple(notes))
+    return Table(title, tuple(shown), (*rows, quoted), tuple(notes))
 
 
 def _mean(scored: Sequence[Scores], language: str, names: Sequence[str]) -> float | None:
