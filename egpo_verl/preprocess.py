@@ -19,7 +19,7 @@ from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.hub import HubRows
 from egpo_verl.datasets.job import Deal, convert_file, write_samples
 from egpo_verl.datasets.ledger import KINDS
-from egpo_verl.datasets.length import LengthLimit, opens_thought
+from egpo_verl.datasets.length import LengthLimit
 from egpo_verl.datasets.pipeline import Shape
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.report import CONTAMINATED, Section, show
@@ -165,7 +165,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--think_in_prompt",
         action="store_true",
-        help="the chat template opens <think> itself (seen from --tokenizer where given)",
+        help="the chat template opens <think> itself (seen where a --tokenizer is given)",
     )
 
 
@@ -253,9 +253,9 @@ def _shape(options: argparse.Namespace) -> Shape:
         if options.max_prompt_length is not None:
             raise UserError("--max_prompt_length counts tokens; name a --tokenizer to count with.")
         return Shape(options.call_form, options.think_in_prompt)
-    opens = opens_thought(options.tokenizer)
     limit = LengthLimit(options.tokenizer, options.max_prompt_length)
-    return Shape(options.call_form, options.think_in_prompt or opens, limit)
+    limit.check()
+    return Shape(options.call_form, options.think_in_prompt, limit)
 
 
 def _bar() -> Progress:

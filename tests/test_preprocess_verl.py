@@ -167,6 +167,23 @@ def test_a_template_that_opens_the_thought_is_noticed(
     assert {row["extra_info"]["think_in_prompt"] for row in rows} == {opens}
 
 
+def test_a_template_that_opens_the_thought_after_some_roles_only(
+    vocabulary: Any, tmp_path: Path
+) -> None:
+    """DeepSeek-R1's leaves it closed after a tool's turn; a row that said otherwise earned 0."""
+    name = saved(vocabulary, tmp_path / "tokenizer", published("deepseek_r1_distill"))
+    words = ["--local_dataset_path", str(SAMPLES / "openai.jsonl"), "--split_by", "random"]
+    out = ["--local_save_dir", str(tmp_path / "out"), "--tokenizer", name]
+    assert main(["openai", *words, *out]) == 0
+    rows = [
+        row
+        for part in ("train", "test")
+        for row in pq.read_table(tmp_path / "out" / f"{part}.parquet").to_pylist()
+    ]
+    opened = {row["prompt"][-1]["role"]: row["extra_info"]["think_in_prompt"] for row in rows}
+    assert opened == {"user": True, "tool": False}
+
+
 @pytest.mark.parametrize(
     ("template", "says"), [(None, "has no chat template"), (STRICT, "takes no system message")]
 )

@@ -1,15 +1,29 @@
-"""Prompt length under a model's own tokenizer and chat template, as verl will measure it."""
+"""A prompt under a model's tokenizer and chat template: its length, as verl will measure it, and
+whether the template leaves a thought open."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from egpo_verl.datasets.errors import Unusable, UserError
 
 TRIAL = ({"role": "system", "content": "s"}, {"role": "user", "content": "u"})
+
+
+class Measured(NamedTuple):
+    """What the template makes of a prompt.
+
+    Attributes:
+        tokens: with the generation prompt.
+        opened: it ends in `<think>`, so that the response starts inside the thought. A template may
+            do so after some roles only: DeepSeek-R1's does after a user's turn, not after a tool's.
+    """
+
+    tokens: int
+    opened: bool
 
 
 @dataclass(frozen=True)
@@ -19,25 +33,23 @@ class LengthLimit:
     tokenizer: str
     longest: int | None = None
 
-    def measured(self, prompt: Sequence[Mapping[str, str]]) -> int:
-        """Tokens of the prompt with the generation prompt; `Unusable` beyond `longest`."""
+    def measured(self, prompt: Sequence[Mapping[str, str]]) -> Measured:
+        """The prompt with the generation prompt; `Unusable` beyond `longest` tokens."""
         text = rendered(self.tokenizer, prompt)
         tokens = len(load_tokenizer(self.tokenizer)(text, add_special_tokens=False)["input_ids"])
         if self.longest is not None and tokens > self.longest:
             raise Unusable("too_long", f"{tokens} tokens")
-        return tokens
+        return Measured(tokens, text.rstrip().endswith("<think>"))
 
-
-def opens_thought(tokenizer: str) -> bool:
-    """Whether the chat template ends the prompt inside an open `<think>`."""
-    try:
-        text = rendered(tokenizer, TRIAL)
-    except Unusable as error:
-        raise UserError(
-            f"the chat template of --tokenizer {tokenizer} takes no system message "
-            f"({error.detail}); use a model whose template does."
-        ) from error
-    return text.rfind("<think>") > text.rfind("</think>")
+    def check(self) -> None:
+        """UserError where no prompt of ours can be measured."""
+        try:
+            rendered(self.tokenizer, TRIAL)
+        except Unusable as error:
+            raise UserError(
+                f"the chat template of --tokenizer {self.tokenizer} takes no system message "
+                f"({error.detail}); use a model whose template does."
+            ) from error
 
 
 def rendered(tokenizer: str, prompt: Sequence[Mapping[str, str]]) -> str:

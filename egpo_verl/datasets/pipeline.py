@@ -39,8 +39,9 @@ class Shape:
 
     Attributes:
         call_form: a name of `egpo_verl.calls.FORMS`.
-        think_in_prompt: the chat template opens `<think>` itself.
-        limit: measures prompts and drops the long ones; None to do neither.
+        think_in_prompt: the chat template opens `<think>` itself, for every prompt.
+        limit: measures prompts, drops the long ones, and sees which of them the template ends in
+            `<think>`; None to do none of that.
         benchmarks: files whose questions and tools must not be trained on.
         signatures: compute what near duplicates are found by.
         max_turns: longest dialogue, in messages; None for any.
@@ -138,11 +139,14 @@ def _row(index: int, sample: Sample | Unusable, shape: Shape) -> tuple[dict[str,
     checked = check(sample)
     kept, way_back = spelled(checked.sample, shape.call_form)
     row = written(kept, way_back, index, "train", shape.call_form, shape.think_in_prompt)
+    measured = shape.limit.measured(row["prompt"]) if shape.limit else None
+    if measured and measured.opened:
+        row["extra_info"]["think_in_prompt"] = True
     known = Made(
         place=index,
         calls=len(kept.calls),
         turns=len(kept.messages),
-        tokens=shape.limit.measured(row["prompt"]) if shape.limit else None,
+        tokens=measured.tokens if measured else None,
         repairs=checked.repairs,
         renamed=bool(way_back.functions or way_back.parameters),
         offered=tuple([facts_of(tool).name for tool in kept.tools]),
