@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Iterable
@@ -86,6 +87,23 @@ def test_a_template_that_refuses_is_no_bug_of_ours(rows: Path, tmp_path: Path) -
     findings = bad(doctor.check_model_and_data(model_with(tmp_path, NO_SYSTEM + TURNS), str(rows)))
     assert [one.check for one in findings] == ["chat template", "sample row", "data and template"]
     assert all("no system" in one.said and "bug" not in one.cure for one in findings)
+
+
+def test_published_templates_are_all_looked_at(rows: Path) -> None:
+    """Those that the package trl ships: whatever a template does, it is told in our words."""
+    trl = importlib.util.find_spec("trl")
+    if trl is None or trl.origin is None:
+        pytest.skip("trl, which ships the templates, is not installed")
+    tokenizer = load_tokenizer(str(TINY_MODEL))
+    opening = set()
+    for path in sorted((Path(trl.origin).parent / "chat_templates").glob("*.jinja")):
+        tokenizer.chat_template = path.read_text("utf-8")
+        findings = list(check_template(tokenizer))
+        findings += [*check_sample(tokenizer), *check_data(str(rows), tokenizer)]
+        if any(one.said.startswith("opens <think>") for one in findings):
+            opening.add(path.stem)
+    assert "deepseek_r1_distill" in opening
+    assert not opening & {"qwen3", "qwen3_instruct_2507", "llama3_2"}
 
 
 def test_a_template_that_forgets_thoughts_is_told_and_is_no_fault(tmp_path: Path) -> None:
