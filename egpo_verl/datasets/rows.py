@@ -85,7 +85,8 @@ def written(
         render(sample.calls, call_form)
     except ValueError as error:
         raise Unusable("unspellable", str(error)) from error
-    tools = listing(sample.tools)
+    tools, renamed = listing(sample.tools), way_back.to_json()
+    must_be_unicode(renamed)
     return {
         "data_source": sample.source,
         "prompt": _prompt(sample.messages, tools, call_form),
@@ -97,7 +98,7 @@ def written(
             "tools": tools,
             "call_form": call_form,
             "think_in_prompt": think_in_prompt,
-            "renamed": way_back.to_json(),
+            "renamed": renamed,
             "facts": json_text(dict(sample.extra)),
         },
     }

@@ -55,9 +55,10 @@ class Source:
             found = ", ".join(map(str, row)) or "none"
             return [Unusable("missing_column", f"{wanted} (columns found: {found})")]
         try:
-            return list(self.convert(row))
+            samples = list(self.convert(row))
         except Unusable as error:
             return [error]
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             # A column of another shape than the schema's: the row's fault, and counted as such.
             return [Unusable("foreign_row", f"{type(error).__name__}: {error}"[:200])]
+        return samples or [Unusable("bad_dialogue", "the assistant has no turn in it")]

@@ -50,7 +50,7 @@ def _said(question: str) -> Iterator[Message]:
 
 
 def _calls(truth: Any, tools: tuple[Tool, ...]) -> tuple[Call, ...]:
-    if not isinstance(truth, dict):
+    if not isinstance(truth, dict) or not all(isinstance(one, dict) for one in truth.values()):
         raise Unusable("unsupported", f"not one answer: {str(truth)[:60]}")
     offered = {name_of(tool) for tool in tools}
     return tuple(

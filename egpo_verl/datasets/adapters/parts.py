@@ -23,7 +23,8 @@ def tools_from(value: Any) -> tuple[Tool, ...]:
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
     for tool in tools:
-        if not isinstance(tool, dict) or not isinstance(inner(tool).get("name"), str):
+        name = inner(tool).get("name") if isinstance(tool, dict) else None
+        if not isinstance(name, str) or not name:
             raise Unusable("bad_tools", f"no name in {str(tool)[:60]}")
     return tuple(tools)
 

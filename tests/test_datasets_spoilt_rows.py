@@ -1,0 +1,87 @@
+"""Rows of every source with something in them spoilt: counted, and never the end of a job."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from egpo_verl.datasets.errors import REASONS
+from egpo_verl.datasets.pipeline import Shape, from_rows
+from egpo_verl.datasets.registry import SOURCES
+from egpo_verl.datasets.rows import SCHEMA, from_row
+
+SAMPLES = Path(__file__).parents[1] / "data" / "samples"
+JUNK: list[Any] = [
+    *(None, "", " ", "x", "[]", "{}", "[1]", '"', "{'a': 1", "\ud800", "\x00", "import", "a b"),
+    *(0, -1, 1e400, float("nan"), 2**70, True, [], {}, [None], [[]], {"": None}, {"name": ""}),
+    {"type": "object", "properties": []},
+    {"type": "no such type", "required": 7, "enum": "x"},
+    {"$ref": "#/nowhere"},
+    "[" * 3000,
+]
+
+
+def rows_of(name: str) -> list[Any]:
+    folder = SAMPLES / name
+    return list(SOURCES[name].rows(folder if folder.exists() else SAMPLES / f"{name}.jsonl"))
+
+
+def spoilt(value: Any, chooser: random.Random) -> Any:
+    """The value with something in it, or in a JSON text that it holds, replaced or left out."""
+    if chooser.random() < 0.12:
+        return copy.deepcopy(chooser.choice(JUNK))
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return json.dumps(spoilt(json.loads(value), chooser))
+        except ValueError:
+            return value[: chooser.randrange(len(value))]
+    if isinstance(value, list) and value:
+        place = chooser.randrange(len(value))
+        return [*value[:place], spoilt(value[place], chooser), *value[place + 1 :]]
+    if isinstance(value, dict) and value:
+        key = chooser.choice(list(value))
+        changed = {**value, key: spoilt(value[key], chooser)}
+        if chooser.random() < 0.1:
+            changed[chooser.choice(["", "a b", "type", "\ud800"])] = changed.pop(key)
+        return changed
+    if isinstance(value, str) and value and chooser.random() < 0.5:
+        cut = chooser.randrange(len(value))
+        return value[:cut] + chooser.choice(["<", "]", "\n", "'", "\\", "\u00df"]) + value[cut:]
+    return copy.deepcopy(chooser.choice(JUNK))
+
+
+@pytest.mark.parametrize(
+    ("source", "row", "reason"),
+    [
+        (
+            "xlam",
+            {"query": "q", "tools": '[{"name": ""}]', "answers": '[{"name": "", "arguments": {}}]'},
+            "bad_tools",
+        ),
+        ("glaive", {"system": '{"name": "f"}', "chat": "USER: Hello?"}, "bad_dialogue"),
+        ("openai", {"messages": [], "tools": [{"name": "f"}]}, "bad_dialogue"),
+        ("openai", {"messages": [{"role": "user", "content": "q"}], "tools": []}, "no_tools"),
+    ],
+)
+def test_no_row_is_lost_uncounted(source: str, row: dict[str, Any], reason: str) -> None:
+    part = from_rows(SOURCES[source], Shape(), [(0, row)])
+    assert part.tally.dropped == {reason: 1}
+
+
+@pytest.mark.parametrize("form", ["python", "json"])
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_spoilt_row_is_kept_or_counted(name: str, form: str) -> None:
+    chooser = random.Random(name)
+    shape = Shape(form, benchmarks=(SAMPLES / "xlam.jsonl",), max_turns=50)
+    for row in rows_of(name) * (200 // len(rows_of(name)) + 1):
+        part = from_rows(SOURCES[name], shape, [(7, spoilt(row, chooser))])
+        assert part.tally.samples == len(part.made) + part.tally.dropped.total() >= 1
+        assert part.tally.dropped.keys() <= REASONS.keys()
+        assert part.batch.schema == SCHEMA
+        for made in part.batch.to_pylist():
+            assert from_row(made).messages
