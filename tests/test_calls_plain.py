@@ -95,9 +95,19 @@ def test_a_plain_signature_is_read_in_one_pass() -> None:
     found = plain_schema(parameters)
     assert found is not None
     schema, plain = found
-    assert schema["required"] == ["b"]
+    assert schema == {
+        "type": "object",
+        "properties": {
+            "a": {"type": "integer", "default": 1},
+            "b": {"type": "string", "enum": ["x", "y"]},
+        },
+        "additionalProperties": False,
+        "required": ["b"],
+    }
     assert plain["a"].takes(2)
     assert not plain["b"].takes("z")
+    every = {"type": "int", "description": "", "title": "", "default": None}
+    assert plain_schema({**parameters, "properties": {"a": every}, "description": "", "title": ""})
     assert plain_schema({"type": "dict", "properties": {}}) == (
         {"type": "object", "properties": {}, "additionalProperties": False},
         {},

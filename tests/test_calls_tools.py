@@ -134,6 +134,13 @@ def test_required_inside_and_beside_the_parameters() -> None:
     assert tools.check([Call("f", {"b": 1})]) is Problem.MISSING_ARGUMENT
 
 
+@pytest.mark.parametrize("items", [None, True])
+def test_items_that_say_nothing_check_nothing(items: Any) -> None:
+    tools = schema({"type": "array", "items": items})
+    assert tools.check([Call("f", {"a": [1, "x", None]})]) is None
+    assert tools.unchecked == ()
+
+
 def test_a_missing_type_checks_nothing_and_needs_no_note() -> None:
     tools = toolset({"name": "f", "parameters": {"a": {"description": "d"}}})
     assert tools.unchecked == ()
