@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -187,6 +188,19 @@ def test_smoke_keeps_the_method_and_shrinks_the_rest(script: Path) -> None:
     assert smoke.actor_rollout_ref.rollout.name == "transformers"
     assert smoke.data.train_batch_size * smoke.actor_rollout_ref.rollout.n == 16
     assert smoke.trainer.experiment_name == f"smoke-{config.trainer.experiment_name}"
+
+
+def test_smoke_says_that_megatron_is_not_what_it_runs(tmp_path: Path) -> None:
+    (tmp_path / "python3").write_text("#!/bin/sh\n")
+    (tmp_path / "python3").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", str(recipe("qwen3_8b_megatron"))],
+        env={**os.environ, "PATH": path, "SMOKE": "1", "RUNS_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert "SMOKE: Megatron needs GPUs; FSDP2 trains in its place." in ran.stderr
 
 
 def test_smoke_makes_rows_in_the_recipes_own_form() -> None:
