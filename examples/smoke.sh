@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by common.sh where SMOKE=1: the recipe for two steps on a CPU, in about a minute.
+# Sourced by common.sh where SMOKE=1: the recipe for two steps on a CPU, in some minutes.
 # Its group, estimator, LoRA, thinking template and trainer mode stay; the model becomes the tiny one
 # of this package, the data toolworld, the batch and the lengths small, the rollout transformers.
 
