@@ -50,9 +50,11 @@ WORDS = [
 # somebody would who does not use the preprocessing; OURS maps what the preprocessing itself does
 # to a row, with all that it remembers of functions, so that only the machinery differs.
 PLAIN = """
-import json
+import json, re, unicodedata
 from egpo_verl.calls import Call, ToolSet, render
 from egpo_verl.datasets.prompt import system_prompt
+def words(text):
+    return re.findall(r"\\w+", unicodedata.normalize("NFKC", text).casefold())
 def process(row, index):
     calls = [Call(item["name"], item["arguments"]) for item in json.loads(row["answers"])]
     problem = ToolSet.from_json(row["tools"]).check(calls)
@@ -71,7 +73,7 @@ def process(row, index):
         "reward_model": {"style": "rule", "ground_truth": json.dumps(truth, ensure_ascii=False)},
         "extra_info": info,
         "good": problem is None,
-        "key": " ".join(row["query"].casefold().split()) + row["answers"],
+        "key": repr((words(row["query"]), sorted(tool["name"] for tool in tools), truth)),
     }
 """
 OURS = """

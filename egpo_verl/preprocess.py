@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from egpo_verl.datasets.hub import HubRows
 from egpo_verl.datasets.job import Deal, convert_file, write_samples
 from egpo_verl.datasets.ledger import KINDS
 from egpo_verl.datasets.length import LengthLimit
-from egpo_verl.datasets.pipeline import Shape
+from egpo_verl.datasets.pipeline import Shape, collect_less
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.report import CONTAMINATED, Section, show
 from egpo_verl.datasets.source import Source
@@ -293,6 +292,5 @@ def _shares(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    # What is loaded by now stays; the garbage collector need not look at it again and again.
-    gc.freeze()
+    collect_less()
     sys.exit(main())

@@ -11,7 +11,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.errors import Unusable
-from egpo_verl.datasets.facts import facts_of
+from egpo_verl.datasets.facts import facts_of_all
 from egpo_verl.datasets.repair import admits_null, repaired
 from egpo_verl.datasets.sample import Message, Sample, Tool
 
@@ -59,11 +59,11 @@ def check(sample: Sample) -> Checked:
     return Checked(sample, repairs)
 
 
-def _called(calls: Sequence[Call], tools: Sequence[Tool]) -> dict[str, Signature]:
+def _called(calls: Sequence[Call], tools: tuple[Tool, ...]) -> dict[str, Signature]:
     """The signatures of the functions called, as far as they are offered."""
     names = {call.name for call in calls}
-    facts = map(facts_of, tools)
-    return {known.name: known.signature for known in facts if known.name in names}
+    known = facts_of_all(tools)
+    return {facts.name: facts.signature for facts in known if facts.name in names}
 
 
 def _problem(call: Call, signatures: Mapping[str, Signature]) -> Problem | None:
@@ -95,14 +95,13 @@ def _check_dialogue(messages: Sequence[Message]) -> None:
         raise Unusable("no_question", "the last message is empty")
 
 
-def _distinct(tools: Sequence[Tool]) -> tuple[Tool, ...]:
+def _distinct(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
     """The functions without repetitions; raises `Unusable` where one name means two things."""
     if not tools:
         raise Unusable("no_tools")
     distinct: dict[str, Tool] = {}
-    for tool in tools:
-        name = facts_of(tool).name
-        other = distinct.setdefault(name, tool)
-        if other is not tool and other != tool:
-            raise Unusable("duplicate_tool", name)
-    return tuple(distinct.values())
+    for facts in facts_of_all(tools):
+        other = distinct.setdefault(facts.name, facts.tool)
+        if other is not facts.tool and other != facts.tool:
+            raise Unusable("duplicate_tool", facts.name)
+    return tools if len(distinct) == len(tools) else tuple(distinct.values())

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from egpo_verl.datasets.errors import Unusable, UserError
-from egpo_verl.datasets.facts import facts_of
+from egpo_verl.datasets.facts import facts_of_all
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.words import runs, words_of
 
@@ -21,10 +21,10 @@ PERMUTATIONS = 128
 def digest(sample: Sample) -> int:
     """64 bits that are equal for samples with the same words, functions and calls."""
     said = [
-        (message["role"], words_of(str(message["content"])), repr(message.get("calls", "")))
-        for message in sample.messages
+        (m["role"], " ".join(words_of(str(m["content"]))), repr(m.get("calls", "")))
+        for m in sample.messages
     ]
-    offered = sorted(facts_of(tool).name for tool in sample.tools)
+    offered = sorted([facts.name for facts in facts_of_all(sample.tools)])
     calls = [(call.name, sorted(call.arguments.items())) for call in sample.calls]
     text = repr((said, offered, calls))
     key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)

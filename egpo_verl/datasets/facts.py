@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 
 from egpo_verl.calls import ToolSet
@@ -18,6 +18,12 @@ class Facts:
 
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
+
+    @cached_property
+    def is_named(self) -> bool:
+        """Whether it is an object that has a name."""
+        name = inner(self.tool).get("name") if isinstance(self.tool, Mapping) else None
+        return isinstance(name, str) and bool(name)
 
     @cached_property
     def name(self) -> str:
@@ -71,6 +77,20 @@ def facts_of(tool: Tool) -> Facts:
     return found
 
 
-def listing(tools: Iterable[Tool]) -> str:
+class _Latest:
+    """The functions asked for last, which are asked for again at every step of their row."""
+
+    tools: tuple[Tool, ...] = ()
+    facts: Sequence[Facts] = ()
+
+
+def facts_of_all(tools: tuple[Tool, ...]) -> Sequence[Facts]:
+    """The facts of each function."""
+    if _Latest.tools is not tools:
+        _Latest.tools, _Latest.facts = tools, [facts_of(tool) for tool in tools]
+    return _Latest.facts
+
+
+def listing(tools: tuple[Tool, ...]) -> str:
     """The functions as one JSON list; raises `Unusable`."""
-    return f"[{', '.join([facts_of(tool).text for tool in tools])}]"
+    return f"[{', '.join([facts.text for facts in facts_of_all(tools)])}]"

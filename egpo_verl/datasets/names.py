@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.facts import facts_of, is_spelled_name
+from egpo_verl.datasets.facts import facts_of_all, is_spelled_name
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools import name_of, parameters_of, with_names
 
@@ -53,7 +53,7 @@ class Renaming:
 
 def rename(sample: Sample) -> tuple[Sample, Renaming]:
     """`sample` with names that the python form can spell, and the way back."""
-    if all(facts_of(tool).is_python for tool in sample.tools):
+    if all(facts.is_python for facts in facts_of_all(sample.tools)):
         return sample, Renaming()
     functions = new_names((name_of(tool) for tool in sample.tools), dotted=True)
     parameters = {name_of(tool): new_names(parameters_of(tool)) for tool in sample.tools}

@@ -20,7 +20,7 @@ from egpo_verl.datasets.check import check
 from egpo_verl.datasets.contamination import benchmarks_in
 from egpo_verl.datasets.duplicates import digest, signature
 from egpo_verl.datasets.errors import Unusable, UserError
-from egpo_verl.datasets.facts import facts_of
+from egpo_verl.datasets.facts import facts_of_all
 from egpo_verl.datasets.kept import put_aside
 from egpo_verl.datasets.length import LengthLimit
 from egpo_verl.datasets.rows import spelled, written
@@ -98,6 +98,16 @@ class Filed:
     tally: Tally
 
 
+def collect_less() -> None:
+    """Tune Python's garbage collector of cycles to rows, which have none; for whole processes.
+
+    It would look at every remembered function again and again, a quarter of all time. What is
+    loaded by now is left alone for good, and young objects are looked at by the hundred thousand.
+    """
+    gc.set_threshold(100_000)
+    gc.freeze()
+
+
 def from_rows(source: Source, shape: Shape, chunk: list[Numbered]) -> Part:
     """Rows of a file, each with its place, to rows of ours."""
     samples = [(index, sample) for index, row in chunk for sample in source.samples(row)]
@@ -149,7 +159,7 @@ def _row(index: int, sample: Sample | Unusable, shape: Shape) -> tuple[dict[str,
         tokens=measured.tokens if measured else None,
         repairs=checked.repairs,
         renamed=bool(way_back.functions or way_back.parameters),
-        offered=tuple([facts_of(tool).name for tool in kept.tools]),
+        offered=tuple([facts.name for facts in facts_of_all(kept.tools)]),
         called=tuple([call.name for call in kept.calls]),
         digest=digest(sample),
         signature=signature(sample) if shape.signatures else None,
@@ -181,7 +191,7 @@ def _over(
     """`map` over processes, a few chunks ahead."""
     # "spawn": a tokenizer's threads do not survive a fork.
     context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.freeze) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=collect_less) as pool:
         waiting: deque[Future[Filed]] = deque()
         for chunk in chunks:
             waiting.append(pool.submit(work, chunk))

@@ -107,7 +107,7 @@ def written(
 def retooled(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) -> dict[str, Any]:
     """The row with other functions offered; those that its calls need must be among them."""
     info, (system, *messages) = row["extra_info"], row["prompt"]
-    form, offered = info["call_form"], listing(tools)
+    form, offered = info["call_form"], listing(tuple(tools))
     own = system["content"].removeprefix(system_prompt_of(info["tools"], form))
     prompt = [{"role": "system", "content": system_prompt_of(offered, form) + own}, *messages]
     changed = {**info, "tools": offered, "renamed": way_back.to_json()}

@@ -8,10 +8,10 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.facts import facts_of_all
 from egpo_verl.datasets.json_text import read_functions
 from egpo_verl.datasets.literals import literal
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.tools import inner
 
 NAME_KEYS = ("name", "api")
 ARGUMENT_KEYS = ("arguments", "parameters")
@@ -22,11 +22,11 @@ def tools_from(value: Any) -> tuple[Tool, ...]:
     tools = loaded(value, "bad_tools", read_functions)
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
-    for tool in tools:
-        name = inner(tool).get("name") if isinstance(tool, dict) else None
-        if not isinstance(name, str) or not name:
-            raise Unusable("bad_tools", f"no name in {str(tool)[:60]}")
-    return tuple(tools)
+    offered = tuple(tools)
+    for facts in facts_of_all(offered):
+        if not facts.is_named:
+            raise Unusable("bad_tools", f"no name in {str(facts.tool)[:60]}")
+    return offered
 
 
 def calls_from(value: Any) -> tuple[Call, ...]:
