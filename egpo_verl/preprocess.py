@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from egpo_verl.datasets.view import show_rows
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
 
 PROGRAM = "python -m egpo_verl.preprocess"
+INTERRUPTED = 130
 EXAMPLES = f"""
 examples:
   {PROGRAM} toolworld --local_save_dir ~/data/toolworld
@@ -42,13 +44,20 @@ beside the parquet files tells how many and why. `{PROGRAM} SOURCE --help` lists
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code, 2 for input that a user can mend."""
+    """Run the command line.
+
+    Returns:
+        0 when all is done, 2 for input that a user can mend, `INTERRUPTED` after Ctrl-C.
+    """
     options = parser().parse_args(argv)
     try:
         options.run(options)
     except UserError as error:
         tell(error)
         return 2
+    except KeyboardInterrupt:
+        tell("interrupted; nothing was written.")
+        return INTERRUPTED
     return 0
 
 
@@ -293,4 +302,6 @@ def _shares(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
 
 if __name__ == "__main__":
     collect_less()
+    # Leave by the way of an exception, so that what was put aside is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

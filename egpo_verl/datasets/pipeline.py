@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -108,6 +109,12 @@ def collect_less() -> None:
     gc.freeze()
 
 
+def _begin() -> None:
+    """Begin a worker: Ctrl-C in a terminal reaches it too, but is the parent's to answer."""
+    collect_less()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def from_rows(source: Source, shape: Shape, chunk: list[Numbered]) -> Part:
     """Rows of a file, each with its place, to rows of ours."""
     samples = [(index, sample) for index, row in chunk for sample in source.samples(row)]
@@ -191,7 +198,7 @@ def _over(
     """`map` over processes, a few chunks ahead."""
     # "spawn": a tokenizer's threads do not survive a fork.
     context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=collect_less) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as pool:
         waiting: deque[Future[Filed]] = deque()
         for chunk in chunks:
             waiting.append(pool.submit(work, chunk))

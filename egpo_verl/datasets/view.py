@@ -64,7 +64,8 @@ def _rows(path: Path, count: int) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path} is not a parquet file: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise UserError(f"{path} is not a parquet file: {reason}.") from error
     missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
     if missing:
         raise UserError(

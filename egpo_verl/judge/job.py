@@ -107,7 +107,8 @@ def rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path} is not a parquet file: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise UserError(f"{path} is not a parquet file: {reason}.") from error
     if not file.schema_arrow.equals(SCHEMA):
         raise UserError(
             f"{path} has other columns than `python -m egpo_verl.preprocess` writes; "
