@@ -134,6 +134,13 @@ def test_required_inside_and_beside_the_parameters() -> None:
     assert tools.check([Call("f", {"b": 1})]) is Problem.MISSING_ARGUMENT
 
 
+def test_an_object_with_members_is_an_object() -> None:
+    tools = schema({"type": "object", "properties": {"w": {"type": "integer"}}})
+    assert tools.check([Call("f", {"a": {"w": 1}})]) is None
+    for value in (1, "w", [], None, {"w": "1"}):
+        assert tools.check([Call("f", {"a": value})]) is Problem.WRONG_VALUE
+
+
 @pytest.mark.parametrize("items", [None, True])
 def test_items_that_say_nothing_check_nothing(items: Any) -> None:
     tools = schema({"type": "array", "items": items})
