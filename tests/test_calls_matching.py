@@ -433,6 +433,19 @@ def test_a_value_as_deep_as_an_answer_may_be_can_be_wanted() -> None:
     assert match([Call("f", {"a": value})], Reference.from_json(text))
 
 
+@pytest.mark.parametrize(("opener", "closer"), [("[", "]"), ('{"a":', "}")])
+def test_a_reference_is_bounded_in_depth(opener: str, closer: str) -> None:
+    def reference(levels: int) -> Reference:
+        value = opener * levels + "1" + closer * levels
+        return Reference.from_json(
+            f'{{"calls": [{{"name": "f", "arguments": {{"a": [{value}]}}}}], "alternatives": true}}'
+        )
+
+    assert len(reference(24).calls) == 1
+    with pytest.raises(ValueError, match="deeper"):
+        reference(25)
+
+
 def test_an_unknown_comparison_is_named() -> None:
     with pytest.raises(ValueError, match="'fuzzy'"):
         match([], exactly(), "fuzzy")
