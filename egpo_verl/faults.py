@@ -23,6 +23,7 @@ from egpo_verl import checkpoints
 ESTIMATOR = "egpo"
 # Seconds that a worker has to answer; one that is only busy counts as alive.
 PATIENCE = 5.0
+ROLLOUT_LOG = "verl.trainer.ppo.v1.agent_loop_tq"
 NO_ROLLOUT = "no materializable trajectories"
 
 log = logging.getLogger("verl.egpo")
@@ -48,10 +49,13 @@ def hook_trainer(trainer_base: ModuleType) -> None:
 
 
 def hook_rollouts(agent_loop: ModuleType) -> None:
-    """Have the workers that run the agent loops remember why a rollout failed."""
-    stock = agent_loop.AgentLoopWorker.__dict__["_run_agent_loop"]
-    if not isinstance(stock, wrapt.FunctionWrapper):
-        wrapt.wrap_function_wrapper(agent_loop, "AgentLoopWorker._run_agent_loop", _remembered)
+    """Have the workers that run the agent loops remember why a rollout failed.
+
+    verl logs each failure with its exception (agent_loop_tq.py:136), and the log is read here: Ray
+    makes classes of its own of the workers, which a wrapped method does not always reach.
+    """
+    logging.getLogger(ROLLOUT_LOG).addFilter(_remember)
+    if not isinstance(agent_loop.AgentLoopOutput.__dict__["as_dict"], wrapt.FunctionWrapper):
         wrapt.wrap_function_wrapper(agent_loop, "AgentLoopOutput.as_dict", _not_empty)
 
 
@@ -156,12 +160,10 @@ def _written(wrapped: Callable[..., Any], trainer: Any, args: Any, kwargs: Any) 
         ) from error
 
 
-async def _remembered(wrapped: Callable[..., Any], worker: Any, args: Any, kwargs: Any) -> Any:
-    try:
-        return await wrapped(*args, **kwargs)
-    except Exception as error:
-        _reasons.append(in_short(error))
-        raise
+def _remember(record: logging.LogRecord) -> bool:
+    if record.exc_info and record.exc_info[1] is not None:
+        _reasons.append(in_short(record.exc_info[1]))
+    return True
 
 
 def _not_empty(wrapped: Callable[..., Any], output: Any, args: Any, kwargs: Any) -> Any:

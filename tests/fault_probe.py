@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import signal
@@ -54,9 +55,9 @@ def _in_checkpoint(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     _die()
 
 
-def _empty(wrapped: Any, server: Any, args: Any, kwargs: Any) -> Any:
-    done = wrapped(*args, **kwargs)
-    if server.global_steps == STEP - 1:
+async def _empty(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    done = await wrapped(*args, **kwargs)
+    if args[0].__name__ == "_sample" and args[0].__self__.global_steps == STEP - 1:
         done[0].token_ids, done[0].log_probs = [], []
     return done
 
@@ -76,4 +77,5 @@ match os.environ["FAULT"]:
     case "checkpoint":
         wrapt.wrap_function_wrapper(torch, "save", _in_checkpoint)
     case "empty":
-        _wrap("egpo_verl.cpu.server", "TransformersServer._sample", _empty)
+        # Its worker loads this file while the server's own is loading: the class is not there yet.
+        wrapt.wrap_function_wrapper(asyncio, "to_thread", _empty)

@@ -56,7 +56,7 @@ def test_adapters_are_sampled_from_in_the_colocated_asynchronous_mode(
         "actor_rollout_ref.actor.optim.lr=1e-2",
     )
     moved = run.series("actor/kl_loss")[1][-1]
-    assert moved > 0.01, "the adapters have moved the policy away from the model they sit on"
+    assert moved > 1e-3, "the adapters have moved the policy away from the model they sit on"
     # verl merges them in bfloat16 on their way to the sampler.
     assert max(run.series(DIFFERENCE)[1]) < 0.05
 
