@@ -1,14 +1,16 @@
-"""What several test files share: published chat templates; and verl's own `main_ppo` on the CPU, at
-the smallest size that learns something, with one undisturbed run to compare others with."""
+"""What several test files share: chat templates, an endpoint, and verl's own `main_ppo` on the CPU
+at the smallest size that learns something, with one undisturbed run to compare others with."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +34,7 @@ SETTINGS = [
     "trainer.logger=['console','file']",
 ]
 TEMPLATES = "trl==1.16.0"
+Serve = Callable[..., str]
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -49,6 +52,32 @@ def chat_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         paths = [Path(name) for name in wheel.namelist() if name.endswith(".jinja")]
         return {path.stem: wheel.read(str(path)).decode() for path in paths}
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """`serve(answers, *options)` starts an endpoint that knows its answers; gives its URL."""
+    pytest.importorskip("openai")
+    pytest.importorskip("tenacity")
+    running = []
+
+    def start(answers: dict[str, Any], *options: str) -> str:
+        book = tmp_path / "book.json"
+        book.write_text(json.dumps(answers), encoding="utf-8")
+        words = ["--answers", str(book), "--log", str(tmp_path / "asked.log"), *options]
+        process = subprocess.Popen(
+            [sys.executable, str(TESTS / "model_server.py"), *words],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        return f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from oracle_backend import Oracle
 
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.__main__ import main
@@ -88,25 +89,6 @@ FERRY = {
 }
 ROWS = 4
 Run = Callable[..., tuple[int, str]]
-
-
-class Oracle:
-    """A backend that says what it is told to, behind a thought."""
-
-    name = "oracle"
-
-    def __init__(self, say: Callable[[str], str]) -> None:
-        self.say = say
-        self.notes: dict[str, str] = {}
-        self.asked: list[Chat] = []
-
-    def settings(self) -> dict[str, Any]:
-        return {"backend": "oracle", "model": "made", "temperature": 0.0}
-
-    def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
-        for chat in chats:
-            self.asked.append(chat)
-            yield chat.key, self.say(chat.key)
 
 
 def right(key: str) -> str:

@@ -8,16 +8,16 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from oracle_backend import Oracle
 
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.__main__ import main
 from egpo_verl.evaluate.api_bank import official, static
-from egpo_verl.evaluate.chat import Chat
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "api_bank"
 PARAMETERS = "{'boat': {'type': 'str'}, 'metres': {'type': 'float'}}"
@@ -107,23 +107,8 @@ Run = Callable[..., tuple[int, str]]
 CALL = "[MoorBoat(boat='Sula', metres='7.5')]"
 
 
-class Oracle:
-    """A backend that says what it is told to, behind a thought."""
-
-    name = "oracle"
-
-    def __init__(self, say: Callable[[str], str]) -> None:
-        self.say = say
-        self.notes: dict[str, str] = {}
-        self.asked: list[Chat] = []
-
-    def settings(self) -> dict[str, Any]:
-        return {"backend": "oracle", "model": "made", "temperature": 0.0}
-
-    def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
-        for chat in chats:
-            self.asked.append(chat)
-            yield chat.key, f"<think>So.</think>\n{self.say(chat.key)}"
+def thinking(say: Callable[[str], str]) -> Oracle:
+    return Oracle(lambda key: f"<think>So.</think>\n{say(key)}")
 
 
 @pytest.fixture
@@ -175,7 +160,7 @@ def test_the_static_test_wants_one_call_exactly(
         "level-3/0": "I would moor it.",
         "level-3/1": "[MoorBoat(boat='Sula', metres='7.5', berth=1)]",
     }
-    code, said = run(Oracle(answers.__getitem__), static_folder)
+    code, said = run(thinking(answers.__getitem__), static_folder)
     assert code == 0, said
     percent, counts = rows_of(tmp_path)
     exact, typed, found, paper = percent
@@ -190,14 +175,14 @@ def test_the_static_test_wants_one_call_exactly(
 
 def test_static_answers_in_another_form(run: Run, static_folder: Path, tmp_path: Path) -> None:
     text = '{"name": "MoorBoat", "arguments": {"boat": "Sula", "metres": "7.5"}}'
-    oracle = Oracle(lambda key: f"<tool_call>\n{text}\n</tool_call>")
+    oracle = thinking(lambda key: f"<tool_call>\n{text}\n</tool_call>")
     assert run(oracle, static_folder, "--call_form", "hermes")[0] == 0
     assert rows_of(tmp_path)[0][0]["overall"] == 100.0
     assert "<tool_call>" in oracle.asked[0].messages[0]["content"]
 
 
 def test_a_subset_of_one_level(run: Run, static_folder: Path, tmp_path: Path) -> None:
-    code, said = run(Oracle(lambda key: CALL), static_folder, "--levels", "2", "--limit", "1")
+    code, said = run(thinking(lambda key: CALL), static_folder, "--levels", "2", "--limit", "1")
     assert code == 0
     assert "SUBSET: the first 1 of each level" in said
     assert rows_of(tmp_path)[1][0] == {
@@ -227,7 +212,7 @@ def test_a_broken_static_folder_is_told_in_one_sentence(
     spoil: Callable[[Path], Any], sentence: str, run: Run, static_folder: Path
 ) -> None:
     spoil(static_folder)
-    oracle = Oracle(lambda key: CALL)
+    oracle = thinking(lambda key: CALL)
     code, said = run(oracle, static_folder)
     assert (code, sentence in said, "Traceback" in said) == (2, True, False), said
     assert not oracle.asked
@@ -294,7 +279,7 @@ def clone(tmp_path: Path) -> Path:
 def test_the_executor_prints_its_own_ceiling(run: Run, clone: Path, tmp_path: Path) -> None:
     """Its search needs a package that is not there, so even its own answer fails."""
     before = {path: path.read_bytes() for path in clone.rglob("*") if path.is_file()}
-    oracle = Oracle(lambda key: "[MoorBoat(boat='Sula', metres='7.5')]" if "/0" in key else "No.")
+    oracle = thinking(lambda key: "[MoorBoat(boat='Sula', metres='7.5')]" if "/0" in key else "No.")
     code, said = run(oracle, clone, "--executor")
     assert code == 0, said
     model, ceiling, paper = rows_of(tmp_path, "api_bank_executor")[0]
@@ -323,7 +308,7 @@ def test_a_call_reaches_no_network_and_sees_no_secret(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     reached = "[MoorBoat(boat='network', metres='7.5')]"
-    code, said = run(Oracle(lambda key: reached), clone, "--executor", "--levels", "1")
+    code, said = run(thinking(lambda key: reached), clone, "--executor", "--levels", "1")
     assert code == 0, said
     assert rows_of(tmp_path, "api_bank_executor")[0][0]["L1"] == 0.0
     (verdicts,) = (tmp_path / "out").rglob("verdicts.json")
@@ -342,7 +327,7 @@ def test_a_call_that_never_ends_ends(
     monkeypatch.setattr(official, "RUNNER", runner)
     forever = "[MoorBoat(boat='forever', metres='7.5')]"
     words = ("--executor", "--levels", "1", "--limit", "1")
-    code, said = run(Oracle(lambda key: forever), clone, *words)
+    code, said = run(thinking(lambda key: forever), clone, *words)
     assert code == 0, said
     assert rows_of(tmp_path, "api_bank_executor")[0][0]["L1"] == 0.0
 
@@ -377,7 +362,7 @@ def test_a_broken_clone_is_told_in_one_sentence(
     clone: Path,
 ) -> None:
     spoil(clone)
-    oracle = Oracle(lambda key: CALL)
+    oracle = thinking(lambda key: CALL)
     code, said = run(oracle, clone, "--executor", *words)
     assert code == 2
     assert sentence in said

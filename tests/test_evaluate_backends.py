@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,29 +32,6 @@ def options(folder: Path, *words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     return parser.parse_args(["--output_dir", str(folder), *words])
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    pytest.importorskip("openai")
-    pytest.importorskip("tenacity")
-    running = []
-
-    def start(answers: dict[str, Any], *words: str) -> str:
-        book = tmp_path / "book.json"
-        book.write_text(json.dumps(answers), encoding="utf-8")
-        given = ["--answers", str(book), "--log", str(tmp_path / "asked.log"), *words]
-        process = subprocess.Popen(
-            [sys.executable, str(SERVER), *given], stdout=subprocess.PIPE, text=True
-        )
-        running.append(process)
-        assert process.stdout is not None
-        return f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
 
 
 def test_an_endpoint_is_asked_until_it_answers(serve: Callable[..., str], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -190,28 +190,6 @@ def test_an_answer_that_holds_code_is_wrong_and_runs_nothing(
 
 
 Serve = Callable[..., str]
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start a model that knows its answers; gives its URL."""
-    running = []
-
-    def start(answers: dict[str, list[list[str]]], *options: str) -> str:
-        book = tmp_path / "book.json"
-        book.write_text(json.dumps(answers), encoding="utf-8")
-        words = ["--answers", str(book), "--log", str(tmp_path / "asked.log"), *options]
-        process = subprocess.Popen(
-            [sys.executable, str(SERVER), *words], stdout=subprocess.PIPE, text=True
-        )
-        running.append(process)
-        assert process.stdout is not None
-        return f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
 
 
 def book_of(

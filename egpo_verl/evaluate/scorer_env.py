@@ -7,6 +7,7 @@ network, with bounds on time and memory, and may write into its own folder only.
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
 import os
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from egpo_verl.datasets.command_line import count
 from egpo_verl.datasets.errors import UserError
 
 CACHE = Path.home() / ".cache" / "egpo_verl"
@@ -61,6 +63,19 @@ class Finished:
 
     output: str
     networkless: str
+
+
+def add_arguments(parser: argparse.ArgumentParser, seconds: int, bounded: str) -> None:
+    """The options that every scorer shares; `seconds` bound what `bounded` names."""
+    add = parser.add_argument_group("scorer").add_argument
+    add("--scorer_env", type=Path, metavar="DIR", help="its environment (made in ~/.cache)")
+    add(
+        "--scorer_timeout",
+        type=count,
+        default=seconds,
+        metavar="SECONDS",
+        help=f"for {bounded} ({seconds})",
+    )
 
 
 def ensure(spec: Spec, folder: Path | None, console: Console) -> Path:

@@ -10,7 +10,6 @@ from statistics import fmean
 from rich.console import Console
 
 from egpo_verl.calls import FORMS
-from egpo_verl.datasets.command_line import count
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.acebench.official import ENVIRONMENT, Score, Scorer, Scores
 from egpo_verl.evaluate.acebench.questions import (
@@ -78,14 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the template of our training, or ACEBench's own (training)",
     )
     add("--call_form", choices=FORMS, default="python", help="of the training template (python)")
-    add("--scorer_env", type=Path, metavar="DIR", help="the scorer's environment (in the cache)")
-    add(
-        "--scorer_timeout",
-        type=count,
-        default=600,
-        metavar="SECONDS",
-        help="for one run of eval_main.py (600)",
-    )
+    scorer_env.add_arguments(parser, 600, "one run of eval_main.py")
 
 
 def run(args: argparse.Namespace) -> int:

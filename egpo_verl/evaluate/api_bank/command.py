@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 
 from egpo_verl.calls import FORMS
-from egpo_verl.datasets.command_line import count
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.api_bank import official, static
@@ -42,14 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--levels", type=int, nargs="+", choices=static.LEVELS, help="(all that there are)")
     add("--call_form", choices=FORMS, default="python", help="of the training template (python)")
-    add("--scorer_env", type=Path, metavar="DIR", help="the executor's environment (in the cache)")
-    add(
-        "--scorer_timeout",
-        type=count,
-        default=1800,
-        metavar="SECONDS",
-        help="for executing all answers (1800)",
-    )
+    scorer_env.add_arguments(parser, 1800, "executing all answers")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 from egpo_verl.calls import FORMS
-from egpo_verl.datasets.command_line import count
-from egpo_verl.evaluate import backends
+from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.answers import Answers
 from egpo_verl.evaluate.bfcl.categories import GROUPS, chosen
 from egpo_verl.evaluate.bfcl.evaluation import Evaluation
@@ -43,14 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="groups or single categories (single_turn)",
     )
     add("--call_form", choices=FORMS, default="python", help="that the model was trained on")
-    add("--scorer_env", type=Path, metavar="DIR", help="BFCL's environment (made in ~/.cache)")
-    add(
-        "--scorer_timeout",
-        type=count,
-        default=1800,
-        metavar="SECONDS",
-        help="for one run of BFCL's evaluation (1800)",
-    )
+    scorer_env.add_arguments(parser, 1800, "one run of BFCL's evaluation")
 
 
 def run(args: argparse.Namespace) -> int:
