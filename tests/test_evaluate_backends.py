@@ -19,7 +19,6 @@ from egpo_verl.evaluate.backends.vllm_backend import VllmBackend
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.model import Model, resolve
 
-SERVER = Path(__file__).with_name("model_server.py")
 TINY = Path(__file__).parents[1] / "egpo_verl" / "toolworld" / "model"
 
 

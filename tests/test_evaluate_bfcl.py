@@ -26,7 +26,6 @@ from egpo_verl.evaluate.bfcl.prompts import Entry, read_entries
 
 pytestmark = pytest.mark.slow
 
-SERVER = Path(__file__).with_name("model_server.py")
 PYTHON = [c for c in SIZES if c not in (*RELEVANCE, *MULTI_TURN) and "java" not in c]
 MEASURED = (*PYTHON, *RELEVANCE, *MULTI_TURN)
 CEILINGS = {
