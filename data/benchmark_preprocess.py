@@ -6,8 +6,9 @@ prints one line per way: seconds, rows a second, seconds of processor time (whic
 the machine does not lengthen much), the most memory that all its processes held together, and
 how many times as long as the first way it took. `same work`: read, check, drop duplicates, split
 at random, write; that is what the mapped ways do. The default splits by functions on top of that.
-The rows are made here from a seed; the ways run one after another in processes of their own, so
-that their ratio is that of one machine in one state.
+The rows are made here from a seed. The ways take turns in processes of their own, so that their
+ratio is that of one machine in one state; the medians of `--repeat` turns are printed. Memory is
+looked at in a run of its own, since looking takes time from the processes that are looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -107,7 +111,8 @@ def main() -> None:
     """Make the rows, run each way, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[60_000])
-    parser.add_argument("--no_map", action="store_true", help="leave datasets.map out")
+    parser.add_argument("--repeat", type=int, default=3, help="timed runs of each way")
+    parser.add_argument("--only", default="", help="ways whose name has this in it")
     options = parser.parse_args()
     table = Table(title="xLAM-shaped rows to verl's parquet", title_justify="left")
     for column in ("rows", "way", "seconds", "rows/s", "CPU seconds", "peak MB", "times"):
@@ -116,27 +121,28 @@ def main() -> None:
         for count in options.rows:
             source = Path(folder) / f"xlam_{count}.json"
             write_rows(source, count)
+            commands = {way: how for way, how in ways(source).items() if options.only in way}
+            runs = [
+                {way: timed(command, Path(folder) / "out") for way, command in commands.items()}
+                for _ in range(options.repeat)
+            ]
             first = 0.0
-            for number, (way, command) in enumerate(ways(source, not options.no_map).items()):
-                target = Path(folder) / f"{count}_{number}"
-                target.mkdir()
-                filled = [str(target) if word == TARGET else word for word in command]
-                seconds, used, peak = measured(filled)
+            for way, command in commands.items():
+                seconds = median(run[way][0] for run in runs)
                 first = first or seconds
                 table.add_row(
                     f"{count:,}",
                     way,
                     f"{seconds:.1f}",
                     f"{count / seconds:,.0f}",
-                    f"{used:.1f}",
-                    f"{peak / 2**20:,.0f}",
+                    f"{median(run[way][1] for run in runs):.1f}",
+                    f"{most_memory(command, Path(folder) / 'out') / 2**20:,.0f}",
                     f"{seconds / first:.1f}",
                 )
-                shutil.rmtree(target)
     Console().print(table)
 
 
-def ways(source: Path, with_map: bool) -> dict[str, list[str]]:
+def ways(source: Path) -> dict[str, list[str]]:
     """Name -> command, with `TARGET` for the folder that it writes to."""
     ours = [sys.executable, "-m", "egpo_verl.preprocess", "xlam", "--local_save_dir", TARGET]
     ours += ["--local_dataset_path", str(source)]
@@ -147,15 +153,14 @@ def ways(source: Path, with_map: bool) -> dict[str, list[str]]:
         "egpo_verl, 2 processes, split by functions": [*ours, "--num_proc", "2"],
         "egpo_verl, 1 process, split by functions": ours,
     }
-    if with_map:
-        for name, function, processes in (
-            ("datasets.map, plain function, as verl's examples", PLAIN, 0),
-            ("datasets.map, plain function, num_proc=2", PLAIN, 2),
-            ("datasets.map over our function for a row", OURS, 0),
-            ("datasets.map over our function for a row, num_proc=2", OURS, 2),
-        ):
-            command = [sys.executable, "-c", function + MAPPED, str(source), TARGET]
-            found[name] = [*command, str(processes)]
+    for name, function, processes in (
+        ("datasets.map, plain function, as verl's examples", PLAIN, 0),
+        ("datasets.map, plain function, num_proc=2", PLAIN, 2),
+        ("datasets.map over our function for a row", OURS, 0),
+        ("datasets.map over our function for a row, num_proc=2", OURS, 2),
+    ):
+        command = [sys.executable, "-c", function + MAPPED, str(source), TARGET]
+        found[name] = [*command, str(processes)]
     return found
 
 
@@ -203,19 +208,37 @@ def make_call(tool: dict[str, object], chooser: random.Random) -> dict[str, obje
     return {"name": tool["name"], "arguments": arguments}
 
 
-def measured(command: list[str]) -> tuple[float, float, int]:
-    """Seconds, seconds of all processors, and the most bytes that its processes held at once."""
+def timed(command: list[str], target: Path) -> tuple[float, float]:
+    """Seconds, and seconds of all processors."""
     start, before = time.perf_counter(), used_by_children()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with running(command, target):
+        pass
+    return time.perf_counter() - start, used_by_children() - before
+
+
+def most_memory(command: list[str], target: Path) -> int:
+    """The most bytes that the command's processes held at once."""
     peak = 0
-    while process.poll() is None:
-        peak = max(peak, sum(map(held_by, family(process.pid))))
-        time.sleep(0.05)
-    seconds = time.perf_counter() - start
+    with running(command, target) as process:
+        while process.poll() is None:
+            peak = max(peak, sum(map(held_by, family(process.pid))))
+            time.sleep(0.05)
+    return peak
+
+
+@contextmanager
+def running(command: list[str], target: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command writing to the folder `target`, which is there just as long; waited for."""
+    target.mkdir()
+    filled = [str(target) if word == TARGET else word for word in command]
+    process = subprocess.Popen(filled, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        yield process
+        _, error = process.communicate()
+    finally:
+        shutil.rmtree(target)
     if process.returncode:
-        error = process.stderr.read().decode() if process.stderr else ""
-        raise SystemExit(f"{' '.join(command)[:200]} failed:\n{error}")
-    return seconds, used_by_children() - before, peak
+        raise SystemExit(f"{' '.join(filled)[:200]} failed:\n{error.decode()}")
 
 
 def used_by_children() -> float:

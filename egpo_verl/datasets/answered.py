@@ -14,11 +14,11 @@ FOLDER = "possible_answer"
 class AnsweredRows(Rows):
     """Rows of a file or a folder, each with the `ground_truth` that `possible_answer/` has."""
 
-    def rows_of(self, path: Path) -> Iterator[tuple[Any, float]]:
+    def rows_of(self, path: Path) -> Iterator[Any]:
         answers = path.parent / FOLDER / path.name
         truths: dict[str, Any] = {}
         if answers.exists():
-            truths = {row["id"]: row["ground_truth"] for row, _ in super().rows_of(answers)}
-        for row, share in super().rows_of(path):
+            truths = {row["id"]: row["ground_truth"] for row in super().rows_of(answers)}
+        for row in super().rows_of(path):
             known = isinstance(row, dict) and row.get("id") in truths
-            yield ({**row, "ground_truth": truths[row["id"]]} if known else row), share
+            yield {**row, "ground_truth": truths[row["id"]]} if known else row

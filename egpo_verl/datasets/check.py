@@ -11,7 +11,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.errors import Unusable
-from egpo_verl.datasets.facts import facts_of_all
+from egpo_verl.datasets.facts import Facts, facts_of_all
 from egpo_verl.datasets.repair import admits_null, repaired
 from egpo_verl.datasets.sample import Message, Sample, Tool
 
@@ -40,35 +40,38 @@ def check(sample: Sample) -> Checked:
     if sample.reference is not None and "rules" in sample.reference:
         # Judged by a benchmark's rules: its own contradictions are part of its score.
         return Checked(sample, {})
-    tools = _distinct(sample.tools)
-    signatures = _called(sample.calls, tools)
-    repairs = Counter[str]()
+    offered = _offered(sample.tools)
+    signatures = _called(sample.calls, offered)
     if sample.reference is not None:
         reference = fitting(sample.reference, signatures)
         sample = replace(sample, reference=reference, calls=first_answer(reference))
+    repairs: Mapping[str, int] = {}
     if any(_problem(call, signatures) for call in sample.calls):
         if sample.reference is None:
-            calls = tuple(_repaired(call, signatures, repairs) for call in sample.calls)
-            sample = replace(sample, calls=calls)
+            sample, repairs = _mended(sample, signatures)
         for call in sample.calls:
             problem = _problem(call, signatures)
             if problem:
                 raise Unusable(REASON[problem], f"{call.name} {dict(call.arguments)}")
-    if len(tools) < len(sample.tools):
-        sample = replace(sample, tools=tools)
+    if len(offered) < len(sample.tools):
+        sample = replace(sample, tools=tuple([facts.tool for facts in offered.values()]))
     return Checked(sample, repairs)
 
 
-def _called(calls: Sequence[Call], tools: tuple[Tool, ...]) -> dict[str, Signature]:
+def _called(calls: Sequence[Call], offered: Mapping[str, Facts]) -> dict[str, Signature]:
     """The signatures of the functions called, as far as they are offered."""
-    names = {call.name for call in calls}
-    known = facts_of_all(tools)
-    return {facts.name: facts.signature for facts in known if facts.name in names}
+    return {call.name: offered[call.name].signature for call in calls if call.name in offered}
 
 
 def _problem(call: Call, signatures: Mapping[str, Signature]) -> Problem | None:
     signature = signatures.get(call.name)
     return signature.check(call.arguments) if signature else Problem.UNKNOWN_FUNCTION
+
+
+def _mended(sample: Sample, signatures: Mapping[str, Signature]) -> tuple[Sample, Counter[str]]:
+    repairs = Counter[str]()
+    calls = tuple(_repaired(call, signatures, repairs) for call in sample.calls)
+    return replace(sample, calls=calls), repairs
 
 
 def _repaired(call: Call, signatures: Mapping[str, Signature], repairs: Counter[str]) -> Call:
@@ -95,13 +98,14 @@ def _check_dialogue(messages: Sequence[Message]) -> None:
         raise Unusable("no_question", "the last message is empty")
 
 
-def _distinct(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-    """The functions without repetitions; raises `Unusable` where one name means two things."""
+def _offered(tools: tuple[Tool, ...]) -> dict[str, Facts]:
+    """The functions by name; raises `Unusable` where one name means two things."""
     if not tools:
         raise Unusable("no_tools")
-    distinct: dict[str, Tool] = {}
-    for facts in facts_of_all(tools):
-        other = distinct.setdefault(facts.name, facts.tool)
-        if other is not facts.tool and other != facts.tool:
-            raise Unusable("duplicate_tool", facts.name)
-    return tools if len(distinct) == len(tools) else tuple(distinct.values())
+    known = facts_of_all(tools)
+    offered = {facts.name: facts for facts in known}
+    if len(offered) < len(known):
+        for facts in known:
+            if facts.tool != offered[facts.name].tool:
+                raise Unusable("duplicate_tool", facts.name)
+    return offered

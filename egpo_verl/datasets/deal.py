@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from egpo_verl.datasets.columns import column, flags, wholes
 from egpo_verl.datasets.kept import Kept
 from egpo_verl.datasets.writer import ParquetOut, batch_of
 
@@ -53,7 +54,7 @@ def deal(
             start += batch.num_rows
             for name, output in outputs.items():
                 here = [place for place in places if files[place] == name]
-                part = batch.filter(pa.array([files[place] == name for place in places]))
+                part = batch.filter(flags([files[place] == name for place in places]))
                 if part.num_rows and change is not None:
                     part = _changed(part, here, change)
                 if part.num_rows:
@@ -69,7 +70,7 @@ def _changed(batch: pa.RecordBatch, places: Sequence[int], change: Change) -> pa
     rows: list[Row] = []
     # Row `source[n]` of what is put together below is row `n` of the result.
     source = {number: number for number in range(batch.num_rows)}
-    for number, row in zip(touched, batch.take(pa.array(touched)).to_pylist(), strict=True):
+    for number, row in zip(touched, batch.take(wholes(touched)).to_pylist(), strict=True):
         new = change.apply(row, places[number])
         if new is None:
             del source[number]
@@ -79,14 +80,16 @@ def _changed(batch: pa.RecordBatch, places: Sequence[int], change: Change) -> pa
     if not source:
         return batch.slice(0, 0)
     both = pa.Table.from_batches([batch, batch_of(rows)])
-    return both.take(pa.array(list(source.values()), pa.int64())).combine_chunks().to_batches()[0]
+    return both.take(wholes(source.values())).combine_chunks().to_batches()[0]
 
 
 def with_split(batch: pa.RecordBatch, split: str) -> Any:
     """The batch with `extra_info.split` set to `split` in every row."""
     info = batch.column("extra_info")
     columns = [
-        pa.array([split] * batch.num_rows) if field.name == "split" else info.field(number)
+        column([split] * batch.num_rows, field.type)
+        if field.name == "split"
+        else info.field(number)
         for number, field in enumerate(info.type)
     ]
     changed = pa.StructArray.from_arrays(columns, fields=list(info.type))

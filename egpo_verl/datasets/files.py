@@ -18,6 +18,8 @@ from egpo_verl.datasets.errors import Unusable, UserError
 KINDS = ("json", "jsonl", "ndjson", "parquet")
 PACKED = ("gz", "zst")
 CHUNK = 1 << 20
+TOLD_EVERY = 100
+"""Rows between two looks at how far the file is read."""
 LONGEST_ROW = 1 << 26
 """Characters. A list of rows in which none ends for so long is broken, not big."""
 
@@ -35,27 +37,41 @@ class Rows:
 
     path: Path
     fraction: float = field(default=0.0, init=False)
+    _files: tuple[int, int] = field(default=(0, 1), init=False)
 
     def __iter__(self) -> Iterator[Any]:
         paths = files_of(self.path)
         for number, path in enumerate(paths):
-            for row, share in self._shared_rows(path):
-                self.fraction = (number + share) / len(paths)
-                yield row
+            self._files = number, len(paths)
+            yield from self._readable(path)
         self.fraction = 1.0
 
-    def rows_of(self, path: Path) -> Iterator[tuple[Any, float]]:
-        """The rows of one of the files, each with the share of the file that is read."""
+    def rows_of(self, path: Path) -> Iterator[Any]:
+        """The rows of one of the files."""
         kind, packing = _kind(path)
         with path.open("rb") as raw:
             if kind == "parquet":
-                yield from _parquet_rows(raw)
+                yield from self._parquet_rows(pq.ParquetFile(raw))
                 return
-            size = max(1, path.stat().st_size)
-            for row in _json_rows(_unpacked(raw, packing), path, kind):
-                yield row, min(1.0, raw.tell() / size)
+            size = path.stat().st_size
+            for number, row in enumerate(_json_rows(_unpacked(raw, packing), path, kind)):
+                if number % TOLD_EVERY == 0:
+                    self._has_read(raw.tell() / size)
+                yield row
 
-    def _shared_rows(self, path: Path) -> Iterator[tuple[Any, float]]:
+    def _parquet_rows(self, file: pq.ParquetFile) -> Iterator[Any]:
+        done = 0
+        for batch in file.iter_batches(batch_size=1000):
+            done += batch.num_rows
+            self._has_read(done / file.metadata.num_rows)
+            yield from batch.to_pylist()
+
+    def _has_read(self, share: float) -> None:
+        """Note how much of the file at hand is read, 0 to 1."""
+        number, count = self._files
+        self.fraction = (number + share) / count
+
+    def _readable(self, path: Path) -> Iterator[Any]:
         try:
             yield from self.rows_of(path)
         except UnicodeDecodeError as error:
@@ -82,16 +98,6 @@ def _promises(path: Path) -> bool:
     except UserError:
         return False
     return True
-
-
-def _parquet_rows(raw: BinaryIO) -> Iterator[tuple[Any, float]]:
-    file = pq.ParquetFile(raw)
-    total = max(1, file.metadata.num_rows)
-    done = 0
-    for batch in file.iter_batches(batch_size=1000):
-        for row in batch.to_pylist():
-            done += 1
-            yield row, done / total
 
 
 def _kind(path: Path) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -110,7 +110,7 @@ def convert_file(
 
 
 def _split(ledger: Ledger, dealing: Deal) -> Split:
-    rows: list[int] = list(range(len(ledger)))
+    rows: Sequence[int] = range(len(ledger))
     if dealing.shares:
         rows = balanced(ledger, rows, dealing.shares, dealing.seed)
     if dealing.max_samples is not None and dealing.max_samples < len(rows):

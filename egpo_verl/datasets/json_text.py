@@ -33,6 +33,8 @@ def json_text(value: Any) -> str:
 
 def must_be_unicode(text: str) -> None:
     """Raises `Unusable` for a text with half a character, which parquet cannot hold."""
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -63,6 +65,9 @@ class FunctionLists:
         while True:
             item, end = self._item(text, at)
             items.append(item)
+            if text.startswith(", {", end):  # as `json.dumps` writes lists
+                at = end + 2
+                continue
             after = _NEXT.match(text, end)
             if after is None:
                 raise ValueError(f"no end of the list at {end}")

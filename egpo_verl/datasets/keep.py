@@ -42,7 +42,8 @@ class Keeper:
         self.tally.kept += 1
         self.tally.repaired += bool(made.repairs)
         self.tally.renamed += made.renamed
-        self.tally.repairs.update(made.repairs)
+        if made.repairs:
+            self.tally.repairs.update(made.repairs)
         self.tally.calls[made.calls] += 1
         self.tally.kinds[kind] += 1
         self.tally.turns[made.turns] += 1

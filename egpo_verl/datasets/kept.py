@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from egpo_verl.datasets.columns import flags
 from egpo_verl.datasets.rows import SCHEMA
 
 # Fast to write and to read; parquet's encodings are for the files that stay.
@@ -43,7 +44,7 @@ class Kept:
                 if admitted is None:
                     yield batch
                 else:
-                    yield batch.filter(pa.array(map(bool, admitted), pa.bool_()))
+                    yield batch.filter(flags(admitted))
 
     def clear(self) -> None:
         """Remove the files."""

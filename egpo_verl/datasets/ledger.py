@@ -39,6 +39,14 @@ class Bags:
         return len(self._ends)
 
 
+class Numbers(dict[str, int]):
+    """Name -> number: 0, 1, 2, ... in the order in which they are first asked for."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = len(self)
+        return self[name]
+
+
 @dataclass
 class Ledger:
     """One entry per kept row.
@@ -55,15 +63,14 @@ class Ledger:
     kinds: array[int] = field(default_factory=lambda: array("B"))
     offered: Bags = field(default_factory=Bags)
     called: Bags = field(default_factory=Bags)
-    names: dict[str, int] = field(default_factory=dict)
+    names: Numbers = field(default_factory=Numbers)
 
     def add(self, group: int, kind: str, offered: Iterable[str], called: Iterable[str]) -> None:
         """Enter a row."""
         self.groups.append(group)
         self.kinds.append(KINDS.index(kind))
-        names = self.names
-        self.offered.append([names.setdefault(name, len(names)) for name in offered])
-        self.called.append({names.setdefault(name, len(names)) for name in called})
+        self.offered.append(map(self.names.__getitem__, offered))
+        self.called.append(set(map(self.names.__getitem__, called)))
 
     def __len__(self) -> int:
         return len(self.groups)

@@ -51,10 +51,14 @@ class Renaming:
         return Renaming(maps.get("functions", {}), maps.get("parameters", {}))
 
 
+SAME = Renaming()
+"""Nothing was renamed."""
+
+
 def rename(sample: Sample) -> tuple[Sample, Renaming]:
     """`sample` with names that the python form can spell, and the way back."""
     if all(facts.is_python for facts in facts_of_all(sample.tools)):
-        return sample, Renaming()
+        return sample, SAME
     functions = new_names((name_of(tool) for tool in sample.tools), dotted=True)
     parameters = {name_of(tool): new_names(parameters_of(tool)) for tool in sample.tools}
     return under_names(sample, functions, parameters), way_back_of(functions, parameters)

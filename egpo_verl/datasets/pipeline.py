@@ -117,7 +117,7 @@ def _begin() -> None:
 
 def from_rows(source: Source, shape: Shape, chunk: list[Numbered]) -> Part:
     """Rows of a file, each with its place, to rows of ours."""
-    samples = [(index, sample) for index, row in chunk for sample in source.samples(row)]
+    samples = ((index, sample) for index, row in chunk for sample in source.samples(row))
     part = from_samples(shape, samples)
     part.tally.rows = len(chunk)
     return part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 
 from egpo_verl.datasets.sample import Tool
 
@@ -38,4 +39,11 @@ def system_prompt(tools: Sequence[Tool], call_form: str = "python") -> str:
 
 def system_prompt_of(listing: str, call_form: str = "python") -> str:
     """`system_prompt` for functions that are a JSON list already."""
-    return TEMPLATE.replace("{shape}", ANSWER_SHAPE[call_form]).replace("{tools}", listing)
+    before, after = _around_tools(call_form)
+    return before + listing + after
+
+
+@cache
+def _around_tools(call_form: str) -> tuple[str, str]:
+    before, _, after = TEMPLATE.replace("{shape}", ANSWER_SHAPE[call_form]).partition("{tools}")
+    return before, after

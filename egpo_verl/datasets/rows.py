@@ -14,7 +14,7 @@ from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.facts import listing
 from egpo_verl.datasets.json_text import json_text, must_be_unicode
-from egpo_verl.datasets.names import Renaming, rename
+from egpo_verl.datasets.names import SAME, Renaming, rename
 from egpo_verl.datasets.prompt import system_prompt_of
 from egpo_verl.datasets.sample import Message, Sample, Tool
 
@@ -68,7 +68,7 @@ def to_row(
 
 def spelled(sample: Sample, call_form: str) -> tuple[Sample, Renaming]:
     """The sample under names that the form can spell, and the way back."""
-    return rename(sample) if call_form in PYTHON_FORMS else (sample, Renaming())
+    return rename(sample) if call_form in PYTHON_FORMS else (sample, SAME)
 
 
 def written(
@@ -158,10 +158,7 @@ def read_truth(text: str) -> tuple[tuple[Call, ...], dict[str, Any] | None]:
 def _prompt(said: Sequence[Message], tools: str, call_form: str) -> list[dict[str, str]]:
     """Our system prompt, the dataset's own below it, then the dialogue."""
     system = system_prompt_of(tools, call_form)
-    contents = [_content(message, call_form) for message in said]
-    for content in contents:
-        must_be_unicode(content)
-    written = [{"role": m["role"], "content": text} for m, text in zip(said, contents, strict=True)]
+    written = [{"role": m["role"], "content": _content(m, call_form)} for m in said]
     if written and written[0]["role"] == "system":
         system = f"{system}\n\n{written.pop(0)['content']}"
     return [{"role": "system", "content": system}, *written]
@@ -169,12 +166,12 @@ def _prompt(said: Sequence[Message], tools: str, call_form: str) -> list[dict[st
 
 def _content(message: Message, call_form: str) -> str:
     calls = message.get("calls", ())
-    if not calls:
-        return str(message["content"])
     try:
-        return render(calls, call_form)
+        content = render(calls, call_form) if calls else str(message["content"])
     except ValueError as error:
         raise Unusable("spoilt_history", str(error)) from error
+    must_be_unicode(content)
+    return content
 
 
 def _ground_truth(sample: Sample) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from egpo_verl.datasets.errors import UserError
@@ -118,21 +118,16 @@ class _Groups:
 
 def _held_out(groups: _Groups, wanted: int, chooser: random.Random) -> set[int]:
     """Functions such that about `wanted` rows call nothing else, and few call others as well."""
-    callers: dict[int, array[int]] = defaultdict(lambda: array("L"))
-    missing = array("L", bytes(array("L").itemsize * len(groups)))
+    callers: dict[int, array[int]] = defaultdict(lambda: array("I"))
+    missing = array("I", bytes(array("I").itemsize * len(groups)))
     for group in range(len(groups)):
         called = groups.called(group)
         missing[group] = len(called)
         for tool in called:
             callers[tool].append(group)
-    # Rows whose functions are called about equally often come in random order.
-    cost = array("d")
-    for group in range(len(groups)):
-        calls = sum(len(callers[tool]) for tool in groups.called(group))
-        cost.append(calls.bit_length() + chooser.random())
     held: set[int] = set()
     inside = 0
-    for group in sorted(range(len(groups)), key=cost.__getitem__):
+    for group in _rarest_first(groups, callers, chooser):
         new = groups.called(group) - held
         if not new:
             continue
@@ -147,6 +142,20 @@ def _held_out(groups: _Groups, wanted: int, chooser: random.Random) -> set[int]:
         if inside >= wanted:
             break
     return held
+
+
+def _rarest_first(
+    groups: _Groups, callers: Mapping[int, Sequence[int]], chooser: random.Random
+) -> Iterator[int]:
+    """Groups whose functions are called about equally often come in random order."""
+    calls = (
+        sum(len(callers[tool]) for tool in groups.called(group)) for group in range(len(groups))
+    )
+    levels = bytes(count.bit_length() for count in calls)
+    for level in range(max(levels) + 1):
+        alike = array("I", (group for group, its in enumerate(levels) if its == level))
+        chooser.shuffle(alike)
+        yield from alike
 
 
 def _need_two(rows: Sequence[int]) -> None:

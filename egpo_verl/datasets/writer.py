@@ -15,10 +15,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from egpo_verl.datasets.columns import column, wholes
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.rows import MESSAGE, SCHEMA
 
 ROW_GROUP = 1000
+REPETITIVE = [
+    "data_source",
+    "ability",
+    "reward_model.style",
+    "extra_info.split",
+    "extra_info.call_form",
+    "extra_info.renamed",
+    "prompt.list.element.role",
+]
+"""Columns worth a dictionary; the others' texts are long, and hardly two are alike."""
 
 
 @contextmanager
@@ -68,7 +79,7 @@ class ParquetOut:
 
     def __init__(self, path: Path) -> None:
         self.rows = 0
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=REPETITIVE)
         self._waiting: list[Any] = []
         self._waiting_rows = 0
         # Arrow compresses without Python's lock, so the next rows are made meanwhile.
@@ -117,11 +128,11 @@ def batch_of(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
     messages = [message for row in rows for message in row["prompt"]]
     ends = accumulate((len(row["prompt"]) for row in rows), initial=0)
     columns = {
-        name: pa.array([row[name] for row in rows], SCHEMA.field(name).type)
+        name: column([row[name] for row in rows], SCHEMA.field(name).type)
         for name in ("data_source", "ability")
     }
     columns["prompt"] = pa.ListArray.from_arrays(
-        pa.array(ends, pa.int32()), _structs(messages, MESSAGE)
+        wholes(ends, pa.int32()), _structs(messages, MESSAGE)
     )
     for name in ("reward_model", "extra_info"):
         columns[name] = _structs([row[name] for row in rows], SCHEMA.field(name).type)
@@ -130,5 +141,5 @@ def batch_of(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
 
 def _structs(items: Sequence[Mapping[str, Any]], kind: pa.StructType) -> pa.StructArray:
     fields = list(kind)
-    arrays = [pa.array([item[field.name] for item in items], field.type) for field in fields]
+    arrays = [column([item[field.name] for item in items], field.type) for field in fields]
     return pa.StructArray.from_arrays(arrays, fields=fields)

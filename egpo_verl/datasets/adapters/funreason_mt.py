@@ -45,9 +45,9 @@ def _messages(row: Row) -> Any:
 class ListedRows(Rows):
     """Rows of which each may be the bare list of its messages."""
 
-    def rows_of(self, path: Path) -> Iterator[tuple[Any, float]]:
-        for row, share in super().rows_of(path):
-            yield ({"messages": row} if isinstance(row, list) else row), share
+    def rows_of(self, path: Path) -> Iterator[Any]:
+        for row in super().rows_of(path):
+            yield {"messages": row} if isinstance(row, list) else row
 
 
 SOURCE = Source(

@@ -43,14 +43,23 @@ def call_from(item: Any) -> Call:
     """A call from `{"name", "arguments"}`, by their other names too; arguments may be a text."""
     if not isinstance(item, Mapping):
         raise Unusable("bad_calls", f"not an object: {str(item)[:60]}")
-    name = next((item[key] for key in NAME_KEYS if isinstance(item.get(key), str)), None)
-    if name is None:
+    name = _first(item, NAME_KEYS)
+    if not isinstance(name, str):
         raise Unusable("bad_calls", f"no name in {str(item)[:60]}")
-    given: Any = next((item[key] for key in ARGUMENT_KEYS if item.get(key) is not None), {})
-    arguments = loaded(given, "bad_calls")
+    given = _first(item, ARGUMENT_KEYS)
+    arguments = {} if given is None else loaded(given, "bad_calls")
     if not isinstance(arguments, Mapping):
         raise Unusable("bad_calls", f"arguments are not an object: {str(arguments)[:60]}")
     return Call(name, dict(arguments))
+
+
+def _first(item: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """What the item has under the first of the keys that is there; None where none is."""
+    for key in keys:
+        value = item.get(key)
+        if value is not None:
+            return value
+    return None
 
 
 def user(text: Any) -> dict[str, str]:

@@ -25,18 +25,18 @@ class CatalogueRows(Rows):
     the same ones for the same question every time.
     """
 
-    def rows_of(self, path: Path) -> Iterator[tuple[Any, float]]:
+    def rows_of(self, path: Path) -> Iterator[Any]:
         if _stem(path) in NO_ROWS and self.path.is_dir():
             return
         catalogue: _Catalogue | None = None
-        for row, share in super().rows_of(path):
+        for row in super().rows_of(path):
             # The older files write a list: the calls, and the question at its end.
             if isinstance(row, list) and row and isinstance(row[-1], str):
                 row = {"query": row[-1], "calling": row[:-1]}
             if isinstance(row, dict) and "calling" in row and "query" in row:
                 catalogue = catalogue or self._catalogue(path)
                 row = {**row, "tools": catalogue.offered(row)}
-            yield row, share
+            yield row
 
     def _catalogue(self, path: Path) -> _Catalogue:
         found = [file for file in files_of(path.parent) if _stem(file) == CATALOGUE]
@@ -44,7 +44,7 @@ class CatalogueRows(Rows):
             raise UserError(
                 f"{path} has no functions in it; put Seal-Tools' {CATALOGUE}.jsonl beside it."
             )
-        return _Catalogue(row for row, _ in super().rows_of(found[0]))
+        return _Catalogue(super().rows_of(found[0]))
 
 
 class _Catalogue:
