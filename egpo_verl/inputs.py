@@ -22,7 +22,7 @@ class InputError(ValueError):
 
 
 def check_inputs(config: Any) -> None:
-    """Check data files, model folder and checkpoint folder of verl's configuration.
+    """Check data files, model folder and the folders to write to of verl's configuration.
 
     What is not on this machine (a hub name, `hdfs://...`) is left to verl.
 
@@ -33,7 +33,8 @@ def check_inputs(config: Any) -> None:
         for name in _names(config.data.get(key)):
             check_rows(name, f"data.{key}")
     check_model(config.actor_rollout_ref.model.path)
-    check_writable(config.trainer.default_local_dir)
+    for key in ("default_local_dir", "rollout_data_dir", "validation_data_dir"):
+        check_writable(config.trainer.get(key), f"trainer.{key}")
 
 
 def check_rows(name: str, option: str) -> None:
@@ -83,7 +84,7 @@ def check_model(name: str | None, option: str = "actor_rollout_ref.model.path") 
         )
 
 
-def check_writable(name: str | None) -> None:
+def check_writable(name: str | None, option: str) -> None:
     """A folder that can be written to, or made."""
     if not name or "://" in name:
         return
@@ -91,7 +92,7 @@ def check_writable(name: str | None) -> None:
     nearest = next(parent for parent in (path, *path.parents) if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise InputError(
-            f"trainer.default_local_dir={name} cannot be written: {nearest} is "
+            f"{option}={name} cannot be written: {nearest} is "
             f"{'read-only' if nearest.is_dir() else 'a file'}."
         )
 

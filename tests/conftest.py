@@ -100,11 +100,14 @@ def train(rows: Path) -> Train:
     """`train(folder, *overrides, **environment)` runs a job; its log and checkpoints lie in folder.
 
     Every job writes a log of its own, so that one folder tells a run that was stopped and resumed.
+    `python` is the interpreter, this one unless told.
     """
 
-    def run(folder: Path, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        folder: Path, *overrides: str, python: str = sys.executable, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         log = folder / f"steps-{len(list(folder.glob('steps-*.jsonl')))}.jsonl"
-        command = [sys.executable, "-m", "verl.trainer.main_ppo", "+egpo=paper", "+machine=cpu"]
+        command = [python, "-m", "verl.trainer.main_ppo", "+egpo=paper", "+machine=cpu"]
         places = [
             f"data.train_files={rows / 'train.parquet'}",
             f"data.val_files={rows / 'test.parquet'}",

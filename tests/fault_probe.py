@@ -3,6 +3,7 @@
 `VERL_USE_EXTERNAL_MODULES=fault_probe`, with this folder on PYTHONPATH, `FAULT=<name>` and
 `FAULT_STEP=<training step>`. The faults:
 
+    driver      the process that the user started is killed while answers are being sampled
     rollout     the trainer is killed while answers are being sampled
     update      a training worker is killed between its gradients and its first optimizer step
     checkpoint  trainer and worker are killed half way through writing the optimizer's file
@@ -38,6 +39,16 @@ def _in_rollout(wrapped: Any, buffer: Any, args: Any, kwargs: Any) -> Any:
     return wrapped(*args, **kwargs)
 
 
+def _while_driven(wrapped: Any, buffer: Any, args: Any, kwargs: Any) -> Any:
+    if kwargs["global_steps"] == STEP:
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            started = "verl.trainer.main_ppo" in (process.info["cmdline"] or ())
+            if started and process.info["cwd"] == os.getcwd():
+                process.kill()
+        time.sleep(600)
+    return wrapped(*args, **kwargs)
+
+
 def _in_update(wrapped: Any, engine: Any, args: Any, kwargs: Any) -> Any:
     _die()
 
@@ -70,6 +81,8 @@ def _wrap(module: str, name: str, wrapper: Any) -> None:
 
 
 match os.environ["FAULT"]:
+    case "driver":
+        _wrap("verl.trainer.ppo.v1.replay_buffer", "ReplayBuffer.sample", _while_driven)
     case "rollout":
         _wrap("verl.trainer.ppo.v1.replay_buffer", "ReplayBuffer.sample", _in_rollout)
     case "update":

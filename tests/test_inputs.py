@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from omegaconf import OmegaConf
 
-from egpo_verl.inputs import InputError, check_model, check_rows, check_writable
+from egpo_verl.inputs import InputError, check_inputs, check_model, check_rows
 
 
 def write_rows(path: Path, **columns: list[Any]) -> str:
@@ -81,8 +82,17 @@ def test_no_model() -> None:
         check_model(None)
 
 
-def test_checkpoints_need_a_folder_that_can_be_made(tmp_path: Path) -> None:
-    check_writable(str(tmp_path / "new" / "folder"))
+@pytest.mark.parametrize("option", ["default_local_dir", "rollout_data_dir", "validation_data_dir"])
+def test_what_a_run_writes_needs_a_folder_that_can_be_made(tmp_path: Path, option: str) -> None:
+    config = OmegaConf.create(
+        {
+            "data": {},
+            "actor_rollout_ref": {"model": {"path": "Qwen/Qwen3-4B-Instruct-2507"}},
+            "trainer": {option: str(tmp_path / "new" / "folder")},
+        }
+    )
+    check_inputs(config)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is a file"):
-        check_writable(str(tmp_path / "file" / "below"))
+    config.trainer[option] = str(tmp_path / "file" / "below")
+    with pytest.raises(InputError, match=rf"trainer\.{option}=.* cannot be written: .* is a file"):
+        check_inputs(config)

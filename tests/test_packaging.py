@@ -6,12 +6,16 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from egpo_verl.run_log import Run, read_run
 
 ROOT = Path(__file__).parents[1]
 TOP_LEVEL = {"egpo_verl", "hydra_plugins"}
@@ -132,3 +136,36 @@ def test_it_serves_in_a_clean_environment_without_a_checkout(built: Built, tmp_p
     assert "verl is not installed" in doctor.stdout
     assert "egpo-verl[gpu]" in doctor.stdout
     assert "Traceback" not in doctor.stdout + doctor.stderr
+
+
+@pytest.mark.slow
+def test_it_trains_from_the_wheel_as_from_the_checkout(
+    built: Built,
+    train: Callable[..., subprocess.CompletedProcess[str]],
+    undisturbed: tuple[Run, Path, str],
+    tmp_path: Path,
+) -> None:
+    """verl and the rest are this environment's; of the package there is only the wheel."""
+    environment, empty = tmp_path / "venv", tmp_path / "empty"
+    empty.mkdir()
+    run([sys.executable, "-m", "venv", str(environment)], tmp_path)
+    python = str(environment / "bin" / "python")
+    run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(built.wheel)], tmp_path)
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    installed = Path(run([python, "-c", ask], empty).strip())
+    # A plain line of a .pth file adds a folder, but not what the folder's own .pth files add: an
+    # editable checkout stays out of reach.
+    (installed / "verl.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    model = installed / "egpo_verl" / "toolworld" / "model"
+    trained = train(
+        empty,
+        f"actor_rollout_ref.model.path={model}",
+        "trainer.total_training_steps=2",
+        python=python,
+    )
+    assert trained.returncode == 0, trained.stdout[-6000:]
+    for metric in ("critic/score/mean", "egpo/bonus", "actor/grad_norm", "response_length/mean"):
+        wanted = undisturbed[0].series(metric)[1][:2]
+        found = read_run(empty).series(metric)[1]
+        assert found == pytest.approx(wanted, rel=1e-4, abs=1e-6), metric

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,9 @@ from egpo_verl.run_log import Run, read_run
 
 pytestmark = pytest.mark.slow
 
+KILLED = ("driver", "rollout", "update", "checkpoint")
+RAY_AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""They give up on a Ray that died with its driver after about a minute."""
 REWARD = Path(__file__).with_name("fault_reward.py")
 METRICS = (
     "actor/entropy",
@@ -45,9 +48,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def consoles(train: Train, folder: Path) -> dict[str, str]:
     """What each start of the run said, by the fault that ended it."""
     said = {}
-    for fault in ("rollout", "update", "checkpoint"):
+    for fault in KILLED:
         environment = {"VERL_USE_EXTERNAL_MODULES": "fault_probe", "FAULT": fault}
         said[fault] = broken(train(folder, FAULT_STEP="2", **environment))
+        said[f"left by {fault}"] = " ".join(left_running(folder, RAY_AGENTS))
     said["reward worker"] = broken(train(folder, *reward("kill", step=2)))
     said["disk"] = on_a_full_disk(train, folder)
     said["reward"] = broken(
@@ -99,9 +103,10 @@ def the_end(console: str) -> str:
 def test_each_start_goes_on_from_the_last_whole_checkpoint(
     consoles: dict[str, str], folder: Path
 ) -> None:
-    steps = [log_of(folder, start).series("actor/grad_norm")[0] for start in (0, 5)]
+    steps = [log_of(folder, start).series("actor/grad_norm")[0] for start in (0, 6)]
     assert steps == [[1], [2, 3, 4]]
-    assert not told(consoles["update"]), "a run killed in its rollout leaves nothing behind"
+    for killed, started_next in (("driver", "rollout"), ("rollout", "update")):
+        assert not told(consoles[started_next]), f"a run whose {killed} dies leaves no half file"
 
 
 def test_the_resumed_run_is_the_undisturbed_one(
@@ -140,7 +145,7 @@ def test_a_full_disk_is_named_and_its_half_checkpoint_removed(
 
 
 def test_an_empty_response_is_left_out_and_counted(consoles: dict[str, str], folder: Path) -> None:
-    assert log_of(folder, 5).series("egpo/failed_rollouts")[1] == [0, 0, 1]
+    assert log_of(folder, 6).series("egpo/failed_rollouts")[1] == [0, 0, 1]
     assert re.search(
         r"step 4 trains without 1 of 16 rollouts.*1 x ValueError: the response has no tokens",
         consoles["reward"],
@@ -156,17 +161,24 @@ def test_a_reward_that_is_no_number_is_refused_by_row(consoles: dict[str, str]) 
 
 
 def test_nothing_is_left_running(consoles: dict[str, str], folder: Path) -> None:
+    assert {fault: consoles[f"left by {fault}"] for fault in KILLED} == dict.fromkeys(KILLED, "")
+    assert not left_running(folder)
+
+
+def left_running(folder: Path, others: Sequence[str] = ()) -> list[str]:
+    """The run's processes, but for `others`, that are still there after a minute."""
     deadline = time.monotonic() + 60
-    while (left := running_in(folder)) and time.monotonic() < deadline:
+    while (left := running_in(folder, others)) and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert not left
+    return left
 
 
-def running_in(folder: Path) -> list[str]:
+def running_in(folder: Path, others: Sequence[str]) -> list[str]:
     found = []
     for process in psutil.process_iter(["cwd", "name", "status"]):
         here = process.info["cwd"] == str(folder)
-        if here and process.info["status"] != psutil.STATUS_ZOMBIE:
+        known = process.info["name"].startswith(tuple(others))
+        if here and not known and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process.info["name"])
     return found
 
