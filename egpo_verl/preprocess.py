@@ -12,19 +12,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from egpo_verl.calls import FORMS
 from egpo_verl.datasets.augment import Augmentation
-from egpo_verl.datasets.command_line import Parser, count, share, tell
+from egpo_verl.datasets.command_line import Parser, count, tell
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.hub import HubRows
 from egpo_verl.datasets.job import Deal, convert_file, write_samples
-from egpo_verl.datasets.ledger import KINDS
 from egpo_verl.datasets.length import LengthLimit
+from egpo_verl.datasets.options import add_common_options, add_source_options, shares_of
 from egpo_verl.datasets.pipeline import Shape, collect_less
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.report import CONTAMINATED, Section, show
 from egpo_verl.datasets.source import Source
-from egpo_verl.datasets.split import WAYS
 from egpo_verl.datasets.view import show_rows
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
 
@@ -84,97 +82,9 @@ def _add_source(commands: argparse._SubParsersAction[Parser], source: Source) ->
     command = commands.add_parser(
         source.name, help=about, description=f"{about}. Columns: {columns}."
     )
-    command.add_argument(
-        "--local_dataset_path",
-        type=Path,
-        required=not source.on_hub,
-        metavar="PATH",
-        help="a file, or a folder of files: json (a list), jsonl, parquet, the first two also "
-        f"as .gz or .zst{' (left out: read from the hub)' if source.on_hub else ''}",
-    )
-    if source.on_hub:
-        command.add_argument(
-            "--hub_dataset", default=source.home, metavar="NAME", help=f"({source.home})"
-        )
-        command.add_argument("--hub_config", metavar="NAME", help="configuration on the hub")
-    command.add_argument("--test_size", type=share, default=0.05, help="share of test rows (0.05)")
-    command.add_argument(
-        "--split_by",
-        choices=WAYS,
-        default=WAYS[0],
-        help="tool_set: no function of the test is trained on; random: any row (tool_set)",
-    )
-    command.add_argument("--max_samples", type=count, help="at most so many rows, at random")
-    _add_checks(command)
-    if source.benchmark:
-        command.add_argument(
-            "--allow_benchmark_training",
-            action="store_true",
-            help="write a train.parquet too; whoever trains on it cannot be measured by it",
-        )
-    command.add_argument("--num_proc", type=count, default=1, help="processes (1)")
-    _add_common(command)
+    add_source_options(command, source)
+    add_common_options(command)
     command.set_defaults(run=_run_file, source=source)
-
-
-def _add_checks(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--decontaminate",
-        type=Path,
-        nargs="+",
-        default=(),
-        metavar="PATH",
-        help="benchmarks, files or folders: drop rows with their questions or tools",
-    )
-    command.add_argument(
-        "--keep_duplicates", action="store_true", help="let rows in that say the same"
-    )
-    command.add_argument(
-        "--near_duplicates",
-        type=share,
-        metavar="OVERLAP",
-        help="drop rows whose questions share so much of their wording, such as 0.8",
-    )
-    command.add_argument("--max_turns", type=count, help="drop dialogues of more messages")
-    command.add_argument(
-        "--share",
-        type=_kind_share,
-        nargs="+",
-        default=(),
-        metavar="KIND=SHARE",
-        help=f"wanted share of a kind of rows, such as no_call=0.1; kinds: {', '.join(KINDS)}",
-    )
-    command.add_argument(
-        "--irrelevance", type=share, default=0.0, help="share of training rows to lose their tool"
-    )
-    command.add_argument(
-        "--mask_names", type=share, default=0.0, help="share of training rows with random names"
-    )
-    command.add_argument(
-        "--shuffle_tools",
-        type=share,
-        default=0.0,
-        help="share of training rows with functions in another order",
-    )
-
-
-def _add_common(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--local_save_dir", type=Path, required=True, metavar="DIR")
-    command.add_argument("--seed", type=int, default=0, help="of every random choice (0)")
-    command.add_argument(
-        "--call_form", choices=FORMS, default="python", help="how calls are written (python)"
-    )
-    command.add_argument(
-        "--tokenizer", metavar="NAME", help="a model's folder or hub name, to measure prompts"
-    )
-    command.add_argument(
-        "--max_prompt_length", type=count, metavar="TOKENS", help="drop longer prompts"
-    )
-    command.add_argument(
-        "--think_in_prompt",
-        action="store_true",
-        help="the chat template opens <think> itself (seen where a --tokenizer is given)",
-    )
 
 
 def _add_toolworld(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -190,7 +100,7 @@ def _add_toolworld(commands: argparse._SubParsersAction[Parser]) -> None:
         default=DEFAULT_LEVELS,
         help=f"difficulties to draw from ({' '.join(map(str, DEFAULT_LEVELS))})",
     )
-    _add_common(command)
+    add_common_options(command)
     command.set_defaults(run=_run_toolworld)
 
 
@@ -217,7 +127,7 @@ def _run_file(options: argparse.Namespace) -> None:
         test_only,
         options.keep_duplicates or test_only,
         options.near_duplicates,
-        _shares(options.share),
+        shares_of(options.share),
         Augmentation(options.irrelevance, options.mask_names, options.shuffle_tools, options.seed),
     )
     if options.local_dataset_path is not None:
@@ -284,20 +194,6 @@ def _tell(report: list[Section], folder: Path) -> None:
     console.print(f"The same tables are in {folder / 'report.md'}.")
     if any(line[0].startswith("benchmark_") for section in report for line in section.lines):
         console.print(f"Rows that a benchmark has too are named in {folder / CONTAMINATED}.")
-
-
-def _kind_share(text: str) -> tuple[str, float]:
-    kind, _, wanted = text.partition("=")
-    if kind not in KINDS:
-        raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(KINDS)}")
-    return kind, 0.0 if wanted in ("0", "0.0") else share(wanted)
-
-
-def _shares(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
-    shares = dict(pairs)
-    if len(shares) < len(pairs) or sum(shares.values()) > 1 + 1e-9:
-        raise UserError("--share must name each kind once, and the shares cannot exceed 1 in all.")
-    return shares
 
 
 if __name__ == "__main__":
