@@ -19,11 +19,12 @@ from egpo_verl.datasets.hub import HubRows
 from egpo_verl.datasets.job import Deal, convert_file, write_samples
 from egpo_verl.datasets.length import LengthLimit
 from egpo_verl.datasets.options import add_common_options, add_source_options, shares_of
-from egpo_verl.datasets.pipeline import Shape, collect_less
+from egpo_verl.datasets.pipeline import Shape
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.report import CONTAMINATED, Section, show
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.view import show_rows
+from egpo_verl.datasets.workers import collect_less
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
 
 PROGRAM = "python -m egpo_verl.preprocess"

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import signal
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +22,7 @@ from egpo_verl.datasets.rows import spelled, written
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.tally import Tally
+from egpo_verl.datasets.workers import WorkerDied, mapped
 from egpo_verl.datasets.writer import batch_of
 
 CHUNK = 200
@@ -97,22 +92,6 @@ class Filed:
     path: Path
     made: list[Made]
     tally: Tally
-
-
-def collect_less() -> None:
-    """Tune Python's garbage collector of cycles to rows, which have none; for whole processes.
-
-    It would look at every remembered function again and again, a quarter of all time. What is
-    loaded by now is left alone for good, and young objects are looked at by the hundred thousand.
-    """
-    gc.set_threshold(100_000)
-    gc.freeze()
-
-
-def _begin() -> None:
-    """Begin a worker: Ctrl-C in a terminal reaches it too, but is the parent's to answer."""
-    collect_less()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def from_rows(source: Source, shape: Shape, chunk: list[Numbered]) -> Part:
@@ -185,24 +164,8 @@ def parts(
         yield from map(work, chunks)
         return
     try:
-        yield from _over(processes, work, chunks)
-    except BrokenProcessPool as error:
+        yield from mapped(work, chunks, processes)
+    except WorkerDied as error:
         raise UserError(
             "a process of the job was killed, perhaps for want of memory; use fewer --num_proc."
         ) from error
-
-
-def _over(
-    processes: int, work: Callable[[list[Numbered]], Filed], chunks: Iterable[list[Numbered]]
-) -> Iterator[Filed]:
-    """`map` over processes, a few chunks ahead."""
-    # "spawn": a tokenizer's threads do not survive a fork.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as pool:
-        waiting: deque[Future[Filed]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(work, chunk))
-            if len(waiting) > 2 * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
