@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import shutil
@@ -209,7 +210,8 @@ def make_call(tool: dict[str, object], chooser: random.Random) -> dict[str, obje
 
 
 def timed(command: list[str], target: Path) -> tuple[float, float]:
-    """Seconds, and seconds of all processors."""
+    """Seconds, and seconds of all processors, after the disk has all of what ran before."""
+    os.sync()
     start, before = time.perf_counter(), used_by_children()
     with running(command, target):
         pass

@@ -110,7 +110,8 @@ def test_the_split_is_the_seeds(run: Run, tmp_path: Path) -> None:
 def test_several_processes_write_the_same_rows(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("egpo_verl.datasets.pipeline.CHUNK", 3)
+    for size in ("CHUNK", "LARGEST_CHUNK"):
+        monkeypatch.setattr(f"egpo_verl.datasets.pipeline.{size}", 3)
     source = tmp_path / "in.jsonl"
     source.write_text("{broken\n" + XLAM.read_text("utf-8") + "[]\n", "utf-8")
     for processes in ("1", "2"):

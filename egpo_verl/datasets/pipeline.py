@@ -25,7 +25,11 @@ from egpo_verl.datasets.tally import Tally
 from egpo_verl.datasets.workers import WorkerDied, mapped
 from egpo_verl.datasets.writer import batch_of
 
-CHUNK = 200
+CHUNK = 50
+"""Samples, or rows until it is known how much comes of one."""
+LARGEST_CHUNK = 2000
+PART_BYTES = 1 << 22
+"""Of the rows that should come of a chunk: large enough that each costs little beside its rows."""
 Numbered = tuple[int, Any]
 
 
@@ -87,9 +91,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Filed:
-    """A part whose rows lie in the file `path`."""
+    """A part whose rows lie in the file `path`, and take so many bytes in memory."""
 
     path: Path
+    size: int
     made: list[Made]
     tally: Tally
 
@@ -107,7 +112,7 @@ def _filed(source: Source, shape: Shape, folder: Path, chunk: list[Numbered]) ->
     part = from_rows(source, shape, chunk)
     path = folder / f"{chunk[0][0]}.arrow"
     put_aside(part.batch, path)
-    return Filed(path, part.made, part.tally)
+    return Filed(path, part.batch.nbytes, part.made, part.tally)
 
 
 def from_samples(shape: Shape, samples: Iterable[tuple[int, Sample | Unusable]]) -> Part:
@@ -153,18 +158,37 @@ def _row(index: int, sample: Sample | Unusable, shape: Shape) -> tuple[dict[str,
     return row, known
 
 
+class _Chunks:
+    """Rows with their places, in chunks that give about `PART_BYTES` each.
+
+    A dialogue of a hundred messages gives as many rows, each with all that was said before.
+    """
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._numbered = iter(enumerate(rows))
+        self._rows = CHUNK
+
+    def __iter__(self) -> Iterator[list[Numbered]]:
+        while chunk := list(islice(self._numbered, self._rows)):
+            yield chunk
+
+    def learn(self, part: Filed) -> None:
+        """Choose the size of chunks that are still to come by what came of one."""
+        fitting = part.tally.rows * PART_BYTES // max(1, part.size)
+        self._rows = max(1, min(fitting, LARGEST_CHUNK))
+
+
 def parts(
     source: Source, rows: Iterable[Any], shape: Shape, folder: Path, processes: int = 1
 ) -> Iterator[Filed]:
     """All parts of a file in its order, put aside in `folder`; a few chunks are in memory."""
     work = partial(_filed, source, shape, folder)
-    numbered = iter(enumerate(rows))
-    chunks = iter(lambda: list(islice(numbered, CHUNK)), [])
-    if processes < 2:
-        yield from map(work, chunks)
-        return
+    chunks = _Chunks(rows)
+    found = map(work, chunks) if processes < 2 else mapped(work, chunks, processes)
     try:
-        yield from mapped(work, chunks, processes)
+        for part in found:
+            chunks.learn(part)
+            yield part
     except WorkerDied as error:
         raise UserError(
             "a process of the job was killed, perhaps for want of memory; use fewer --num_proc."
