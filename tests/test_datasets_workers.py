@@ -40,7 +40,7 @@ def test_only_a_few_items_are_taken_ahead() -> None:
     results = mapped(squared, items(), 2)
     assert [next(results) for _ in range(3)] == [0, 1, 4]
     assert len(taken) <= 3 + 2 * 2
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert not my_processes()
 
 

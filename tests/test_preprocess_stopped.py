@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.files import Rows
+from egpo_verl.datasets.job import Deal, convert_file
 from egpo_verl.datasets.pipeline import Shape, parts
 from egpo_verl.datasets.registry import SOURCES
 
@@ -60,3 +62,19 @@ def test_a_worker_that_is_killed_is_one_sentence(tmp_path: Path) -> None:
     os.kill(int(workers[0]), signal.SIGKILL)
     with pytest.raises(UserError, match="use fewer --num_proc"):
         list(found)
+
+
+def test_a_job_that_breaks_off_leaves_no_file_and_no_process(tmp_path: Path) -> None:
+    rows, out = Rows(source_file(tmp_path)), tmp_path / "out"
+    before = psutil.Process().children()
+
+    def interrupted(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        convert_file(SOURCES["xlam"], rows, out, Shape(), Deal(), 2, interrupted)
+    # The traceback, and with it every frame of the job, is still held here.
+    assert raised.tb is not None
+    assert not out.exists()
+    left = set(psutil.Process().children()).difference(before)
+    assert not [child for child in left if any("spawn_main" in word for word in child.cmdline())]
