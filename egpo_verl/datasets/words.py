@@ -11,7 +11,7 @@ WORD = re.compile(r"\w+")
 
 def words_of(text: str) -> list[str]:
     """The words of a text, folded."""
-    if text.isascii():  # the same, in a third of the time
+    if text.isascii():  # the same, and faster
         return WORD.findall(text.lower())
     return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 

@@ -37,8 +37,8 @@ class WorkerTraceback(Exception):
 def collect_less() -> None:
     """Tune Python's garbage collector of cycles to rows, which have none; for whole processes.
 
-    It would look at every remembered function again and again, a quarter of all time. What is
-    loaded by now is left alone for good, and young objects are looked at by the hundred thousand.
+    It would look at every remembered function again and again. What is loaded by
+    now is left alone for good, and young objects are looked at by the hundred thousand.
     """
     gc.set_threshold(100_000)
     gc.freeze()
