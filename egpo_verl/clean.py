@@ -18,7 +18,6 @@ from egpo_verl.datasets.command_line import Parser, amount, count, tell
 from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.report import show
 from egpo_verl.judge.prompts import load_prompts
-from egpo_verl.judge.store import Store
 
 if TYPE_CHECKING:
     from egpo_verl.judge.endpoint import Settings
@@ -92,6 +91,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         from egpo_verl.judge.endpoint import Settings, Stopped
         from egpo_verl.judge.job import clean_files, count_rows, estimate
+        from egpo_verl.judge.store import Store
     except ImportError as error:
         raise UserError(
             f"the judge needs {error.name}; install it with `pip install 'egpo-verl[data]'`."

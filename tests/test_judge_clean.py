@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -274,6 +275,31 @@ def test_ctrl_c_ends_in_order_and_loses_no_answer(serve: Serve, tmp_path: Path) 
     assert finished(tmp_path / "judge.sqlite") == {key for key, _, _ in server.requests()}
 
 
+def test_a_full_disk_stops_the_job_and_the_same_command_goes_on(
+    serve: Serve, tmp_path: Path
+) -> None:
+    train, server = rows_file(tmp_path / "train.parquet", 200), serve("--latency", "0.02")
+    command = [sys.executable, "-m", "egpo_verl.clean"]
+    command += words(server, train, out=tmp_path / "out", more=("--in_flight", "8"))
+    # To SQLite a file that may not grow is a disk without room.
+    full = subprocess.run(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**17, 2**17)),
+    )
+    assert full.returncode == 1, full.stderr
+    assert "stopped: the store cannot be written" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert not (tmp_path / "out").exists()
+    asked, kept = len(server.requests()), finished(tmp_path / "judge.sqlite")
+    assert 0 < len(kept) <= asked <= len(kept) + 3 * 8, "it went on paying for what it cannot keep"
+
+    assert main(command[3:]) == 0
+    assert not kept & {key for key, _, _ in server.requests()[asked:]}
+    assert len(judged(tmp_path / "out")) == 200
+
+
 def finished(store: Path) -> set[str]:
     with closing(sqlite3.connect(store, timeout=60)) as connection:
         return {key for (key,) in connection.execute("SELECT key FROM answers WHERE good")}
@@ -335,6 +361,7 @@ def test_two_jobs_on_one_store_come_to_the_same_end(serve: Serve, tmp_path: Path
         job.start()
     for job in jobs:
         job.join(120)
+    assert [job.exitcode for job in jobs] == [0, 0]
     assert judged(tmp_path / "a") == judged(tmp_path / "b")
     assert len(judged(tmp_path / "a")) == 100
 

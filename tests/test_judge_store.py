@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import multiprocessing.synchronize
+import os
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,27 @@ def test_two_processes_write_one_store(tmp_path: Path) -> None:
     for number in range(60):
         assert store.get(f"a{number}") == store.get(f"b{number}") == "{}"
         assert store.get(f"shared{number}") in ("a", "b")
+
+
+def open_at_once(paths: list[Path], together: multiprocessing.synchronize.Barrier) -> None:
+    for path in paths:
+        together.wait(60)
+        store = Store(path)
+        store.put([answer(str(os.getpid()))])
+        store.close()
+
+
+def test_processes_that_start_at_once_share_a_new_store(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{n}.sqlite" for n in range(40)]
+    context = multiprocessing.get_context("fork")
+    together = context.Barrier(8)
+    processes = [context.Process(target=open_at_once, args=(paths, together)) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 8
+    assert [Store(path).bill()[0] for path in paths] == [8] * 40
 
 
 def test_answers_that_come_together_are_committed_together(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -134,7 +135,7 @@ class Endpoint:
 
         Raises:
             Refused: this question is not answered.
-            Stopped: the endpoint keeps failing, or the budget is spent.
+            Stopped: the endpoint keeps failing, the budget is spent, or the answer cannot be kept.
             UserError: the endpoint knows neither this key nor this model.
         """
         key = question.key(self.settings.model, self.settings.temperature)
@@ -155,6 +156,11 @@ class Endpoint:
             raise Refused(f"no readable answer in {self.settings.tries} tries: {error}") from error
         except PASSING as error:
             raise Stopped(f"the endpoint keeps failing: {_short(error)}") from error
+        except sqlite3.Error as error:
+            # Whatever else was asked could not be kept either.
+            why = Stopped(f"the store cannot be written ({error})")
+            self.stop(why)
+            raise why from error
         except FATAL as error:
             raise UserError(f"the endpoint refuses: {_short(error)}.") from error
         except openai.APIStatusError as error:

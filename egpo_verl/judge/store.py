@@ -8,10 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import tenacity
+
 from egpo_verl.datasets.errors import UserError
 
 PATIENCE = 60.0
 """Seconds to wait while another process writes."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT NOT NULL, stage TEXT NOT NULL, text TEXT NOT NULL,
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+    good INTEGER NOT NULL, at REAL NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS good_answers ON answers (key) WHERE good;
+"""
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,34 @@ class Answer:
     good: bool = True
 
 
+def _locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "is locked" in str(error)
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+
+
+# SQLite refuses at once, whatever the time-out, where two processes turn one file to write-ahead
+# logging or one opens it while the last of the others closes it.
+@tenacity.retry(
+    retry=tenacity.retry_if_exception(_locked),
+    wait=tenacity.wait_random(0.01, 0.1),
+    stop=tenacity.stop_after_delay(PATIENCE),
+    reraise=True,
+)
+def _prepared(path: Path) -> sqlite3.Connection:
+    """A connection to a file that has the table and write-ahead logging."""
+    connection = _connection(path)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(SCHEMA)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 class Store:
     """A file of answers; several processes may use it at a time.
 
@@ -44,27 +82,11 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Open or make the file; UserError where that cannot be."""
         try:
-            self._writer = self._connection(path)
-            self._writer.execute("PRAGMA journal_mode=WAL")
-            self._writer.executescript(
-                """
-                CREATE TABLE IF NOT EXISTS answers (
-                    key TEXT NOT NULL, stage TEXT NOT NULL, text TEXT NOT NULL,
-                    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
-                    good INTEGER NOT NULL, at REAL NOT NULL);
-                CREATE UNIQUE INDEX IF NOT EXISTS good_answers ON answers (key) WHERE good;
-                """
-            )
+            self._writer = _prepared(path)
             # A connection of its own, so that a look-up never waits for a commit.
-            self._reader = self._connection(path)
+            self._reader = _connection(path)
         except sqlite3.Error as error:
             raise UserError(f"the store {path} cannot be used: {error}.") from error
-
-    @staticmethod
-    def _connection(path: Path) -> sqlite3.Connection:
-        return sqlite3.connect(
-            path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-        )
 
     def get(self, key: str) -> str | None:
         """The text of a good answer, None where there is none."""
@@ -83,10 +105,11 @@ class Store:
                 self._writer.execute(
                     "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, good, now)
                 )
+            self._writer.execute("COMMIT")
         except BaseException:
-            self._writer.execute("ROLLBACK")
+            if self._writer.in_transaction:  # a full disk makes SQLite end it itself
+                self._writer.execute("ROLLBACK")
             raise
-        self._writer.execute("COMMIT")
 
     def _has(self, key: str) -> bool:
         found = self._writer.execute("SELECT 1 FROM answers WHERE key = ? AND good", (key,))
