@@ -20,9 +20,9 @@ from rich.console import Console
 
 from egpo_verl.calls import Call
 from egpo_verl.clean import main as clean
-from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.parquet.rows import to_row
+from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.writer import ParquetOut, batch_of
 
 SERVER = Path(__file__).parents[1] / "tests" / "judge_server.py"
 

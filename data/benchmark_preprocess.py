@@ -82,10 +82,10 @@ def process(row, index):
     }
 """
 OURS = """
-from egpo_verl.datasets.check import check
-from egpo_verl.datasets.duplicates import digest
+from egpo_verl.datasets.checks.check import check
+from egpo_verl.datasets.checks.duplicates import digest
 from egpo_verl.datasets.registry import SOURCES
-from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.parquet.rows import to_row
 def process(row, index):
     (sample,) = SOURCES["xlam"].samples(row)
     return {**to_row(check(sample).sample, index), "good": True, "key": str(digest(sample))}

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from egpo_verl.datasets.command_line import Parser, amount, count, tell
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.report import show
+from egpo_verl.datasets.jobs.report import show
 from egpo_verl.judge.prompts import load_prompts
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from egpo_verl.run_log import Run, read_run
 
@@ -34,6 +35,10 @@ SETTINGS = [
     "trainer.logger=['console','file']",
 ]
 TEMPLATES = "trl==1.16.0"
+# A busy machine is no fault of the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
 Serve = Callable[..., str]
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 

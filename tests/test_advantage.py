@@ -169,7 +169,7 @@ def test_a_batch_of_padding_alone_has_no_metrics() -> None:
     granularity=st.sampled_from(["response", "token"]),
     scope=st.sampled_from(["thought", "response"]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_sign_turns_and_the_size_stays_in_bounds(
     seed: int,
     groups: int,

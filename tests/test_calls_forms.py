@@ -40,7 +40,7 @@ def plain(calls: Sequence[Call] | None) -> str:
 
 
 @given(SPELLABLE)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_every_form_reads_what_it_writes(calls: list[Call]) -> None:
     for form in FORMS:
         parsed = parse(render(calls, form), form)
@@ -49,14 +49,14 @@ def test_every_form_reads_what_it_writes(calls: list[Call]) -> None:
 
 
 @given(ANY_NAME)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_json_forms_carry_any_name(calls: list[Call]) -> None:
     for form in JSON_FORMS:
         assert plain(parse(render(calls, form), form).calls) == plain(calls)
 
 
 @given(SPELLABLE.filter(bool))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_calls_are_seen_in_whatever_form(calls: list[Call]) -> None:
     for form in FORMS:
         text = render(calls, form)
@@ -65,7 +65,7 @@ def test_calls_are_seen_in_whatever_form(calls: list[Call]) -> None:
 
 
 @given(SPELLABLE.filter(bool))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_one_form_is_not_read_as_another(calls: list[Call]) -> None:
     for written in FORMS:
         text = render(calls, written)
@@ -77,7 +77,7 @@ CUT = st.tuples(SPELLABLE, st.integers(0, 400), st.integers(0, 400), st.text(max
 
 
 @given(CUT)
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=2500)
 def test_a_damaged_text_gives_calls_or_a_reason(cut: tuple[list[Call], int, int, str]) -> None:
     calls, start, end, patch = cut
     for form in FORMS:
@@ -95,7 +95,7 @@ MARKERS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
 @given(st.text(max_size=60) | MARKERS)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 def test_any_text_gives_calls_or_a_reason(text: str) -> None:
     for form in FORMS:
         parsed = parse(text, form)

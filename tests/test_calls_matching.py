@@ -178,7 +178,7 @@ SMALL = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3), min_size=1
 
 
 @given(SMALL, st.data())
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_the_assignment_is_that_of_trying_every_order(
     wanted: list[list[int]], data: st.DataObject
 ) -> None:
@@ -206,7 +206,7 @@ PLAIN = st.recursive(
     st.lists(st.builds(Call, st.sampled_from("fg"), st.dictionaries(st.sampled_from("ab"), PLAIN))),
     st.randoms(),
 )
-@settings(max_examples=300, deadline=None)  # fmt: skip
+@settings(max_examples=300)  # fmt: skip
 def test_every_order_of_the_same_calls_matches_and_none_without_one(
     calls: list[Call], random: Any
 ) -> None:

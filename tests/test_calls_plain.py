@@ -36,7 +36,7 @@ SPECS = st.fixed_dictionaries({"type": st.sampled_from(TYPES)}, optional=MORE) |
     st.lists(st.sampled_from(NAMES)),
     st.dictionaries(st.sampled_from([*NAMES, "x"]), VALUES),
 )
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 def test_plain_signatures_agree_with_the_library(
     properties: dict[str, Any], required: list[str], arguments: dict[str, Any]
 ) -> None:
@@ -75,7 +75,7 @@ ANY_SPEC = st.dictionaries(
     st.none() | st.lists(st.sampled_from(NAMES)) | ODD,
     st.dictionaries(st.sampled_from(["description", "additionalProperties", "$ref"]), ODD),
 )
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 def test_a_plain_signature_read_in_one_pass_is_the_same(
     kind: Any, properties: Any, required: Any, more: dict[str, Any]
 ) -> None:

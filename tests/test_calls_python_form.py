@@ -215,7 +215,7 @@ def test_bounds_are_inclusive() -> None:
 
 
 @given(CALLS)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_rendered_calls_are_read_back_by_us_and_by_python(calls: list[Call]) -> None:
     text = render(calls)
     assert repr(plain(parse(text).calls or ())) == repr(plain(calls))
@@ -229,7 +229,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=14).map("".join))
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=4000)
 def test_whatever_is_read_python_reads_the_same(middle: str) -> None:
     for text in (middle, f"[f({middle})]", f"[f(a={middle})]", f"[f(a='{middle}')]"):
         parsed = parse(text)
@@ -238,7 +238,7 @@ def test_whatever_is_read_python_reads_the_same(middle: str) -> None:
 
 
 @given(st.text(max_size=80))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_any_text_gives_calls_or_a_reason(text: str) -> None:
     parsed = parse(text)
     assert (parsed.calls is None) != (parsed.reason is None)

@@ -155,7 +155,7 @@ def test_a_missing_type_checks_nothing_and_needs_no_note() -> None:
 
 
 @given(st.text(max_size=40) | st.text("ListDcnrUo[]<>(),| .int", max_size=40))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_any_text_is_a_type_checked_or_noted(kind: str) -> None:
     tools = flat(kind)
     assert tools.check([Call("f", {"a": 1})]) in (None, Problem.WRONG_VALUE)
@@ -208,7 +208,7 @@ JSONS = st.recursive(
 
 
 @given(JSONS)
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 def test_any_specification_is_a_signature_checked_or_noted(parameters: Any) -> None:
     tools = toolset({"name": "f", "parameters": parameters})
     for arguments in ({}, {"type": 1}, {"a": [1, {"b": "x"}]}):

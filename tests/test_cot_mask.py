@@ -352,7 +352,7 @@ mostly_generated = st.sampled_from([1, 1, 1, 1, 1, 1, 1, 0])
 batches = st.lists(st.tuples(texts, responses), min_size=1, max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batch=batches)
 def test_agrees_with_decoding_of_prefixes(tokenizer: Any, batch: list[Any]) -> None:
     check_against_reference(tokenizer, batch)
@@ -363,7 +363,7 @@ def blank_before_text() -> Any:
     return sentencepiece(leading_blank="first")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batch=batches)
 def test_agrees_where_decoding_strips_a_blank(blank_before_text: Any, batch: list[Any]) -> None:
     check_against_reference(blank_before_text, batch)
@@ -399,7 +399,7 @@ def byte_tokenizer(request: pytest.FixtureRequest) -> Any:
     return request.param()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_agrees_on_ids_that_no_text_encodes_to(byte_tokenizer: Any, data: st.DataObject) -> None:
     """Sampled tokens need not be the ones that encoding picks, nor whole UTF-8 characters."""

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egpo_verl.calls import Call, ToolSet
-from egpo_verl.datasets.augment import Augmentation, augmented
-from egpo_verl.datasets.names import Renaming, compose, restore
-from egpo_verl.datasets.rows import from_row, to_row
+from egpo_verl.datasets.parquet.rows import from_row, to_row
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.selection.augment import Augmentation, augmented
+from egpo_verl.datasets.tools.names import Renaming, compose, restore
 
 ASKED = {"role": "user", "content": "How heavy is hive 12?"}
 TOOLS = tuple(
@@ -120,6 +120,6 @@ def test_two_renamings_lead_back_as_one(
 
 
 def back(functions: dict[str, str], parameters: dict[str, dict[str, str]]) -> Renaming:
-    from egpo_verl.datasets.names import way_back_of
+    from egpo_verl.datasets.tools.names import way_back_of
 
     return way_back_of(functions, parameters)

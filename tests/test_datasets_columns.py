@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egpo_verl.datasets.columns import column, flags, wholes
+from egpo_verl.datasets.parquet.columns import column, flags, wholes
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 COLUMNS = st.one_of(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets.contamination import Benchmarks, benchmarks_in
-from egpo_verl.datasets.duplicates import Digests, Duplicates, digest, signature
+from egpo_verl.datasets.checks.contamination import Benchmarks, benchmarks_in
+from egpo_verl.datasets.checks.duplicates import Digests, Duplicates, digest, signature
 from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.preprocess import main
@@ -76,7 +76,7 @@ def test_near_duplicates_without_the_library_are_one_sentence(
     def missing(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr("egpo_verl.datasets.duplicates.import_module", missing)
+    monkeypatch.setattr("egpo_verl.datasets.checks.duplicates.import_module", missing)
     with pytest.raises(UserError, match=r"pip install 'egpo-verl\[data\]'"):
         Duplicates(threshold=0.8)
 

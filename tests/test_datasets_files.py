@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egpo_verl.datasets import files
 from egpo_verl.datasets.errors import Unusable, UserError
-from egpo_verl.datasets.files import Rows
+from egpo_verl.datasets.reading import files
+from egpo_verl.datasets.reading.files import Rows
 
 ROWS = [{"query": f"q{n} ü 日本", "tools": "[]", "answers": "[]"} for n in range(7)]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
@@ -67,7 +67,7 @@ def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
     assert list(Rows(tmp_path / "rows.parquet")) == ROWS
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.dictionaries(st.text(), st.text() | st.lists(st.integers() | st.floats(allow_nan=False)))

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets import facts, json_text
-from egpo_verl.datasets.check import check
-from egpo_verl.datasets.facts import facts_of
-from egpo_verl.datasets.json_text import FunctionLists
+from egpo_verl.datasets.checks.check import check
+from egpo_verl.datasets.reading import json_text
+from egpo_verl.datasets.reading.json_text import FunctionLists
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.tools import facts
+from egpo_verl.datasets.tools.facts import facts_of
 
 # Few letters and few keys, so that one text often begins with another.
 VALUES = st.recursive(

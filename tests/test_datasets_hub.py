@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.hub import HubRows
+from egpo_verl.datasets.reading.hub import HubRows
 from egpo_verl.preprocess import main
 
 XLAM = Path(__file__).parents[1] / "data" / "samples" / "xlam.jsonl"
@@ -54,7 +54,7 @@ class Fake:
 def test_what_the_hub_refuses_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr("egpo_verl.datasets.hub.import_module", lambda name: Fake(error))
+    monkeypatch.setattr("egpo_verl.datasets.reading.hub.import_module", lambda name: Fake(error))
     with pytest.raises(UserError, match="give --local_dataset_path") as caught:
         list(HubRows(Path("a/b")))
     assert "\n" not in str(caught.value)
@@ -65,6 +65,6 @@ def test_without_the_library_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch)
     def missing(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr("egpo_verl.datasets.hub.import_module", missing)
+    monkeypatch.setattr("egpo_verl.datasets.reading.hub.import_module", missing)
     with pytest.raises(UserError, match="needs the library `datasets`"):
         list(HubRows(Path("a/b")))

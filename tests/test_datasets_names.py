@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from egpo_verl.calls import Call, parse, render
 from egpo_verl.calls.python_form import is_python_name
-from egpo_verl.datasets.names import Renaming, new_names, rename, restore
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools import parameters_of
+from egpo_verl.datasets.tools.dialects import parameters_of
+from egpo_verl.datasets.tools.names import Renaming, new_names, rename, restore
 
 
 @pytest.mark.parametrize(

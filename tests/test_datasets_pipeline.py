@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from egpo_verl.datasets.pipeline import CHUNK, LARGEST_CHUNK, PART_BYTES, Filed, Shape, parts
+from egpo_verl.datasets.jobs.pipeline import CHUNK, LARGEST_CHUNK, PART_BYTES, Filed, Shape, parts
 from egpo_verl.datasets.registry import SOURCES
 
 TOOLS = json.dumps([{"name": "f", "parameters": {"a": {"type": "int"}}}])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egpo_verl.datasets.repair import repaired
+from egpo_verl.datasets.checks.repair import repaired
 
 INT, NUM, STR, BOOL = ({"type": t} for t in ("integer", "number", "string", "boolean"))
 LIST, DICT = {"type": "array"}, {"type": "object"}

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from worker_functions import length, squared
 
-from egpo_verl.datasets.workers import WorkerDied, WorkerTraceback, mapped
+from egpo_verl.datasets.jobs.workers import WorkerDied, WorkerTraceback, mapped
 
 pytestmark = pytest.mark.slow
 BIG = "x" * (1 << 20)

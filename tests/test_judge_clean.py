@@ -22,9 +22,9 @@ import pytest
 
 from egpo_verl.calls import Call, render
 from egpo_verl.clean import main
-from egpo_verl.datasets.rows import from_row, to_row
+from egpo_verl.datasets.parquet.rows import from_row, to_row
+from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.writer import ParquetOut, batch_of
 
 pytest.importorskip("openai")
 pytest.importorskip("tenacity")

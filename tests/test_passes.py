@@ -56,7 +56,7 @@ def test_no_temporary_is_larger_than_an_input(granularity: str) -> None:
     assert largest.nbytes <= entropy.nbytes
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 40), st.integers(1, 30), st.integers(1, 200), st.integers(0, 2**31))
 def test_sums_do_not_depend_on_the_blocks(rows: int, length: int, block: int, seed: int) -> None:
     draw = torch.Generator().manual_seed(seed)

@@ -16,8 +16,8 @@ import pytest
 
 from egpo_verl.calls import parse, render
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.names import Renaming, restore
-from egpo_verl.datasets.rows import SCHEMA, from_row
+from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
+from egpo_verl.datasets.tools.names import Renaming, restore
 from egpo_verl.preprocess import main
 
 ROOT = Path(__file__).parents[1]
@@ -111,7 +111,7 @@ def test_several_processes_write_the_same_rows(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in ("CHUNK", "LARGEST_CHUNK"):
-        monkeypatch.setattr(f"egpo_verl.datasets.pipeline.{size}", 3)
+        monkeypatch.setattr(f"egpo_verl.datasets.jobs.pipeline.{size}", 3)
     source = tmp_path / "in.jsonl"
     source.write_text("{broken\n" + XLAM.read_text("utf-8") + "[]\n", "utf-8")
     for processes in ("1", "2"):

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.files import Rows
-from egpo_verl.datasets.job import Deal, convert_file
-from egpo_verl.datasets.pipeline import Shape, parts
+from egpo_verl.datasets.jobs.job import Deal, convert_file
+from egpo_verl.datasets.jobs.pipeline import Shape, parts
+from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.registry import SOURCES
 
 pytestmark = pytest.mark.slow

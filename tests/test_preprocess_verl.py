@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from egpo_verl.datasets.check import check
+from egpo_verl.datasets.checks.check import check
+from egpo_verl.datasets.parquet.rows import to_row
+from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 from egpo_verl.datasets.registry import SOURCES
-from egpo_verl.datasets.rows import to_row
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.writer import ParquetOut, batch_of
 from egpo_verl.preprocess import main
 
 pytest.importorskip("verl")

@@ -53,7 +53,7 @@ RESPONSES = st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=12
 
 
 @given(RESPONSES, st.sampled_from(ROWS), st.sampled_from(FORMS), st.booleans())
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 def test_any_response_is_scored(response: str, row: str, form: str, opened: bool) -> None:
     info = {"tools": TOOLS, "call_form": form, "think_in_prompt": opened}
     result = compute_score("demo", response, row, info)
@@ -73,7 +73,7 @@ NO_TAG = st.characters(exclude_characters="<")
     st.text(NO_TAG, max_size=20),
     st.text(NO_TAG, max_size=6),
 )
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_only_blanks_may_stand_beside_the_right_calls(
     form: str, calls: list[Call], thought: str, beside: str
 ) -> None:
@@ -90,7 +90,7 @@ def test_only_blanks_may_stand_beside_the_right_calls(
 
 
 @given(st.sampled_from(FORMS), st.integers(0, 200), st.characters())
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_a_changed_character_never_earns_more_than_the_same_calls(
     form: str, at: int, character: str
 ) -> None:

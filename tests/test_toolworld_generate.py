@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egpo_verl.calls import ToolSet
-from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.reward import compute_score
 from egpo_verl.toolworld import DEFAULT_LEVELS, KINDS, LEVELS, SPLITS, demonstrations, generate
@@ -172,7 +172,7 @@ def test_thoughts_of_one_tool_are_worded_in_many_ways() -> None:
 
 
 @given(seed=st.integers(), split=st.sampled_from(SPLITS), level=st.sampled_from(ALL_LEVELS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_seed_gives_a_task_whose_gold_response_earns_the_reward(
     seed: int, split: str, level: int
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoConfig, AutoTokenizer
 
 import egpo_verl.toolworld
-from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.toolworld import demonstrations
 from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means, measure
 from egpo_verl.toolworld.report import load

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.datasets.errors import Unusable
-from egpo_verl.datasets.files import Rows
+from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
 
 Row = Mapping[str, Any]

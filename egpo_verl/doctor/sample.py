@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.calls import Call, render
-from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.doctor.finding import Finding, fail, ok
 from egpo_verl.doctor.template import Refused, left_open, prompt_text

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.report import Section, markdown
-from egpo_verl.datasets.rows import SCHEMA, from_row
-from egpo_verl.datasets.writer import aside
+from egpo_verl.datasets.jobs.report import Section, markdown
+from egpo_verl.datasets.parquet.reader import opened
+from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
+from egpo_verl.datasets.parquet.writer import aside
 from egpo_verl.judge.commit import Committer
 from egpo_verl.judge.endpoint import Endpoint, Settings, Stopped
 from egpo_verl.judge.prompts import Prompts
@@ -102,13 +102,7 @@ def _interruptible(endpoint: Endpoint) -> Iterator[None]:
 
 def rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
     """The rows of a file that `egpo_verl.preprocess` wrote; UserError on any other."""
-    try:
-        file = pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist.") from None
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).rstrip(".")
-        raise UserError(f"{path} is not a parquet file: {reason}.") from error
+    file = opened(path)
     if not file.schema_arrow.equals(SCHEMA):
         raise UserError(
             f"{path} has other columns than `python -m egpo_verl.preprocess` writes; "

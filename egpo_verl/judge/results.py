@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets.names import Renaming
-from egpo_verl.datasets.report import Section
-from egpo_verl.datasets.rows import from_row, rewritten
-from egpo_verl.datasets.writer import ROW_GROUP, ParquetOut, batch_of
+from egpo_verl.datasets.jobs.report import Section
+from egpo_verl.datasets.parquet.rows import from_row, rewritten
+from egpo_verl.datasets.parquet.writer import ROW_GROUP, ParquetOut, batch_of
+from egpo_verl.datasets.tools.names import Renaming
 from egpo_verl.judge.endpoint import Meter, Settings
 from egpo_verl.judge.stages import KEPT, OUTCOMES, Result
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.toolworld.generate import demonstrations
 from egpo_verl.toolworld.tokenizer import END

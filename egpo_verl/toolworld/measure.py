@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from egpo_verl.datasets.rows import to_row
+from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.reward import compute_score
 from egpo_verl.toolworld.encode import prompt_text

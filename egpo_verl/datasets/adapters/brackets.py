@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.errors import Unusable
-from egpo_verl.datasets.literals import literal
+from egpo_verl.datasets.reading.literals import literal
 
 BARE = re.compile(r"\w[^\"'()\[\]{}=]*")
 OPEN, CLOSE, QUOTES = "([{", ")]}", "\"'"

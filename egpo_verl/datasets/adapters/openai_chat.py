@@ -11,7 +11,7 @@ from egpo_verl.datasets.adapters.parts import call_from, known, loaded, tools_fr
 from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
-from egpo_verl.datasets.tools import inner
+from egpo_verl.datasets.tools.dialects import inner
 
 
 def convert(row: Row) -> Iterator[Sample | Unusable]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.files import Rows, files_of
+from egpo_verl.datasets.reading.files import Rows, files_of
 
 CATALOGUE = "tool"
 NO_ROWS = (CATALOGUE, "field")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.ledger import Ledger
+from egpo_verl.datasets.selection.ledger import Ledger
 
 WAYS = ("tool_set", "random")
 NAMES = ("", "train", "test")

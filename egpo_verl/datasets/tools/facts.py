@@ -8,9 +8,9 @@ from functools import cached_property, lru_cache
 from egpo_verl.calls import ToolSet
 from egpo_verl.calls.python_form import is_python_name
 from egpo_verl.calls.tools import Signature
-from egpo_verl.datasets.json_text import MOST, json_text
+from egpo_verl.datasets.reading.json_text import MOST, json_text
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.tools import inner, name_of, parameters_of
+from egpo_verl.datasets.tools.dialects import inner, name_of, parameters_of
 
 
 class Facts:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.facts import facts_of_all, is_spelled_name
 from egpo_verl.datasets.sample import Message, Sample, Tool
-from egpo_verl.datasets.tools import name_of, parameters_of, with_names
+from egpo_verl.datasets.tools.dialects import name_of, parameters_of, with_names
+from egpo_verl.datasets.tools.facts import facts_of_all, is_spelled_name
 
 Names = Mapping[str, str]
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.panel import Panel
@@ -15,8 +14,9 @@ from rich.text import Text
 
 from egpo_verl.calls import render
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.rows import SCHEMA, read_truth
-from egpo_verl.datasets.tools import name_of, parameters_of
+from egpo_verl.datasets.parquet.reader import opened
+from egpo_verl.datasets.parquet.rows import SCHEMA, read_truth
+from egpo_verl.datasets.tools.dialects import name_of, parameters_of
 
 LONGEST = 2000
 """Characters of a message that are shown."""
@@ -59,13 +59,7 @@ def _labelled(label: str, text: str) -> Text:
 
 
 def _rows(path: Path, count: int) -> Iterator[dict[str, Any]]:
-    try:
-        file = pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist.") from None
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).rstrip(".")
-        raise UserError(f"{path} is not a parquet file: {reason}.") from error
+    file = opened(path)
     missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
     if missing:
         raise UserError(

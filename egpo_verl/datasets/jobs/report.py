@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from egpo_verl.datasets.errors import REASONS
-from egpo_verl.datasets.tally import Tally, quantile
+from egpo_verl.datasets.jobs.tally import Tally, quantile
 
 REPORT = "report.md"
 CONTAMINATED = "contaminated.jsonl"

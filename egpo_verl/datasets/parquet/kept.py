@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from egpo_verl.datasets.columns import flags
-from egpo_verl.datasets.rows import SCHEMA
+from egpo_verl.datasets.parquet.columns import flags
+from egpo_verl.datasets.parquet.rows import SCHEMA
 
 # Fast to write and to read; parquet's encodings are for the files that stay.
 _PACKED = pa.ipc.IpcWriteOptions(compression="lz4")

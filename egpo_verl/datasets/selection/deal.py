@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from egpo_verl.datasets.columns import column, flags, wholes
-from egpo_verl.datasets.kept import Kept
-from egpo_verl.datasets.writer import ParquetOut, batch_of
+from egpo_verl.datasets.parquet.columns import column, flags, wholes
+from egpo_verl.datasets.parquet.kept import Kept
+from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 
 Row = dict[str, Any]
 

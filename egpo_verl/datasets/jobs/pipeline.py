@@ -11,19 +11,19 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from egpo_verl.datasets.check import check
-from egpo_verl.datasets.contamination import benchmarks_in
-from egpo_verl.datasets.duplicates import digest, signature
+from egpo_verl.datasets.checks.check import check
+from egpo_verl.datasets.checks.contamination import benchmarks_in
+from egpo_verl.datasets.checks.duplicates import digest, signature
+from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.errors import Unusable, UserError
-from egpo_verl.datasets.facts import facts_of_all
-from egpo_verl.datasets.kept import put_aside
-from egpo_verl.datasets.length import LengthLimit
-from egpo_verl.datasets.rows import spelled, written
+from egpo_verl.datasets.jobs.tally import Tally
+from egpo_verl.datasets.jobs.workers import WorkerDied, mapped
+from egpo_verl.datasets.parquet.kept import put_aside
+from egpo_verl.datasets.parquet.rows import spelled, written
+from egpo_verl.datasets.parquet.writer import batch_of
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
-from egpo_verl.datasets.tally import Tally
-from egpo_verl.datasets.workers import WorkerDied, mapped
-from egpo_verl.datasets.writer import batch_of
+from egpo_verl.datasets.tools.facts import facts_of_all
 
 CHUNK = 50
 """Samples, or rows until it is known how much comes of one."""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.ledger import KINDS, Ledger
+from egpo_verl.datasets.selection.ledger import KINDS, Ledger
 
 
 def balanced(

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from egpo_verl.datasets.literals import literal
+from egpo_verl.datasets.reading.literals import literal
 
 INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.0+)?")
 NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")

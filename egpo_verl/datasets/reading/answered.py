@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.datasets.files import Rows
+from egpo_verl.datasets.reading.files import Rows
 
 FOLDER = "possible_answer"
 

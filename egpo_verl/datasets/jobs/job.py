@@ -9,23 +9,23 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from egpo_verl.datasets.augment import Augmentation, augmented
-from egpo_verl.datasets.balance import balanced
-from egpo_verl.datasets.deal import Change, deal, with_split
-from egpo_verl.datasets.duplicates import Duplicates
+from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.fence import Fence, held_out_tools
-from egpo_verl.datasets.files import Rows
-from egpo_verl.datasets.keep import Keeper
-from egpo_verl.datasets.kept import Kept
-from egpo_verl.datasets.ledger import Ledger
-from egpo_verl.datasets.pipeline import CHUNK, Part, Shape, from_samples, parts
-from egpo_verl.datasets.report import CONTAMINATED, REPORT, Outcome, Section, reported
+from egpo_verl.datasets.jobs.keep import Keeper
+from egpo_verl.datasets.jobs.pipeline import CHUNK, Part, Shape, from_samples, parts
+from egpo_verl.datasets.jobs.report import CONTAMINATED, REPORT, Outcome, Section, reported
+from egpo_verl.datasets.jobs.tally import Tally
+from egpo_verl.datasets.parquet.kept import Kept
+from egpo_verl.datasets.parquet.writer import ParquetOut, aside
+from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.selection.augment import Augmentation, augmented
+from egpo_verl.datasets.selection.balance import balanced
+from egpo_verl.datasets.selection.deal import Change, deal, with_split
+from egpo_verl.datasets.selection.fence import Fence, held_out_tools
+from egpo_verl.datasets.selection.ledger import Ledger
+from egpo_verl.datasets.selection.split import Split, split_by_tools, split_randomly
 from egpo_verl.datasets.source import Source
-from egpo_verl.datasets.split import Split, split_by_tools, split_randomly
-from egpo_verl.datasets.tally import Tally
-from egpo_verl.datasets.writer import ParquetOut, aside
 
 SPLITS = ("train", "test", "test_hard")
 OWNED = (*(f"{name}.parquet" for name in SPLITS), REPORT, CONTAMINATED)
@@ -41,7 +41,7 @@ class Deal:
 
     Attributes:
         test_size: share of the rows for the test file.
-        split_by: one of `egpo_verl.datasets.split.WAYS`.
+        split_by: one of `egpo_verl.datasets.selection.split.WAYS`.
         max_samples: at most so many rows in all, chosen at random; None for all.
         seed: of every choice.
         test_only: all rows go to the test file, as those of a benchmark should.

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from egpo_verl.datasets.facts import facts_of
-from egpo_verl.datasets.json_text import read_functions
-from egpo_verl.datasets.kept import Kept
-from egpo_verl.datasets.ledger import Ledger
-from egpo_verl.datasets.names import Renaming
-from egpo_verl.datasets.rows import retooled
+from egpo_verl.datasets.parquet.kept import Kept
+from egpo_verl.datasets.parquet.rows import retooled
+from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.split import Split
+from egpo_verl.datasets.selection.ledger import Ledger
+from egpo_verl.datasets.selection.split import Split
+from egpo_verl.datasets.tools.facts import facts_of
+from egpo_verl.datasets.tools.names import Renaming
 
 Row = dict[str, Any]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from egpo_verl.datasets.names import Renaming, compose, under_names, way_back_of
-from egpo_verl.datasets.rows import from_row, rewritten
+from egpo_verl.datasets.parquet.rows import from_row, rewritten
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools import name_of, parameters_of
+from egpo_verl.datasets.tools.dialects import name_of, parameters_of
+from egpo_verl.datasets.tools.names import Renaming, compose, under_names, way_back_of
 
 Row = dict[str, Any]
 

@@ -1,0 +1,1 @@
+"""Is a sample sound, new, short enough, and in no benchmark?"""

@@ -1,0 +1,1 @@
+"""Samples as verl's rows, and rows as parquet files."""

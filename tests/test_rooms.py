@@ -1,0 +1,78 @@
+"""Imports go one way: what CONTRIBUTING.md says of the rooms, held to."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "egpo_verl"
+LOADER = {"egpo_verl", "egpo_verl.plugin"}
+"""What verl loads; a worker that imports it only tries whether it is there."""
+INSIDES = {f"egpo_verl.{name}" for name in ("trainer", "cpu", "preflight", "faults", "rollouts")}
+
+
+def room_of(module: str) -> str:
+    """The folder a module is in; beside other folders a module is a room of its own."""
+    path = ROOT.joinpath(*module.split("."))
+    if list(path.parent.glob("*/__init__.py")):
+        return module
+    return module.rpartition(".")[0]
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def asked_for(file: Path) -> Iterator[str]:
+    """The modules of ours that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if is_module(name) else node.module for name in inner]
+        yield from (name for name in names if name.split(".")[0] == "egpo_verl")
+
+
+def imports() -> dict[str, set[str]]:
+    """Room -> the rooms that it imports from."""
+    graph: dict[str, set[str]] = {}
+    for file in PACKAGE.rglob("*.py"):
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        room = room_of(module)
+        graph.setdefault(room, set()).update(room_of(name) for name in asked_for(file))
+    return {room: rooms - LOADER - {room} for room, rooms in graph.items()}
+
+
+def reach(graph: dict[str, set[str]], room: str) -> set[str]:
+    found, waiting = set[str](), [room]
+    while waiting:
+        new = graph[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
+
+
+def test_no_room_needs_one_that_needs_it() -> None:
+    order = list(TopologicalSorter(imports()).static_order())
+    assert order.index("egpo_verl.calls") < order.index("egpo_verl.reward")
+    assert order.index("egpo_verl.datasets.checks") < order.index("egpo_verl.datasets.jobs")
+
+
+def test_the_rooms_that_others_use_alone_stand_alone() -> None:
+    graph = imports()
+    assert reach(graph, "egpo_verl.calls") == set()
+    assert reach(graph, "egpo_verl.cot") == set()
+    assert reach(graph, "egpo_verl.reward") == {"egpo_verl.calls"}
+    assert reach(graph, "egpo_verl.advantage") == {"egpo_verl.options", "egpo_verl.passes"}
+
+
+def test_data_and_evaluation_know_nothing_of_verls_insides() -> None:
+    graph = imports()
+    for room in ("preprocess", "clean", "evaluate", "compare", "inspect"):
+        assert not reach(graph, f"egpo_verl.{room}") & INSIDES
