@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import resource
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +105,32 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="choose another --output_dir"):
         Answers(tmp_path / "file" / "below", SETTINGS)
+
+
+def fill_the_disk(folder: Path) -> None:
+    """A file that may not grow is a disk without room."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+    answers = Answers(folder, SETTINGS)
+    try:
+        for number in range(100):
+            answers.add(chat(f"q{number}"), "some words")
+    except UserError as error:
+        answers.close()
+        sys.exit("make room" in str(error))
+
+
+def test_a_full_disk_keeps_whole_answers_and_is_one_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "answers"
+    process = multiprocessing.get_context("fork").Process(target=fill_the_disk, args=(folder,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 1, "it said no sentence"
+    lines = next(folder.glob("*.jsonl")).read_text("utf-8").splitlines()
+    kept = [json.loads(line)["key"] for line in lines[1:]]
+    assert 5 < len(kept) < 100
+    questions = [chat(f"q{number}") for number in range(100)]
+    missing = Answers(folder, SETTINGS).missing(questions)
+    assert [question.key for question in missing] == [q.key for q in questions[len(kept) :]]
 
 
 def test_what_differs_is_told_both_ways() -> None:

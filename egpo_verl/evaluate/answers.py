@@ -78,7 +78,7 @@ class Answers:
         return self._found.get((chat.key, sample, chat.digest()))
 
     def add(self, chat: Chat, text: str, sample: int = 0, note: str = "") -> Answer:
-        """Keep an answer; it is on disk when this returns."""
+        """Keep an answer; it is on disk when this returns. UserError where that cannot be."""
         answer = Answer(chat.key, sample, chat.digest(), text, note)
         self._write(asdict(answer))
         self._found[answer.key, answer.sample, answer.prompt] = answer
@@ -120,10 +120,20 @@ class Answers:
             self._write(self.settings)
 
     def _write(self, value: Mapping[str, Any]) -> None:
-        # One write of one whole line, so that a kill can only leave a shorter last line.
-        self._file.write(json.dumps(value, ensure_ascii=True).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        file = self._file.fileno()
+        size = os.fstat(file).st_size
+        line = json.dumps(value, ensure_ascii=True).encode() + b"\n"
+        try:
+            # Mostly one write of one whole line: a kill can only leave a shorter last line.
+            while line:
+                line = line[os.write(file, line) :]
+            os.fsync(file)
+        except OSError as error:
+            os.ftruncate(file, size)
+            raise UserError(
+                f"{self.path} cannot be written ({error.strerror}); it has all answers so far, "
+                "make room and run the command again."
+            ) from error
 
 
 def fingerprint(settings: Settings) -> str:

@@ -13,6 +13,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Drawn
 
+from egpo_verl.datasets.errors import UserError
+
 WIDTH = 160
 PAPER = "quoted, arXiv:2508.05118v4"
 
@@ -94,7 +96,11 @@ def wide_console() -> Console:
 
 
 def write(folder: Path, stem: str, tables: list[Table], facts: Mapping[str, Any]) -> list[Path]:
-    """Write `stem.json` (`facts` and the tables) and `stem.md`; both appear whole or not at all."""
+    """Write `stem.json` (`facts` and the tables) and `stem.md`, each whole or not at all.
+
+    Raises:
+        UserError: the disk is full, or `folder` cannot be written.
+    """
     whole = {**facts, "tables": [table.data() for table in tables]}
     texts = {
         folder / f"{stem}.json": json.dumps(whole, ensure_ascii=False, indent=2) + "\n",
@@ -102,8 +108,12 @@ def write(folder: Path, stem: str, tables: list[Table], facts: Mapping[str, Any]
     }
     for path, text in texts.items():
         aside = path.with_name(f".{path.name}.unfinished")
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, path)
+        try:
+            aside.write_text(text, encoding="utf-8")
+            os.replace(aside, path)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise UserError(f"{path} cannot be written ({error.strerror}).") from error
     return list(texts)
 
 
