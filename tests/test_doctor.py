@@ -281,6 +281,7 @@ def test_a_wrong_version_is_named_with_the_right_one(
 ) -> None:
     distribution(tmp_path, name, version)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("egpo_verl.doctor.versions.extra", lambda: "cpu")
     found = next(one for one in bad(check_versions()) if name in one.said)
     assert (found.state, found.said) == (state, f"{name} {version}, but {asked}")
     assert found.cure == f"pip install '{asked.rpartition(' ')[2]}'"
@@ -313,13 +314,16 @@ def test_a_machine_with_gpus_needs_an_engine_and_attention(
 ) -> None:
     monkeypatch.setattr("verl.plugin.platform.get_platform", EightGpus)
     monkeypatch.setattr("egpo_verl.doctor.machine._model_of", lambda device: "H200 (139 GiB)")
-    first, engine, attention = check_machine()
+    with monkeypatch.context() as bare:
+        bare.setattr("egpo_verl.doctor.machine.installed", lambda name: None)
+        first, engine, attention = check_machine()
     assert first.said == "8 x H200 (139 GiB)"
     assert "none of vllm" in engine.said
     assert "--no-build-isolation" in attention.cure
 
     distribution(tmp_path, "vllm", "0.24.0")
     distribution(tmp_path, "flash_attn", "2.8.3")
+    distribution(tmp_path, "torch", "2.10.0")
     monkeypatch.syspath_prepend(tmp_path)
     assert bad(check_machine()) == []
     # With vLLM, verl's own pins count.
