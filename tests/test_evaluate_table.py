@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from egpo_verl.datasets.errors import UserError
 from egpo_verl.evaluate.table import PAPER, Row, Table, write
 
 TABLE = Table(
@@ -48,3 +49,10 @@ def test_the_terminal_shows_title_figures_and_notes(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     for words in ("SUBSET: the first 8", "12.35", "1,234", PAPER, "mean of two"):
         assert words in shown
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "bfcl.md").mkdir()
+    with pytest.raises(UserError, match=r"bfcl\.md cannot be written"):
+        write(tmp_path, "bfcl", [TABLE], {"samples": 1})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bfcl.json", "bfcl.md"]
