@@ -84,5 +84,5 @@ setup(
             "selenium>=4.20",
         ],
     },
-    entry_points={"verl.plugins": ["egpo = egpo_verl.plugin"]},
+    entry_points={"verl.plugins": ["egpo = egpo_verl.integration.plugin"]},
 )

@@ -33,9 +33,9 @@ from verl.trainer.ppo.core_algos import (
 )
 
 from egpo_verl.advantage import egpo_advantage
+from egpo_verl.advantage.options import EgpoOptions
+from egpo_verl.compare.run_log import read_run
 from egpo_verl.cot import cot_mask
-from egpo_verl.options import EgpoOptions
-from egpo_verl.run_log import read_run
 
 Work = Callable[[], object]
 

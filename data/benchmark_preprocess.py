@@ -57,7 +57,7 @@ WORDS = [
 PLAIN = """
 import json, re, unicodedata
 from egpo_verl.calls import Call, ToolSet, render
-from egpo_verl.datasets.prompt import system_prompt
+from egpo_verl.prompt import system_prompt
 def words(text):
     return re.findall(r"\\w+", unicodedata.normalize("NFKC", text).casefold())
 def process(row, index):

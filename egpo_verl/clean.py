@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from egpo_verl.datasets.command_line import Parser, amount, count, tell
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.cli import Parser, amount, count, tell
 from egpo_verl.datasets.jobs.report import show
+from egpo_verl.errors import UserError
 from egpo_verl.judge.prompts import load_prompts
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from egpo_verl.cli import Parser, count, tell
 from egpo_verl.datasets.checks.length import LengthLimit
-from egpo_verl.datasets.command_line import Parser, count, tell
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.jobs.job import Deal, convert_file, write_samples
 from egpo_verl.datasets.jobs.pipeline import Shape
 from egpo_verl.datasets.jobs.report import CONTAMINATED, Section, show
@@ -25,6 +24,7 @@ from egpo_verl.datasets.reading.hub import HubRows
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.selection.augment import Augmentation
 from egpo_verl.datasets.source import Source
+from egpo_verl.errors import UserError
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
 
 PROGRAM = "python -m egpo_verl.preprocess"

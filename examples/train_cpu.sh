@@ -24,7 +24,7 @@ train_cpu() {
             trainer.default_local_dir="$checkpoints" trainer.rollout_data_dir="$run/rollouts" \
             trainer.save_freq=20 trainer.max_actor_ckpt_to_keep=2 \
             trainer.val_before_train=False trainer.test_freq=-1 \
-            "$@" 2>&1 | python -m egpo_verl.progress --steps "$steps" --log "$run/console.log"
+            "$@" 2>&1 | python -m egpo_verl.compare.progress --steps "$steps" --log "$run/console.log"
     fi
     python -m egpo_verl.compare "$run" --out "$run/learning_curve.png"
     python -m egpo_verl.inspect "$run/rollouts" --out "$run/rollouts.html"

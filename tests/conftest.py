@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from egpo_verl.run_log import Run, read_run
+from egpo_verl.compare.run_log import Run, read_run
 
 TESTS = Path(__file__).parent
 MODEL = TESTS.parent / "egpo_verl" / "toolworld" / "model"

@@ -15,8 +15,9 @@ from verl.trainer.ppo.core_algos import (
     compute_grpo_vectorized_outcome_advantage,
 )
 
-from egpo_verl.advantage import Sessions, egpo, egpo_advantage, group_numbers
-from egpo_verl.options import EgpoOptions, OptionError
+from egpo_verl.advantage import Sessions, egpo, egpo_advantage
+from egpo_verl.advantage.formula import group_numbers
+from egpo_verl.advantage.options import EgpoOptions, OptionError
 
 
 def batch(seed: int, groups: int = 6, size: int = 8, length: int = 12) -> dict[str, Any]:

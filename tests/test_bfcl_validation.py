@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console
 
 from egpo_verl.calls import Call, Reference, render
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.parquet.rows import from_row
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.bfcl.official import Official
 from egpo_verl.evaluate.spoken import spoken
 from egpo_verl.preprocess import main

@@ -9,7 +9,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from egpo_verl.checkpoints import (
+from egpo_verl.integration.checkpoints import (
     TRACKER,
     CheckpointError,
     check_resume,

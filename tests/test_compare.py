@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from egpo_verl import compare, curves, progress
-from egpo_verl.arms import band_of, read_arms
+from egpo_verl.compare import __main__ as compare
+from egpo_verl.compare import curves, progress
+from egpo_verl.compare.run_log import RunLogError, read_run
+from egpo_verl.compare.runs import band_of, read_arms
 from egpo_verl.reasons import WORDS, short, words
 from egpo_verl.reward import Reason
-from egpo_verl.run_log import RunLogError, read_run
 
 
 def log(path: Path, steps: range, reward: float = 0.0) -> Path:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from egpo_verl.cpu.sampler import Sampling, generate
+from egpo_verl.integration.cpu.sampler import Sampling, generate
 
 EOS, PAD = 1, 0
 

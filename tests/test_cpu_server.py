@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from egpo_verl.cpu.server import TransformersServer
+from egpo_verl.integration.cpu.server import TransformersServer
 
 
 @pytest.fixture

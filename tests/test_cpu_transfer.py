@@ -16,8 +16,8 @@ from torch.distributed.fsdp import fully_shard
 from verl.checkpoint_engine.base import CheckpointEngineRegistry
 from verl.utils import fsdp_utils
 
-from egpo_verl import cpu
-from egpo_verl.cpu.transfer import BACKEND, GlooCheckpointEngine
+from egpo_verl.integration import cpu
+from egpo_verl.integration.cpu.transfer import BACKEND, GlooCheckpointEngine
 
 
 def weights(seed: int) -> dict[str, torch.Tensor]:

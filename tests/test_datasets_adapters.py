@@ -12,10 +12,11 @@ from egpo_verl.datasets.adapters.brackets import bracketed_calls
 from egpo_verl.datasets.adapters.glaive import turns_in
 from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
 from egpo_verl.datasets.checks.check import check
-from egpo_verl.datasets.errors import REASONS, Unusable, UserError
 from egpo_verl.datasets.parquet.rows import from_row, to_row
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.unusable import REASONS, Unusable
+from egpo_verl.errors import UserError
 from egpo_verl.reward import compute_score
 
 ROOT = Path(__file__).parents[1]

@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.parquet.kept import Kept, put_aside
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.parquet.writer import ParquetOut, aside, batch_of
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.selection.deal import Change, deal
+from egpo_verl.errors import UserError
 
 TOOL = {"name": "f", "parameters": {"a": {"type": "int"}}}
 

@@ -12,8 +12,9 @@ import pytest
 from egpo_verl.calls import Call
 from egpo_verl.datasets.checks.contamination import Benchmarks, benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Digests, Duplicates, digest, signature
-from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 from egpo_verl.preprocess import main
 
 TIDE = {"name": "tide", "description": "Times of high water at one harbour."}

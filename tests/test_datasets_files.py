@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.reading import files
 from egpo_verl.datasets.reading.files import Rows
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 
 ROWS = [{"query": f"q{n} ü 日本", "tools": "[]", "answers": "[]"} for n in range(7)]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.reading.hub import HubRows
+from egpo_verl.errors import UserError
 from egpo_verl.preprocess import main
 
 XLAM = Path(__file__).parents[1] / "data" / "samples" / "xlam.jsonl"

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from egpo_verl.calls import Call, parse
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row, to_row
 from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
-from egpo_verl.datasets.prompt import system_prompt
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.prompt import system_prompt
 
 TOOL = {
     "name": "tide",

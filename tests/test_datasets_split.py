@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egpo_verl.calls import ToolSet
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.parquet.rows import from_row
 from egpo_verl.datasets.selection.balance import balanced
 from egpo_verl.datasets.selection.ledger import KINDS, Bags, Ledger, kind_of
 from egpo_verl.datasets.selection.split import split_by_tools, split_randomly
 from egpo_verl.datasets.tools.names import Renaming, restore
+from egpo_verl.errors import UserError
 from egpo_verl.preprocess import main
 
 LETTERS = "abcdefghij"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from egpo_verl.datasets.errors import REASONS
 from egpo_verl.datasets.jobs.pipeline import Shape, from_rows
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
 from egpo_verl.datasets.registry import SOURCES
+from egpo_verl.datasets.unusable import REASONS
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 JUNK: list[Any] = [

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from egpo_verl.options import EgpoOptions
+from egpo_verl.advantage.options import EgpoOptions
 
 ROOT = Path(__file__).parents[1]
 TOP = ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")

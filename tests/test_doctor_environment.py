@@ -89,7 +89,7 @@ def test_a_real_worker_of_ray_loads_the_plugin() -> None:
 
 @pytest.mark.slow
 def test_workers_that_cannot_load_it_while_the_driver_can(tmp_path: Path) -> None:
-    broken = without(tmp_path, "egpo_verl.plugin", IN_RAY_WORKER)
+    broken = without(tmp_path, "egpo_verl.integration.plugin", IN_RAY_WORKER)
     code, shown = doctor(RAY_ADDRESS="", PYTHONPATH=broken)
     assert code == 1
     assert line(shown, "plugin").startswith("ok")

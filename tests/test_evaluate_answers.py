@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.answers import Answers, differences, fingerprint
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.generation import fill

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG, add_arguments, check, open_backend
 from egpo_verl.evaluate.backends.local import Asking
 from egpo_verl.evaluate.backends.vllm_backend import VllmBackend

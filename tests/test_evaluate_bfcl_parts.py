@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from egpo_verl.datasets.errors import UserError
-from egpo_verl.datasets.prompt import system_prompt
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.answers import Answers
 from egpo_verl.evaluate.backends import TOO_LONG
 from egpo_verl.evaluate.bfcl.categories import (
@@ -30,6 +29,7 @@ from egpo_verl.evaluate.bfcl.prompts import Entry, first_of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import Measured, Outcome, tables
 from egpo_verl.evaluate.bfcl.serving import Batcher, Server
 from egpo_verl.evaluate.chat import Chat
+from egpo_verl.prompt import system_prompt
 
 PLAIN = [
     "[f(a=1)]",

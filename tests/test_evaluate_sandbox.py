@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate import scorer_env
 from egpo_verl.evaluate.scorer_env import Finished, Spec, ensure, run
 

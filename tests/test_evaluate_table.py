@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.table import PAPER, Row, Table, write
 
 TABLE = Table(

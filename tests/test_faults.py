@@ -13,7 +13,7 @@ import transfer_queue
 from omegaconf import OmegaConf
 from verl.experimental.agent_loop import agent_loop
 
-from egpo_verl import faults
+from egpo_verl.integration import faults
 
 
 def trainer(**own: Any) -> SimpleNamespace:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
-from egpo_verl.inputs import InputError, check_inputs, check_model, check_rows
+from egpo_verl.integration.inputs import InputError, check_inputs, check_model, check_rows
 
 
 def write_rows(path: Path, **columns: list[Any]) -> str:

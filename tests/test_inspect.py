@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.inspect.__main__ import main
 from egpo_verl.inspect.answer import Answer
 from egpo_verl.inspect.calls_beside import beside

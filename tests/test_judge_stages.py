@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.errors import UserError
 from egpo_verl.judge.answers import SHAPES, read_answer
 from egpo_verl.judge.prompts import NAMES, load_prompts
 from egpo_verl.judge.stages import Question, Result, cleaned

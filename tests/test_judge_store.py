@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.judge.commit import Committer
 from egpo_verl.judge.store import Answer, Store
 

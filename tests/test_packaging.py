@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from egpo_verl.run_log import Run, read_run
+from egpo_verl.compare.run_log import Run, read_run
 
 ROOT = Path(__file__).parents[1]
 TOP_LEVEL = {"egpo_verl", "hydra_plugins"}

@@ -14,10 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import PreTrainedTokenizerFast
 
 import egpo_verl.toolworld
-from egpo_verl import passes
-from egpo_verl.advantage import egpo_advantage
+from egpo_verl.advantage import egpo_advantage, passes
+from egpo_verl.advantage.options import EgpoOptions
 from egpo_verl.cot import cot_mask
-from egpo_verl.options import EgpoOptions
 
 MODEL = Path(egpo_verl.toolworld.__file__).parent / "model"
 ROWS, LENGTH = 512, 4096

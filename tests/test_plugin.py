@@ -15,9 +15,9 @@ import {first}
 import verl.trainer.ppo.core_algos as core_algos
 from verl.plugin.platform import get_platform
 print("egpo" in core_algos.ADV_ESTIMATOR_REGISTRY)
-print(any(name.startswith("egpo_verl.cpu") for name in sys.modules))
+print(any(name.startswith("egpo_verl.integration.cpu") for name in sys.modules))
 print(get_platform().device_name)
-print("egpo_verl.trainer" in sys.modules, "verl.trainer.ppo.v1.trainer_base" in sys.modules)
+print("egpo_verl.integration.v1" in sys.modules, "verl.trainer.ppo.v1.trainer_base" in sys.modules)
 """
 
 
@@ -63,7 +63,8 @@ HOOK = """
 import wrapt
 import verl.trainer.ppo.v1 as v1
 from verl.trainer.ppo.v1 import trainer_base
-from egpo_verl import plugin, trainer
+from egpo_verl.integration import plugin
+from egpo_verl.integration import v1 as trainer
 before = trainer_base.PPOTrainer.__dict__["_compute_advantage"]
 plugin.register()
 trainer.hook(trainer_base)

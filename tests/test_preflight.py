@@ -18,7 +18,7 @@ import verl
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from egpo_verl.preflight import ConfigError, check_config, check_trl, load_in_workers
+from egpo_verl.integration.preflight import ConfigError, check_config, check_trl, load_in_workers
 
 
 def composed(*overrides: str) -> Any:

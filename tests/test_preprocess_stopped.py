@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.jobs.job import Deal, convert_file
 from egpo_verl.datasets.jobs.pipeline import Shape, parts
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.registry import SOURCES
+from egpo_verl.errors import UserError
 
 pytestmark = pytest.mark.slow
 ROWS = 20_000

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from egpo_verl import preprocess
-from egpo_verl.preflight import TESTED_VERL, check_config
+from egpo_verl.integration.preflight import TESTED_VERL, check_config
 from egpo_verl.sizing.memory import memory_of
 from egpo_verl.sizing.scripts import commands, composed, hardware
 from egpo_verl.sizing.setup import setup_of

@@ -13,8 +13,8 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 import egpo_verl.config
-from egpo_verl.options import EgpoOptions
-from egpo_verl.preflight import ConfigError, check_config
+from egpo_verl.advantage.options import EgpoOptions
+from egpo_verl.integration.preflight import ConfigError, check_config
 
 FOLDER = Path(egpo_verl.config.__file__).parent / "egpo"
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from egpo_verl import preprocess
-from egpo_verl.preflight import check_config
+from egpo_verl.integration.preflight import check_config
 from egpo_verl.sizing.scripts import commands, composed, hardware, training_overrides
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from egpo_verl.run_log import Run, read_run
+from egpo_verl.compare.run_log import Run, read_run
 from egpo_verl.sizing.scripts import commands
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

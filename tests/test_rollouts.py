@@ -19,11 +19,11 @@ from transformers import AutoTokenizer, ByT5Tokenizer, PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from egpo_verl.advantage import EgpoAdvantage, egpo_advantage
+from egpo_verl.advantage.options import EgpoOptions
 from egpo_verl.cot import cot_mask
 from egpo_verl.inspect.files import read_sample
-from egpo_verl.options import EgpoOptions
-from egpo_verl.rollout_file import OPTIONS, SCHEMA
-from egpo_verl.rollouts import answers_table, dump, token_texts, write
+from egpo_verl.inspect.schema import OPTIONS, SCHEMA
+from egpo_verl.integration.record import answers_table, dump, token_texts, write
 
 MODEL = Path(__file__).parents[1] / "egpo_verl" / "toolworld" / "model"
 RESPONSES = ("<think>Paris, then</think>\n[weather(city='Paris')]", "<think>no", "")

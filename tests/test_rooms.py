@@ -9,9 +9,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "egpo_verl"
-LOADER = {"egpo_verl", "egpo_verl.plugin"}
+LOADER = {"egpo_verl", "egpo_verl.integration.plugin"}
 """What verl loads; a worker that imports it only tries whether it is there."""
-INSIDES = {f"egpo_verl.{name}" for name in ("trainer", "cpu", "preflight", "faults", "rollouts")}
+INSIDES = {
+    f"egpo_verl.integration.{name}" for name in ("v1", "cpu", "preflight", "faults", "record")
+}
 
 
 def room_of(module: str) -> str:
@@ -69,7 +71,7 @@ def test_the_rooms_that_others_use_alone_stand_alone() -> None:
     assert reach(graph, "egpo_verl.calls") == set()
     assert reach(graph, "egpo_verl.cot") == set()
     assert reach(graph, "egpo_verl.reward") == {"egpo_verl.calls"}
-    assert reach(graph, "egpo_verl.advantage") == {"egpo_verl.options", "egpo_verl.passes"}
+    assert reach(graph, "egpo_verl.advantage") == set()
 
 
 def test_data_and_evaluation_know_nothing_of_verls_insides() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
+from egpo_verl.compare.run_log import Run, read_run
 from egpo_verl.inspect.files import read_sample
-from egpo_verl.run_log import Run, read_run
 
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 STEPS = 3

@@ -10,8 +10,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from egpo_verl import trainer
 from egpo_verl.advantage import egpo
+from egpo_verl.integration import v1 as trainer
 
 
 def arguments() -> dict[str, Any]:

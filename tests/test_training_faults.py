@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from egpo_verl.run_log import Run, read_run
+from egpo_verl.compare.run_log import Run, read_run
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from egpo_verl.run_log import Run, read_run
+from egpo_verl.compare.run_log import Run, read_run
 
 pytestmark = pytest.mark.slow
 

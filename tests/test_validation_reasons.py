@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from egpo_verl import validation
+from egpo_verl.integration import validation
+from egpo_verl.integration.validation import reason_shares
 from egpo_verl.reward import compute_score
-from egpo_verl.validation import reason_shares
 
 TRUTH = '[{"name": "f", "arguments": {"x": 1}}]'
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from egpo_verl.calls import FORMS
-from egpo_verl.datasets.command_line import count, share
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.cli import count, share
 from egpo_verl.datasets.selection.ledger import KINDS
 from egpo_verl.datasets.selection.split import WAYS
 from egpo_verl.datasets.source import Source
+from egpo_verl.errors import UserError
 
 
 def add_source_options(command: argparse.ArgumentParser, source: Source) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.unusable import Unusable
 
 Row = Mapping[str, Any]
 

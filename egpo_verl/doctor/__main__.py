@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from egpo_verl.datasets.command_line import Parser
+from egpo_verl.cli import Parser
 from egpo_verl.doctor import (
     machine,
     plugin,
@@ -25,7 +25,7 @@ from egpo_verl.doctor import (
     workers,
 )
 from egpo_verl.doctor.finding import Finding, State, described, fail, guarded, warn
-from egpo_verl.inputs import InputError, check_model
+from egpo_verl.integration.inputs import InputError, check_model
 
 COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 Check = tuple[str, Callable[[], Iterable[Finding]]]

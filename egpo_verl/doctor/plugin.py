@@ -13,7 +13,7 @@ from importlib import import_module, metadata
 
 from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
 
-MODULE = "egpo_verl.plugin"
+MODULE = "egpo_verl.integration.plugin"
 CHECK = "plugin"
 
 
@@ -41,7 +41,7 @@ def check_config() -> Iterator[Finding]:
     from hydra import compose, initialize_config_module
     from hydra.errors import HydraException
 
-    from egpo_verl import preflight
+    from egpo_verl.integration import preflight
 
     try:
         with initialize_config_module("verl.trainer.config", version_base=None):

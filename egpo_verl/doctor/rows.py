@@ -13,7 +13,7 @@ from egpo_verl.calls import Call, Reference, render
 from egpo_verl.datasets.parquet.rows import read_truth
 from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
 from egpo_verl.doctor.template import Refused, left_open, prompt_text
-from egpo_verl.inputs import InputError, check_rows
+from egpo_verl.integration.inputs import InputError, check_rows
 from egpo_verl.reasons import words
 from egpo_verl.reward import compute_score
 

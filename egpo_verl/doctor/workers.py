@@ -43,7 +43,7 @@ def main() -> int:
     import ray
     from omegaconf import OmegaConf
 
-    from egpo_verl import preflight
+    from egpo_verl.integration import preflight
 
     address = preflight.cluster_address(OmegaConf.create())
     if address is None:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from egpo_verl.datasets.command_line import Parser, tell
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.cli import Parser, tell
+from egpo_verl.errors import UserError
 
 PROGRAM = "python -m egpo_verl.evaluate"
 BENCHMARKS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from egpo_verl.calls import render
-from egpo_verl.datasets.prompt import system_prompt
 from egpo_verl.datasets.sample import Message, Tool
 from egpo_verl.evaluate.chat import Chat
+from egpo_verl.prompt import system_prompt
 
 
 def asked(key: str, messages: Sequence[Message], tools: Sequence[Tool], call_form: str) -> Chat:

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 SHARDS = "model_world_size_*_rank_*.pt"

@@ -23,8 +23,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.datasets.command_line import count
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.cli import count
+from egpo_verl.errors import UserError
 
 CACHE = Path.home() / ".cache" / "egpo_verl"
 STATE = "egpo_verl_pins"

@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Drawn
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 
 WIDTH = 160
 PAPER = "quoted, arXiv:2508.05118v4"

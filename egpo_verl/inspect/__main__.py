@@ -15,8 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.datasets.command_line import Parser, count, tell
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.cli import Parser, count, tell
+from egpo_verl.errors import UserError
 from egpo_verl.inspect.files import read_sample
 from egpo_verl.inspect.page import page
 

@@ -8,10 +8,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.inspect.answer import Answer
 from egpo_verl.inspect.formats import answers_at, groups_in
-from egpo_verl.rollout_file import FOLDER
+from egpo_verl.inspect.schema import FOLDER
 
 
 class Place(NamedTuple):

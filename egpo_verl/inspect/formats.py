@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.inspect.answer import Answer, Trace
-from egpo_verl.rollout_file import OPTIONS, SCHEMA
+from egpo_verl.inspect.schema import OPTIONS, SCHEMA
 
 CHATML_TURN = re.compile(r"^(system|user|assistant|tool)\n", re.MULTILINE)
 BATCH = 256

@@ -12,7 +12,7 @@ import openai
 import tenacity
 from openai.types.chat import ChatCompletion
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.judge.answers import read_answer, response_format
 from egpo_verl.judge.commit import Committer
 from egpo_verl.judge.stages import Question

@@ -12,11 +12,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.jobs.report import Section, markdown
 from egpo_verl.datasets.parquet.reader import opened
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
 from egpo_verl.datasets.parquet.writer import aside
+from egpo_verl.errors import UserError
 from egpo_verl.judge.commit import Committer
 from egpo_verl.judge.endpoint import Endpoint, Settings, Stopped
 from egpo_verl.judge.prompts import Prompts

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 
 SHIPPED = Path(__file__).parent / "prompts"
 NAMES: Mapping[str, tuple[str, ...]] = {

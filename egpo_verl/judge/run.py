@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.parquet.rows import from_row
+from egpo_verl.errors import UserError
 from egpo_verl.judge.endpoint import Refused, Stopped
 from egpo_verl.judge.prompts import Prompts
 from egpo_verl.judge.stages import Question, Result, cleaned

@@ -15,8 +15,8 @@ from typing import Any
 
 from egpo_verl.calls import Call, ToolSet, render
 from egpo_verl.datasets.adapters.parts import call_from
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.judge.prompts import Prompts
 
 ATTEMPTS = 3

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tenacity
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 
 PATIENCE = 60.0
 """Seconds to wait while another process writes."""

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.toolworld.card import Row, write_card
 from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means
 from egpo_verl.toolworld.report import measured

@@ -11,8 +11,8 @@ from rich.table import Table
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.errors import UserError
 from egpo_verl.toolworld.measure import STAGES, Sampling, Scores, groups, means, measure
 
 NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
 from egpo_verl.toolworld.make import make_model
 from egpo_verl.toolworld.measure import Sampling, fresh_tasks

@@ -20,7 +20,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from egpo_verl.run_log import Run, read_run
+from egpo_verl.compare.run_log import Run, read_run
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 needs_vllm = pytest.mark.skipif(

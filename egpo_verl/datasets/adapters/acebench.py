@@ -8,11 +8,11 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.parts import tools_from
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.reading.answered import AnsweredRows
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.source import Row, Source
 from egpo_verl.datasets.tools.dialects import name_of
+from egpo_verl.datasets.unusable import Unusable
 
 SPEAKER = re.compile(r"^(user|system):\s*", re.MULTILINE)
 ROLES = {"user": "user", "system": "assistant"}

@@ -10,9 +10,9 @@ from typing import Any
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.brackets import bracketed_calls
 from egpo_verl.datasets.adapters.parts import loaded
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.source import Row, Source
+from egpo_verl.datasets.unusable import Unusable
 
 ASKED = re.compile(r"\nUser: (?P<text>.*?)(?:\s*TIME: (?P<time>.*))?$", re.MULTILINE)
 REQUEST = "API-Request: "

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from egpo_verl.datasets.adapters.dialogue import Turn, no_calls, samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import tools_from
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
+from egpo_verl.datasets.unusable import Unusable
 
 
 def convert(row: Row) -> Iterator[Sample | Unusable]:

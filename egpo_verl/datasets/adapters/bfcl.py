@@ -17,10 +17,10 @@ from typing import Any
 from egpo_verl.datasets.adapters.dialogue import history_of, no_calls, turns_of
 from egpo_verl.datasets.adapters.parts import tools_from
 from egpo_verl.datasets.alternatives import first_answer
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.reading.answered import AnsweredRows
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
+from egpo_verl.datasets.unusable import Unusable
 
 LEFT_OUT = ""
 """Among alternatives it stands for leaving the parameter out."""

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.reading.literals import literal
+from egpo_verl.datasets.unusable import Unusable
 
 BARE = re.compile(r"\w[^\"'()\[\]{}=]*")
 OPEN, CLOSE, QUOTES = "([{", ")]}", "\"'"

@@ -8,8 +8,8 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.parts import calls_from
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Message, Sample, Tool
+from egpo_verl.datasets.unusable import Unusable
 
 ROLES = {
     "system": "system",

@@ -14,10 +14,10 @@ from typing import Any
 from egpo_verl.datasets.adapters.dialogue import samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import known, tools_from
 from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools, without_thought
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
+from egpo_verl.datasets.unusable import Unusable
 
 
 def convert(row: Row) -> Iterator[Sample | Unusable]:

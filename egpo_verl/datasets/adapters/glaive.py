@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import Turn, no_calls, samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import call_from, known, tools_from
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Sample, Tool
 from egpo_verl.datasets.source import Row, Source
+from egpo_verl.datasets.unusable import Unusable
 
 SPEAKER = re.compile(r"^\s*(USER|ASSISTANT|FUNCTION RESPONSE):", re.MULTILINE)
 ROLES = {"USER": "user", "ASSISTANT": "assistant", "FUNCTION RESPONSE": "tool"}

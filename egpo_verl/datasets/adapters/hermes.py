@@ -9,9 +9,9 @@ from dataclasses import replace
 from egpo_verl.datasets.adapters.dialogue import samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import known, tools_from
 from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
+from egpo_verl.datasets.unusable import Unusable
 
 WRAPPING = re.compile(r"</?tool_response>")
 

@@ -8,10 +8,10 @@ from typing import Any
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import ROLES, Turn, samples_of
 from egpo_verl.datasets.adapters.parts import call_from, known, loaded, tools_from
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
 from egpo_verl.datasets.tools.dialects import inner
+from egpo_verl.datasets.unusable import Unusable
 
 
 def convert(row: Row) -> Iterator[Sample | Unusable]:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.tools.facts import facts_of_all
+from egpo_verl.datasets.unusable import Unusable
 
 NAME_KEYS = ("name", "api")
 ARGUMENT_KEYS = ("arguments", "parameters")

@@ -7,8 +7,8 @@ import re
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import Turn
 from egpo_verl.datasets.adapters.parts import call_from, loaded
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Tool
+from egpo_verl.datasets.unusable import Unusable
 
 LISTING = re.compile(r"\*\*Available Tools\*\*(.*?)\*\*Steps for Each Turn\*\*", re.DOTALL)
 ENTRY = re.compile(r"^\d+\. (?=.+\n)", re.MULTILINE)

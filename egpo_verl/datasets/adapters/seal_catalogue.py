@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.reading.files import Rows, files_of
+from egpo_verl.errors import UserError
 
 CATALOGUE = "tool"
 NO_ROWS = (CATALOGUE, "field")

@@ -9,9 +9,9 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import no_calls, turns_of
 from egpo_verl.datasets.adapters.parts import calls_from, known, loaded, user
 from egpo_verl.datasets.adapters.seal_catalogue import CatalogueRows
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample, Tool
 from egpo_verl.datasets.source import Row, Source
+from egpo_verl.datasets.unusable import Unusable
 
 TOOLS, QUESTION, ANSWER = "api_list = ", "\ntask_instruction = ", "\nOutput:"
 RESULT = "API_call_"

@@ -8,8 +8,8 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.parts import call_from, loaded, tools_from
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Tool
+from egpo_verl.datasets.unusable import Unusable
 
 CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 TOOLS = re.compile(r"<tools>(.*?)</tools>", re.DOTALL)

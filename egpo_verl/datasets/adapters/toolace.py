@@ -9,10 +9,10 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.brackets import bracketed_calls, is_bracketed
 from egpo_verl.datasets.adapters.dialogue import Turn, samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import known, tools_from
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Sample, Tool
 from egpo_verl.datasets.source import Row, Source
 from egpo_verl.datasets.tools.dialects import name_of
+from egpo_verl.datasets.unusable import Unusable
 
 TAIL = "NO other text MUST be included."
 """What the dataset's own instructions end with; what follows belongs to the question."""

@@ -11,9 +11,9 @@ from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.checks.repair import admits_null, repaired
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools.facts import Facts, facts_of_all
+from egpo_verl.datasets.unusable import Unusable
 
 ASKING = ("user", "tool")
 """Roles that leave the next word to the assistant."""

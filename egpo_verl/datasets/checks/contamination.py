@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.datasets.checks.words import runs, words_of
-from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.reading.files import Rows, files_of
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.tools.dialects import inner
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 
 RUN = 13
 """Words in a row that are no coincidence."""

@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import Any
 
 from egpo_verl.datasets.checks.words import runs, words_of
-from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.tools.facts import facts_of_all
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 
 SHINGLE = 3
 """Words of one shingle: what near duplicates are compared by."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from egpo_verl.datasets.errors import Unusable, UserError
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 
 TRIAL = ({"role": "system", "content": "s"}, {"role": "user", "content": "u"})
 

@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 from egpo_verl.datasets.checks.duplicates import Duplicates
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.jobs.keep import Keeper
 from egpo_verl.datasets.jobs.pipeline import CHUNK, Part, Shape, from_samples, parts
 from egpo_verl.datasets.jobs.report import CONTAMINATED, REPORT, Outcome, Section, reported
@@ -26,6 +25,7 @@ from egpo_verl.datasets.selection.fence import Fence, held_out_tools
 from egpo_verl.datasets.selection.ledger import Ledger
 from egpo_verl.datasets.selection.split import Split, split_by_tools, split_randomly
 from egpo_verl.datasets.source import Source
+from egpo_verl.errors import UserError
 
 SPLITS = ("train", "test", "test_hard")
 OWNED = (*(f"{name}.parquet" for name in SPLITS), REPORT, CONTAMINATED)

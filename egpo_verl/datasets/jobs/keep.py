@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from egpo_verl.datasets.checks.duplicates import Duplicates
-from egpo_verl.datasets.errors import Unusable
 from egpo_verl.datasets.jobs.pipeline import Filed, Made, Part
 from egpo_verl.datasets.jobs.tally import Tally
 from egpo_verl.datasets.selection.ledger import Ledger, kind_of
+from egpo_verl.datasets.unusable import Unusable
 
 
 @dataclass

@@ -15,7 +15,6 @@ from egpo_verl.datasets.checks.check import check
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import digest, signature
 from egpo_verl.datasets.checks.length import LengthLimit
-from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.jobs.tally import Tally
 from egpo_verl.datasets.jobs.workers import WorkerDied, mapped
 from egpo_verl.datasets.parquet.kept import put_aside
@@ -24,6 +23,8 @@ from egpo_verl.datasets.parquet.writer import batch_of
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.tools.facts import facts_of_all
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 
 CHUNK = 50
 """Samples, or rows until it is known how much comes of one."""

@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from egpo_verl.datasets.errors import REASONS
 from egpo_verl.datasets.jobs.tally import Tally, quantile
+from egpo_verl.datasets.unusable import REASONS
 
 REPORT = "report.md"
 CONTAMINATED = "contaminated.jsonl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from egpo_verl.datasets.errors import REASONS, Unusable
+from egpo_verl.datasets.unusable import REASONS, Unusable
 
 
 @dataclass

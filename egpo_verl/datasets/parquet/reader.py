@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 
 
 def opened(path: Path) -> pq.ParquetFile:

@@ -11,12 +11,12 @@ import pyarrow as pa
 from egpo_verl.calls import render
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.alternatives import first_answer
-from egpo_verl.datasets.errors import Unusable
-from egpo_verl.datasets.prompt import system_prompt_of
 from egpo_verl.datasets.reading.json_text import json_text, must_be_unicode
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools.facts import listing
 from egpo_verl.datasets.tools.names import SAME, Renaming, rename
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.prompt import system_prompt_of
 
 ABILITY = "function_call"
 PYTHON_FORMS = ("python", "answer_tag")

@@ -13,10 +13,10 @@ from rich.panel import Panel
 from rich.text import Text
 
 from egpo_verl.calls import render
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.parquet.reader import opened
 from egpo_verl.datasets.parquet.rows import SCHEMA, read_truth
 from egpo_verl.datasets.tools.dialects import name_of, parameters_of
+from egpo_verl.errors import UserError
 
 LONGEST = 2000
 """Characters of a message that are shown."""

@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.parquet.columns import column, wholes
 from egpo_verl.datasets.parquet.rows import MESSAGE, SCHEMA
+from egpo_verl.errors import UserError
 
 ROW_GROUP = 1000
 REPETITIVE = [

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from egpo_verl.datasets.errors import Unusable, UserError
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 
 KINDS = ("json", "jsonl", "ndjson", "parquet")
 PACKED = ("gz", "zst")

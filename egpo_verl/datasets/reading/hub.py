@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.reading.files import Rows
+from egpo_verl.errors import UserError
 
 
 @dataclass

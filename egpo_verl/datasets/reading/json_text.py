@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from egpo_verl.datasets.errors import Unusable
+from egpo_verl.datasets.unusable import Unusable
 
 HEAD = 96
 """Characters by which a function that was read before is looked up."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.selection.ledger import KINDS, Ledger
+from egpo_verl.errors import UserError
 
 
 def balanced(

@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from egpo_verl.datasets.errors import UserError
 from egpo_verl.datasets.selection.ledger import Ledger
+from egpo_verl.errors import UserError
 
 WAYS = ("tool_set", "random")
 NAMES = ("", "train", "test")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate import scorer_env
 from egpo_verl.evaluate.acebench.questions import Question
 

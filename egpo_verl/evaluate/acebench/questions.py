@@ -11,7 +11,8 @@ from typing import Any
 
 from egpo_verl.datasets.adapters.acebench import messages_of
 from egpo_verl.datasets.adapters.parts import tools_from
-from egpo_verl.datasets.errors import Unusable, UserError
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.asking import asked
 from egpo_verl.evaluate.chat import Chat
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from egpo_verl.calls import FORMS
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.api_bank import official, static
 from egpo_verl.evaluate.session import hold

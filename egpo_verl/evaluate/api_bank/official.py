@@ -12,9 +12,10 @@ from typing import Any
 
 from egpo_verl.datasets.adapters.api_bank import distinct_tools, tool_of, tools_found
 from egpo_verl.datasets.adapters.brackets import bracketed_calls
-from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Message, Tool
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate import scorer_env
 from egpo_verl.evaluate.asking import asked
 from egpo_verl.evaluate.chat import Chat

@@ -12,9 +12,10 @@ from pathlib import Path
 from egpo_verl.calls import Call, Reference, match, parse
 from egpo_verl.datasets.adapters.api_bank_test import convert
 from egpo_verl.datasets.checks.check import check
-from egpo_verl.datasets.errors import Unusable, UserError
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.asking import asked
 from egpo_verl.evaluate.chat import Chat
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from egpo_verl.datasets.command_line import count
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.cli import count
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.chat import Chat
 
 BACKENDS = ("vllm", "transformers", "endpoint")

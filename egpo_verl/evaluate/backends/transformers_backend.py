@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
 from egpo_verl.evaluate.backends.local import Asking
 from egpo_verl.evaluate.backends.templating import Templated, templated

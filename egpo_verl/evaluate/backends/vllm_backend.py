@@ -9,7 +9,7 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
 from egpo_verl.evaluate.backends.local import Asking
 from egpo_verl.evaluate.backends.templating import Templated, templated

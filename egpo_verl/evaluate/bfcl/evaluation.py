@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.backends import Backend
 from egpo_verl.evaluate.bfcl.categories import MULTI_TURN

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.datasets.errors import UserError
+from egpo_verl.errors import UserError
 from egpo_verl.evaluate.bfcl.categories import folder_of
 from egpo_verl.evaluate.scorer_env import Spec, ensure, run
 

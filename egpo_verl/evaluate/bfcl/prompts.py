@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.datasets.prompt import system_prompt
 from egpo_verl.evaluate.chat import Chat
+from egpo_verl.prompt import system_prompt
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 import wrapt
 
-from egpo_verl import checkpoints
+from egpo_verl.integration import checkpoints
 
 ESTIMATOR = "egpo"
 # Seconds that a worker has to answer; one that is only busy counts as alive.

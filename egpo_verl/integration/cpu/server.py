@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.rollout.replica import TokenOutput
 
-from egpo_verl.cpu.sampler import Generated, Sampling, generate
+from egpo_verl.integration.cpu.sampler import Generated, Sampling, generate
 
 # Requests of one training batch arrive one by one; a batch closes when none came for this long.
 # Long enough for a busy machine: which requests share a batch decides what they draw.

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from egpo_verl.run_log import Run, RunLogError, read_run
+from egpo_verl.compare.run_log import Run, RunLogError, read_run
 
 SEED = re.compile(r"(?P<name>.+?)[-_.](?:seed|s)[-_=]?(?P<seed>\d+)")
 RANGE, STDERR = "range", "stderr"

@@ -18,7 +18,7 @@ import wrapt
 
 def _register_estimator(core_algos: ModuleType) -> None:
     def lazily(*args: Any, **kwargs: Any) -> Any:
-        from egpo_verl.trainer import estimator
+        from egpo_verl.integration.v1 import estimator
 
         return estimator(*args, **kwargs)
 
@@ -27,15 +27,15 @@ def _register_estimator(core_algos: ModuleType) -> None:
 
 
 def _hook_trainer(trainer_base: ModuleType) -> None:
-    from egpo_verl import faults, trainer, validation
+    from egpo_verl.integration import faults, v1, validation
 
-    trainer.hook(trainer_base)
+    v1.hook(trainer_base)
     faults.hook_trainer(trainer_base)
     validation.hook(trainer_base)
 
 
 def _hook_rollouts(agent_loop: ModuleType) -> None:
-    from egpo_verl import faults
+    from egpo_verl.integration import faults
 
     faults.hook_rollouts(agent_loop)
 
@@ -48,7 +48,7 @@ def _check_in_driver(config_module: ModuleType) -> None:
 def _validate(wrapped: Callable[..., None], instance: Any, args: Any, kwargs: Any) -> None:
     config = kwargs["config"] if "config" in kwargs else args[0]
     if config.algorithm.adv_estimator == "egpo":
-        from egpo_verl import checkpoints, inputs, preflight
+        from egpo_verl.integration import checkpoints, inputs, preflight
 
         try:
             preflight.check_config(config)
@@ -71,7 +71,7 @@ def register() -> None:
     wrapt.register_post_import_hook(_hook_rollouts, "verl.experimental.agent_loop.agent_loop")
     wrapt.register_post_import_hook(_check_in_driver, "verl.utils.config")
     if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
-        from egpo_verl import cpu
+        from egpo_verl.integration import cpu
 
         cpu.register()
 

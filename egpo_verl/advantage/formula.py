@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from verl.utils.groupwise import as_torch_index, group_mean_std
 
-from egpo_verl.options import EgpoOptions
-from egpo_verl.passes import MaskedSums, masked_sums, row_blocks, spread
+from egpo_verl.advantage.options import EgpoOptions
+from egpo_verl.advantage.passes import MaskedSums, masked_sums, row_blocks, spread
 
 
 @dataclass(frozen=True)

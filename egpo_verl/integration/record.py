@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from egpo_verl.options import EgpoOptions
-from egpo_verl.rollout_file import FOLDER, OPTIONS, SCHEMA
+from egpo_verl.advantage.options import EgpoOptions
+from egpo_verl.inspect.schema import FOLDER, OPTIONS, SCHEMA
 
 if TYPE_CHECKING:
     import torch

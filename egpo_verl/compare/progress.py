@@ -1,4 +1,5 @@
-"""One short line a step out of verl's console: `main_ppo ... 2>&1 | python -m egpo_verl.progress`.
+"""One short line a step out of verl's console, for people who watch a run:
+`main_ppo ... 2>&1 | python -m egpo_verl.compare.progress`.
 
 verl prints its configuration, every metric and every library's warnings. This filter keeps all of
 that in a file and shows a person how the run goes and how long it will take. Whether the run
@@ -78,7 +79,9 @@ def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m egpo_verl.progress", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m egpo_verl.compare.progress", description=__doc__
+    )
     parser.add_argument("--steps", type=int, required=True, help="steps that the run will take")
     parser.add_argument("--log", type=Path, required=True, help="file that keeps every line")
     given = parser.parse_args(arguments)

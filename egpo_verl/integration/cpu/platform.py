@@ -10,7 +10,7 @@ from typing import Any
 from verl.plugin.platform.platform_base import PlatformBase
 from verl.plugin.platform.platform_manager import PlatformRegistry
 
-from egpo_verl.cpu import device
+from egpo_verl.integration.cpu import device
 
 
 @PlatformRegistry.register(platform="cpu")

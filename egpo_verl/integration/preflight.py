@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from egpo_verl.options import EgpoOptions, OptionError
+from egpo_verl.advantage.options import EgpoOptions, OptionError
 
 TESTED_VERL = ("0.9.1",)
 PLUGIN_MODULE = "egpo_verl"
@@ -160,7 +160,7 @@ def _estimator_is_known() -> None:
         get_adv_estimator_fn("egpo")
     except ValueError:
         # Raises what verl has hidden at DEBUG, if that is why.
-        import egpo_verl.plugin  # noqa: F401
+        import egpo_verl.integration.plugin  # noqa: F401
 
         raise
 

@@ -1,10 +1,6 @@
-"""The two ways in which input can be wrong: the whole job, or one row of it."""
+"""Why one row cannot become a training row."""
 
 from __future__ import annotations
-
-
-class UserError(Exception):
-    """The job cannot go on; the message is one sentence that says why and how to mend it."""
 
 
 class Unusable(Exception):

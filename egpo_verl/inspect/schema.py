@@ -1,6 +1,7 @@
 """The file of a training step's answers: where it lies and what its columns mean.
 
-`egpo_verl.rollouts` writes it, `egpo_verl.inspect` reads it; this is all that both need to know.
+`egpo_verl.integration.record` writes it and `egpo_verl.inspect` reads it; this is all that both
+need to know.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ ROLLOUT = "transformers"
 
 def register() -> None:
     """Fill verl's registries; calling it again changes nothing."""
-    from egpo_verl.cpu import platform  # noqa: F401  registers itself
+    from egpo_verl.integration.cpu import platform  # noqa: F401  registers itself
 
     wrapt.register_post_import_hook(_one_backend, "verl.utils.distributed")
     wrapt.register_post_import_hook(_register_engine, "verl.workers.engine.fsdp.transformer_impl")
@@ -38,12 +38,12 @@ def _one_backend(distributed: ModuleType) -> None:
 
 
 def _register_engine(transformer_impl: ModuleType) -> None:
-    from egpo_verl.cpu import engine  # noqa: F401  registers itself
+    from egpo_verl.integration.cpu import engine  # noqa: F401  registers itself
 
 
 def _register_replica(replica: ModuleType) -> None:
     def load() -> type:
-        from egpo_verl.cpu.rollout import TransformersReplica
+        from egpo_verl.integration.cpu.rollout import TransformersReplica
 
         return TransformersReplica
 
@@ -52,11 +52,11 @@ def _register_replica(replica: ModuleType) -> None:
 
 def _register_adapter(base: ModuleType) -> None:
     # verl has a public registry for replicas but only this table for their training-side half.
-    base._ROLLOUT_REGISTRY[(ROLLOUT, "async")] = "egpo_verl.cpu.rollout.ServerAdapter"
+    base._ROLLOUT_REGISTRY[(ROLLOUT, "async")] = "egpo_verl.integration.cpu.rollout.ServerAdapter"
 
 
 def _register_transfer(base: ModuleType) -> None:
-    from egpo_verl.cpu import transfer  # noqa: F401  registers itself
+    from egpo_verl.integration.cpu import transfer  # noqa: F401  registers itself
 
 
 def _copy_on_save(fsdp_utils: ModuleType) -> None:

@@ -26,11 +26,11 @@ import torch
 import wrapt
 
 from egpo_verl.advantage import EgpoAdvantage, Sessions, egpo_advantage
+from egpo_verl.advantage.options import EgpoOptions
 from egpo_verl.cot import cot_mask
-from egpo_verl.faults import located
-from egpo_verl.options import EgpoOptions
-from egpo_verl.preflight import check_config
-from egpo_verl.rollouts import dump
+from egpo_verl.integration.faults import located
+from egpo_verl.integration.preflight import check_config
+from egpo_verl.integration.record import dump
 
 ESTIMATOR = "egpo"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from egpo_verl.arms import BANDS, Arm, band_of
+from egpo_verl.compare.runs import BANDS, Arm, band_of
 from egpo_verl.reasons import short
 from egpo_verl.reward import Reason
 

@@ -18,10 +18,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from egpo_verl.arms import BANDS, RANGE, Arm, read_arms
-from egpo_verl.curves import CURVES, draw, seeds_of
-from egpo_verl.datasets.command_line import Parser, count, tell
-from egpo_verl.run_log import RunLogError
+from egpo_verl.cli import Parser, count, tell
+from egpo_verl.compare.curves import CURVES, draw, seeds_of
+from egpo_verl.compare.run_log import RunLogError
+from egpo_verl.compare.runs import BANDS, RANGE, Arm, read_arms
 
 EDGE = 5
 PICTURES = (".png", ".svg", ".pdf")

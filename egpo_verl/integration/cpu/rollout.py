@@ -13,7 +13,7 @@ from verl.workers.rollout.base import BaseRollout
 from verl.workers.rollout.replica import RolloutReplica
 from verl.workers.rollout.utils import ensure_async_iterator
 
-from egpo_verl.cpu.server import TransformersServer
+from egpo_verl.integration.cpu.server import TransformersServer
 
 
 class TransformersReplica(RolloutReplica):

@@ -1,0 +1,6 @@
+"""The EGPO advantage (arXiv:2508.05118v4, Eq. 1, 4 and 5) as pure tensor functions."""
+
+from egpo_verl.advantage.formula import EgpoAdvantage, Sessions, egpo, egpo_advantage
+from egpo_verl.advantage.options import EgpoOptions, OptionError
+
+__all__ = ["EgpoAdvantage", "EgpoOptions", "OptionError", "Sessions", "egpo", "egpo_advantage"]
