@@ -23,8 +23,8 @@ from unicodedata import is_normalized
 
 from egpo_verl.calls.bounds import MAX_CALLS, MAX_DEPTH
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.problem import Problem, Unreadable
 from egpo_verl.calls.python_literals import number, string
+from egpo_verl.calls.reasons import Reason, Unreadable
 
 _BLANKS = " \t\r\n"
 _SPACE = rf"[{_BLANKS}]*"
@@ -53,17 +53,17 @@ def read_python(text: str) -> tuple[Call, ...]:
     """The calls of `text`, which holds nothing else. Raises `Unreadable`."""
     at = _skip(text, 0)
     if not text.startswith("[", at):
-        raise Unreadable(Problem.NO_CALL_LIST)
+        raise Unreadable(Reason.NO_CALL_LIST)
     at = _skip(text, at + 1)
     calls: list[Call] = []
     while not text.startswith("]", at):
         if len(calls) == MAX_CALLS:
-            raise Unreadable(Problem.TOO_MANY)
+            raise Unreadable(Reason.TOO_MANY)
         call, at = _call(text, at)
         calls.append(call)
         at = _separator(text, _skip(text, at), "]")
     if _skip(text, at + 1) != len(text):
-        raise Unreadable(Problem.TEXT_BESIDE_CALLS)
+        raise Unreadable(Reason.TEXT_BESIDE_CALLS)
     return tuple(calls)
 
 
@@ -80,9 +80,9 @@ def read_answer_tag(text: str) -> tuple[Call, ...]:
     """The calls of `<answer>[f(a=1)]</answer>`. Raises `Unreadable`."""
     text = text.strip(_BLANKS)
     if not text.startswith(_OPEN_TAG):
-        raise Unreadable(Problem.NO_CALL_LIST)
+        raise Unreadable(Reason.NO_CALL_LIST)
     if not text.endswith(_CLOSE_TAG):
-        raise Unreadable(Problem.TEXT_BESIDE_CALLS if _CLOSE_TAG in text else Problem.SYNTAX)
+        raise Unreadable(Reason.TEXT_BESIDE_CALLS if _CLOSE_TAG in text else Reason.SYNTAX)
     return read_python(text[len(_OPEN_TAG) : -len(_CLOSE_TAG)])
 
 
@@ -114,16 +114,16 @@ def _separator(text: str, at: int, closer: str) -> int:
         return _skip(text, at + 1)
     if text.startswith(closer, at):
         return at
-    raise Unreadable(Problem.SYNTAX)
+    raise Unreadable(Reason.SYNTAX)
 
 
 def _call(text: str, at: int) -> tuple[Call, int]:
     callee = _CALLEE.match(text, at)
     if callee is None:
-        raise Unreadable(Problem.NO_CALL_LIST)
+        raise Unreadable(Reason.NO_CALL_LIST)
     name, at = callee[1], callee.end()
     if not is_python_name(name, dotted=True):
-        raise Unreadable(Problem.BAD_NAME)
+        raise Unreadable(Reason.BAD_NAME)
     arguments: dict[str, Any] = {}
     while True:
         plain = _PLAIN_ARGUMENT.match(text, at)
@@ -138,10 +138,10 @@ def _call(text: str, at: int) -> tuple[Call, int]:
             value, at = _value(text, at, 0)
             at = _separator(text, at, ")")
         if key in arguments:
-            raise Unreadable(Problem.DUPLICATE)
+            raise Unreadable(Reason.DUPLICATE)
         # Its pattern leaves an ASCII name only one way to be wrong.
         if iskeyword(key) or not (key.isascii() or is_python_name(key)):
-            raise Unreadable(Problem.BAD_NAME)
+            raise Unreadable(Reason.BAD_NAME)
         arguments[key] = value
         if end == ")":
             return Call(name, arguments), at
@@ -150,7 +150,7 @@ def _call(text: str, at: int) -> tuple[Call, int]:
 def _parameter(text: str, at: int) -> tuple[str, int]:
     parameter = _PARAMETER.match(text, at)
     if parameter is None:
-        raise Unreadable(Problem.POSITIONAL if at < len(text) else Problem.SYNTAX)
+        raise Unreadable(Reason.POSITIONAL if at < len(text) else Reason.SYNTAX)
     return parameter[1], parameter.end()
 
 
@@ -162,10 +162,10 @@ def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     first = text[at : at + 1]
     value: Any
     if first == "":
-        raise Unreadable(Problem.SYNTAX)
+        raise Unreadable(Reason.SYNTAX)
     if first in _CLOSERS:
         if depth == MAX_DEPTH:
-            raise Unreadable(Problem.TOO_DEEP)
+            raise Unreadable(Reason.TOO_DEEP)
         read = _dict if first == "{" else _list if first == "[" else _tuple
         value, at = read(text, _skip(text, at + 1), depth + 1)
     elif first in "'\"rRuU":
@@ -213,11 +213,11 @@ def _dict(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
     while not text.startswith("}", at):
         key, at = _value(text, at, depth)
         if not isinstance(key, str):
-            raise Unreadable(Problem.NOT_LITERAL)
+            raise Unreadable(Reason.NOT_LITERAL)
         if key in values:
-            raise Unreadable(Problem.DUPLICATE)
+            raise Unreadable(Reason.DUPLICATE)
         if not text.startswith(":", at):
-            raise Unreadable(Problem.NOT_LITERAL)
+            raise Unreadable(Reason.NOT_LITERAL)
         values[key], at = _value(text, _skip(text, at + 1), depth)
         at = _separator(text, at, "}")
     return values, at + 1

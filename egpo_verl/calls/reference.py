@@ -16,7 +16,7 @@ from egpo_verl.calls.fitting import (
     widened,
     with_inner_defaults,
 )
-from egpo_verl.calls.problem import Problem, Unreadable
+from egpo_verl.calls.reasons import Reason, Unreadable
 from egpo_verl.calls.tools import Signature, ToolSet
 from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import check_json, equal, nfc
@@ -178,7 +178,7 @@ def _typed(wanted: Wanted, signature: Signature) -> Wanted:
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise Unreadable(Problem.BAD_NUMBER)
+        raise Unreadable(Reason.BAD_NUMBER)
     return value
 
 

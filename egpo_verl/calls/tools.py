@@ -17,7 +17,7 @@ import jsonschema_rs
 
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.plain import Plain, plain_parameters, plain_schema
-from egpo_verl.calls.problem import Problem
+from egpo_verl.calls.reasons import Reason
 from egpo_verl.calls.schemas import parameters_schema
 from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import nfc
@@ -44,21 +44,21 @@ class Signature:
         """`schema`, compiled when it is first needed."""
         return jsonschema_rs.Draft4Validator(self.schema)
 
-    def check(self, arguments: Mapping[str, Any]) -> Problem | None:
+    def check(self, arguments: Mapping[str, Any]) -> Reason | None:
         """The first reason why `arguments` do not fit, None where they do."""
         if self._fits(arguments):
             return None
         composed = {nfc(name): value for name, value in arguments.items()}
         if len(composed) < len(arguments):
-            return Problem.UNKNOWN_ARGUMENT
+            return Reason.UNKNOWN_ARGUMENT
         if composed.keys() != arguments.keys():
             return self.check(composed)
         if not arguments.keys() >= set(self.schema.get("required", ())):
-            return Problem.MISSING_ARGUMENT
+            return Reason.MISSING_ARGUMENT
         closed = self.schema.get("additionalProperties") is False
         if closed and not arguments.keys() <= self.schema.get("properties", {}).keys():
-            return Problem.UNKNOWN_ARGUMENT
-        return Problem.WRONG_VALUE
+            return Reason.UNKNOWN_ARGUMENT
+        return Reason.WRONG_VALUE
 
     def _fits(self, arguments: Mapping[str, Any]) -> bool:
         if self.plain is not None:
@@ -92,7 +92,7 @@ class ToolSet:
         ...     '[{"name": "f", "parameters": {"a": {"type": "int, optional"}}}]')
         >>> tools.check([Call("f", {"a": 1}), Call("f")]) is None
         True
-        >>> tools.check([Call("f", {"a": 1.5})]).value
+        >>> tools.check([Call("f", {"a": 1.5})]).words
         'a value does not fit its declared type'
 
         Raises:
@@ -138,12 +138,12 @@ class ToolSet:
         specification = self._specifications.get(nfc(name))
         return None if specification is None else self._compiled(nfc(name), specification)
 
-    def check(self, calls: Sequence[Call]) -> Problem | None:
+    def check(self, calls: Sequence[Call]) -> Reason | None:
         """The first reason why `calls` do not fit the functions offered, None where they do."""
         for call in calls:
             signature = self.signature(call.name)
             problem = (
-                Problem.UNKNOWN_FUNCTION if signature is None else signature.check(call.arguments)
+                Reason.UNKNOWN_FUNCTION if signature is None else signature.check(call.arguments)
             )
             if problem is not None:
                 return problem

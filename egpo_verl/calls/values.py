@@ -10,7 +10,7 @@ from typing import Any
 from unicodedata import combining, normalize
 
 from egpo_verl.calls.bounds import MAX_DEPTH
-from egpo_verl.calls.problem import Problem, Unreadable
+from egpo_verl.calls.reasons import Reason, Unreadable
 
 SameText = Callable[[str, str], bool]
 
@@ -84,10 +84,10 @@ def check_json(value: Any, levels: int = MAX_DEPTH) -> None:
     """Raise `Unreadable` where `value` is not finite or has more than `levels` levels."""
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise Unreadable(Problem.BAD_NUMBER)
+            raise Unreadable(Reason.BAD_NUMBER)
     elif isinstance(value, list | dict):
         if levels == 0:
-            raise Unreadable(Problem.TOO_DEEP)
+            raise Unreadable(Reason.TOO_DEEP)
         for inner in value.values() if isinstance(value, dict) else value:
             check_json(inner, levels - 1)
 

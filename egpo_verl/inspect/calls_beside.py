@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from egpo_verl.calls import Call, Problem, Reference, ToolSet, answer_of, parse
+from egpo_verl.calls import Call, Reason, Reference, ToolSet, answer_of, parse
 from egpo_verl.calls.matching import serves
 from egpo_verl.calls.reference import Wanted
+from egpo_verl.calls.thought import after_thought
 from egpo_verl.calls.values import SameText, bfcl_text, exact_text
 from egpo_verl.inspect.answer import Answer
-from egpo_verl.reward import Reason
 
 SAME, DIFFERENT, MISSING, EXTRA, LEFT_OUT = "same", "different", "missing", "extra", "left out"
 PIECE = re.compile(r"\w+|\s+|[^\w\s]")
@@ -84,8 +84,8 @@ def beside(answer: Answer) -> Beside:
 def _answer_text(answer: Answer) -> str:
     """What follows the thought; of a response that breaks the template, what may be its answer."""
     text = answer_of(answer.response, bool(answer.info.get("think_in_prompt", False)))
-    if isinstance(text, Problem):
-        return answer.response.rpartition("</think>")[2].strip()
+    if not isinstance(text, str):
+        return after_thought(answer.response)
     return text
 
 

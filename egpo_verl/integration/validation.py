@@ -14,7 +14,7 @@ from typing import Any
 
 import wrapt
 
-from egpo_verl.reward import Reason
+from egpo_verl.calls import Reason
 
 METHOD = "_val_metrics_update"
 
