@@ -17,7 +17,7 @@ from egpo_verl.calls import FORMS
 from egpo_verl.reward import compute_score
 
 THOUGHT = "<think>x</think>"
-WANTED = '[{"name": "f", "arguments": {"a": "x"}}]'
+EXPECTED = '[{"name": "f", "arguments": {"a": "x"}}]'
 SHAPES: dict[str, Callable[[int], str]] = {
     "list": lambda n: "[f(a=[" + "1," * n + "])]",
     "strings": lambda n: "[f(a=[" + "'x'," * n + "])]",
@@ -36,7 +36,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
 }
 
 
-def steps(response: str, wanted: str, form: str) -> int:
+def steps(response: str, expected: str, form: str) -> int:
     """How many functions are called to score `response`."""
     count = 0
 
@@ -44,11 +44,11 @@ def steps(response: str, wanted: str, form: str) -> int:
         nonlocal count
         count += event in ("call", "c_call")
 
-    compute_score("demo", f"{THOUGHT}compile the row", wanted, {"call_form": form})
+    compute_score("demo", f"{THOUGHT}compile the row", expected, {"call_form": form})
     reward._score_cached.cache_clear()
     sys.setprofile(counted)
     try:
-        compute_score("demo", response, wanted, {"call_form": form})
+        compute_score("demo", response, expected, {"call_form": form})
     finally:
         sys.setprofile(None)
     return count
@@ -57,29 +57,29 @@ def steps(response: str, wanted: str, form: str) -> int:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_four_times_the_length_takes_four_times_the_steps(shape: str, form: str) -> None:
-    for wanted in (WANTED, "[]"):
-        short, long = (steps(THOUGHT + SHAPES[shape](n), wanted, form) for n in (100, 400))
+    for expected in (EXPECTED, "[]"):
+        short, long = (steps(THOUGHT + SHAPES[shape](n), expected, form) for n in (100, 400))
         assert long <= 4 * short + 100
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_beyond_the_bounds_nothing_more_is_done(shape: str) -> None:
     huge = THOUGHT + SHAPES[shape](40_000)
-    for wanted in (WANTED, "[]"):
-        assert steps(huge, wanted, "python") < 200
+    for expected in (EXPECTED, "[]"):
+        assert steps(huge, expected, "python") < 200
 
 
 def test_a_long_thought_costs_no_steps() -> None:
     answer = "</think>[f(a='x')]"
-    short, long = (steps("<think>" + "x" * n + answer, WANTED, "python") for n in (10, 1_000_000))
+    short, long = (steps("<think>" + "x" * n + answer, EXPECTED, "python") for n in (10, 1_000_000))
     assert short == long
 
 
 def test_what_is_kept_is_bounded() -> None:
     reward._score_cached.cache_clear()
     for n in range(3_000):
-        compute_score("demo", f"{THOUGHT}[f(a={n})]", WANTED)
-        compute_score("demo", f"{THOUGHT}[f(a='{'x' * 5_000}{n}')]", WANTED)
+        compute_score("demo", f"{THOUGHT}[f(a={n})]", EXPECTED)
+        compute_score("demo", f"{THOUGHT}[f(a='{'x' * 5_000}{n}')]", EXPECTED)
     kept = reward._score_cached.cache_info()
     assert kept.currsize == kept.maxsize == 2_048
     assert kept.misses == 3_000  # the long answers never went in
@@ -91,5 +91,5 @@ def test_what_is_kept_is_bounded() -> None:
 def test_an_answer_seen_before_is_judged_once() -> None:
     reward._score_cached.cache_clear()
     for _ in range(8):
-        compute_score("demo", f"{THOUGHT}[f(a='x')]", WANTED)
+        compute_score("demo", f"{THOUGHT}[f(a='x')]", EXPECTED)
     assert reward._score_cached.cache_info().misses == 1

@@ -1,7 +1,7 @@
 """The forms that write calls as JSON: Hermes and Qwen, Llama 3, a plain list.
 
 JSON is read by the standard library's `raw_decode`, so a closing tag inside a string is only text.
-A key given twice, a number that is not finite and any key beyond the form's own are refused.
+A key written twice, a number that is not finite and any key beyond the form's own are refused.
 """
 
 from __future__ import annotations

@@ -52,21 +52,21 @@ def string(text: str, at: int) -> tuple[str, int]:
 
 def number(text: str, at: int) -> tuple[int | float, int]:
     """The number at `at` and the place after it."""
-    found = _INTEGER.match(text, at) or _FLOAT.match(text, at)
-    if found is None:
+    literal = _INTEGER.match(text, at) or _FLOAT.match(text, at)
+    if literal is None:
         misspelt = _NUMBER_LIKE.match(text, at)
         raise Unreadable(Reason.BAD_NUMBER if misspelt else Reason.NOT_LITERAL)
-    if found.end() - at > MAX_NUMBER:
+    if literal.end() - at > MAX_NUMBER:
         raise Unreadable(Reason.BAD_NUMBER)
     try:
-        if found.re is _INTEGER:
-            return int(found[0], 0), found.end()
-        value = float(found[0])
+        if literal.re is _INTEGER:
+            return int(literal[0], 0), literal.end()
+        value = float(literal[0])
     except ValueError:
         raise Unreadable(Reason.BAD_NUMBER) from None
     if not math.isfinite(value):
         raise Unreadable(Reason.BAD_NUMBER)
-    return value, found.end()
+    return value, literal.end()
 
 
 def _body(text: str, at: int, quote: str, *, raw: bool) -> tuple[str, int]:
