@@ -60,7 +60,7 @@ WANTED: dict[str, list[tuple[str, list[Call]] | str]] = {
         ),
         ("user", []),
         "bad_calls",
-        "spoilt_history",
+        "invalid_history",
     ],
     "toolrl": [
         (

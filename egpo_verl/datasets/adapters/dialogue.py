@@ -58,7 +58,7 @@ def samples_of(
     spoilt: Unusable | None = None
     for number, turn in enumerate(turns):
         if turn.role == "assistant" and (turn.problem or spoilt):
-            yield turn.problem or Unusable("spoilt_history", str(spoilt))
+            yield turn.problem or Unusable("invalid_history", str(spoilt))
         elif turn.role == "assistant":
             facts = {**extra, "turn": number}
             yield Sample(source, tuple(history), tools, turn.calls, facts)
@@ -71,7 +71,7 @@ def history_of(turns: Iterable[Turn]) -> tuple[Message, ...]:
     said = tuple(turns)
     for turn in said:
         if turn.problem:
-            raise Unusable("spoilt_history", str(turn.problem))
+            raise Unusable("invalid_history", str(turn.problem))
     return tuple(map(message_of, said))
 
 
