@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from egpo_verl.errors import UserError
+
 TRACKER = "latest_checkpointed_iteration.txt"
 STEP = re.compile(r"global_step_(\d+)")
 # What verl calls a part of a checkpoint, and how the file of one process begins.
@@ -25,7 +27,7 @@ TORCH_WRITER = "inline_container"
 SHARD = re.compile(r"_world_size_(\d+)_rank_\d+\.pt$")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A checkpoint that cannot be loaded or written; the message names the way out."""
 
 
