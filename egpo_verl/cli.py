@@ -37,13 +37,18 @@ class Parser(argparse.ArgumentParser):
 def run(work: Callable[[], int | None], interrupted: str = "interrupted.") -> int:
     """Do the work of a command and return its exit code, 0 where `work` returns none.
 
-    A `UserError` becomes one sentence on stderr and `USER_ERROR`; Ctrl-C becomes the sentence
-    `interrupted` and `INTERRUPTED`.
+    A `UserError`, or a file that the system refuses, becomes one sentence on stderr and
+    `USER_ERROR`; Ctrl-C becomes the sentence `interrupted` and `INTERRUPTED`.
     """
     try:
         return work() or 0
     except UserError as error:
         tell(error)
+        return USER_ERROR
+    except OSError as error:
+        if error.filename is None:
+            raise
+        tell(f"{error.filename}: {error.strerror}.")
         return USER_ERROR
     except KeyboardInterrupt:
         tell(interrupted)

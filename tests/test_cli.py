@@ -17,6 +17,9 @@ def test_the_exit_code_says_how_a_command_ended(capsys: pytest.CaptureFixture[st
     def wrong() -> None:
         raise UserError("no [rows] in it; name another file.")
 
+    def unreadable() -> None:
+        Path("no_such_file").read_text()
+
     def stopped() -> None:
         raise KeyboardInterrupt
 
@@ -24,6 +27,8 @@ def test_the_exit_code_says_how_a_command_ended(capsys: pytest.CaptureFixture[st
     assert run(lambda: 1) == 1
     assert run(wrong) == 2
     assert capsys.readouterr().err == "no [rows] in it; name another file.\n"
+    assert run(unreadable) == 2
+    assert capsys.readouterr().err == "no_such_file: No such file or directory.\n"
     assert run(stopped, "interrupted; run it again.") == 130
     assert capsys.readouterr().err == "interrupted; run it again.\n"
 
@@ -32,10 +37,16 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     file = tmp_path / "report.md"
     with aside(file) as part:
         part.write_text("one")
-    with pytest.raises(TypeError), aside(file) as part:
-        part.write_text(2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="broken"):
+        break_off(file)
     assert file.read_text() == "one"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def break_off(file: Path) -> None:
+    with aside(file) as part:
+        part.write_text("tw")
+        raise ValueError("broken")
 
 
 def test_what_a_killed_job_left_aside_is_gone_after_the_next(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from egpo_verl.cli import aside
 from egpo_verl.errors import UserError
 
 TRACKER = "latest_checkpointed_iteration.txt"
@@ -171,9 +172,8 @@ def recorded_step(root: Path) -> int | None:
 
 def record(root: Path, step: int) -> None:
     """Record `step` as the one to resume from, all or nothing."""
-    aside = root / f"{TRACKER}.new"
-    aside.write_text(str(step), encoding="utf-8")
-    aside.replace(root / TRACKER)
+    with aside(root / TRACKER) as part:
+        part.write_text(str(step), encoding="utf-8")
 
 
 def steps(root: Path) -> Iterator[tuple[int, Path]]:
