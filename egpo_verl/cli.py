@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -85,6 +88,44 @@ def amount_or_zero(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
     return value
+
+
+@contextmanager
+def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
+    """A scratch folder inside `folder`; what it holds at the end is moved to `folder`.
+
+    After an exception nothing is moved, and a `folder` made here goes away again.
+
+    Args:
+        owned: names of files that the job may write. Those that it did not write this time are
+            removed, so that no file of an earlier job stands beside the new ones.
+
+    Raises:
+        UserError: `folder` cannot be written, or its disk is full.
+    """
+    fresh = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}); choose another --local_save_dir."
+        ) from error
+    done = False
+    try:
+        yield scratch
+        written = sorted(scratch.iterdir())
+        for name in set(owned).difference(path.name for path in written):
+            (folder / name).unlink(missing_ok=True)
+        for path in written:
+            os.replace(path, folder / path.name)
+        done = True
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error}.") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if fresh and not done:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _number(text: str) -> float:
@@ -177,7 +218,7 @@ def _state(task: Task, shown: str) -> str:
 
 
 @contextmanager
-def aside(path: Path) -> Iterator[Path]:
+def write_file_aside(path: Path) -> Iterator[Path]:
     """Yield a name beside `path` to write to; it becomes `path` at the end.
 
     Whatever stops the job, `path` is whole: as it was before, or as it is after.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from egpo_verl.cli import LINE_EVERY, aside, progress, run
+from egpo_verl.cli import LINE_EVERY, progress, run, write_file_aside
 from egpo_verl.errors import UserError
 
 
@@ -35,7 +35,7 @@ def test_the_exit_code_says_how_a_command_ended(capsys: pytest.CaptureFixture[st
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     file = tmp_path / "report.md"
-    with aside(file) as part:
+    with write_file_aside(file) as part:
         part.write_text("one")
     with pytest.raises(ValueError, match="broken"):
         break_off(file)
@@ -44,7 +44,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def break_off(file: Path) -> None:
-    with aside(file) as part:
+    with write_file_aside(file) as part:
         part.write_text("tw")
         raise ValueError("broken")
 
@@ -52,13 +52,13 @@ def break_off(file: Path) -> None:
 def test_what_a_killed_job_left_aside_is_gone_after_the_next(tmp_path: Path) -> None:
     file = tmp_path / "report.md"
     killed = (
-        "import os, sys; from pathlib import Path; from egpo_verl.cli import aside\n"
-        "with aside(Path(sys.argv[1])) as part:\n"
+        "import os, sys; from pathlib import Path; from egpo_verl.cli import write_file_aside\n"
+        "with write_file_aside(Path(sys.argv[1])) as part:\n"
         "    part.write_text('half'); os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", killed, str(file)], check=False)
     assert not file.exists()
-    with aside(file) as part:
+    with write_file_aside(file) as part:
         part.write_text("whole")
     assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
     assert file.read_text() == "whole"
@@ -67,7 +67,7 @@ def test_what_a_killed_job_left_aside_is_gone_after_the_next(tmp_path: Path) -> 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     with (
         pytest.raises(UserError, match=r"no/a\.md cannot be written \(No such file or directory\)"),
-        aside(tmp_path / "no" / "a.md") as part,
+        write_file_aside(tmp_path / "no" / "a.md") as part,
     ):
         part.write_text("lost")
 

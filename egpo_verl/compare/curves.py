@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from egpo_verl.cli import aside
+from egpo_verl.cli import write_file_aside
 from egpo_verl.compare.runs import BANDS, Arm, band_of
 from egpo_verl.reasons import short
 from egpo_verl.reward import Reason
@@ -66,7 +66,7 @@ def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
         if rows:
             _draw_reasons(parts[1], failing, rows)
         try:
-            with aside(out) as part:
+            with write_file_aside(out) as part:
                 figure.savefig(part, dpi=130, format=out.suffix.lstrip("."))
         finally:
             pyplot.close(figure)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from egpo_verl.cli import Parser, aside, count, run, say
+from egpo_verl.cli import Parser, count, run, say, write_file_aside
 from egpo_verl.inspect.files import read_sample
 from egpo_verl.inspect.page import page
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _write_page(options: argparse.Namespace) -> None:
     sample = read_sample(options.rollouts, options.limit, options.seed)
     document = page(sample, title=", ".join(map(str, options.rollouts)), seed=options.seed)
-    with aside(options.out) as part:
+    with write_file_aside(options.out) as part:
         part.write_text(document, encoding="utf-8", errors="replace")
     shown = len(sample.answers)
     of = f" of {sample.answers_found:,}" if shown < sample.answers_found else ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.cli import aside
+from egpo_verl.cli import write_file_aside
 from egpo_verl.errors import UserError
 
 TRACKER = "latest_checkpointed_iteration.txt"
@@ -172,7 +172,7 @@ def recorded_step(root: Path) -> int | None:
 
 def record(root: Path, step: int) -> None:
     """Record `step` as the one to resume from, all or nothing."""
-    with aside(root / TRACKER) as part:
+    with write_file_aside(root / TRACKER) as part:
         part.write_text(str(step), encoding="utf-8")
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.advantage.options import EgpoOptions
-from egpo_verl.cli import aside
+from egpo_verl.cli import write_file_aside
 from egpo_verl.inspect.schema import FOLDER, OPTIONS, SCHEMA
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def dump(
 
 def write(answers: pa.Table, path: Path) -> None:
     """Write the file whole; UserError where it cannot be written."""
-    with aside(path) as part:
+    with write_file_aside(path) as part:
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(answers, part, compression="zstd")
 

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from egpo_verl.cli import aside
+from egpo_verl.cli import write_file_aside
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.toolworld.encode import IGNORED, Batch, batches, training_texts
 from egpo_verl.toolworld.generate import generate
@@ -186,7 +186,7 @@ def _save(
         "optimizer": optimizer.state_dict(),
         "progress": asdict(progress),
     }
-    with aside(state) as part:
+    with write_file_aside(state) as part:
         torch.save(held, part)
 
 

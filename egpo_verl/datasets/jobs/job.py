@@ -9,13 +9,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from egpo_verl.cli import write_aside
 from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.jobs.keep import Keeper
 from egpo_verl.datasets.jobs.pipeline import CHUNK, Part, Shape, from_samples, parts
 from egpo_verl.datasets.jobs.report import CONTAMINATED, REPORT, Outcome, Section, reported
 from egpo_verl.datasets.jobs.tally import Tally
 from egpo_verl.datasets.parquet.kept import Kept
-from egpo_verl.datasets.parquet.writer import ParquetOut, aside
+from egpo_verl.datasets.parquet.writer import ParquetOut
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.selection.augment import Augmentation, augmented
@@ -76,7 +77,7 @@ def convert_file(
     Raises:
         UserError: the rows or the folder are unfit, or no row survives; `folder` is unchanged.
     """
-    with aside(folder, OWNED) as scratch:
+    with write_aside(folder, OWNED) as scratch:
         kept = Kept()
         keeper = Keeper(None if dealing.duplicates else Duplicates(dealing.near))
         for part in parts(source, rows, shape, scratch, processes):
@@ -151,7 +152,7 @@ def write_samples(
     """
     tally = Tally()
     written = {}
-    with aside(folder, OWNED) as scratch:
+    with write_aside(folder, OWNED) as scratch:
         for number, (name, samples) in enumerate(splits.items()):
             keeper = Keeper(None)
             with ParquetOut(scratch / f"{name}.parquet") as output:
