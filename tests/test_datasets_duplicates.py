@@ -115,9 +115,9 @@ def benchmark(request: pytest.FixtureRequest, tmp_path: Path) -> Benchmarks:
 
 def test_questions_are_found_in_any_schema(benchmark: Benchmarks) -> None:
     text = LONG if any("apples" in question for question in benchmark.questions) else QUESTION
-    for said in (text, text.upper() + "???", text.replace(" ", "  \n")):
+    for wording in (text, text.upper() + "???", text.replace(" ", "  \n")):
         with pytest.raises(Unusable, match="asks the same question"):
-            benchmark.check(asked(said))
+            benchmark.check(asked(wording))
     with pytest.raises(Unusable, match="13 words"):
         benchmark.check(asked(f"Hello! {text}, and what does it cost, please?"))
     benchmark.check(asked("Hello! " + " ".join(text.split()[:12]) + " no more", ({"name": "t"},)))
@@ -155,8 +155,8 @@ def test_a_test_set_drawn_from_a_benchmark_is_caught_row_by_row(
     benchmark.write_text("".join(json.dumps(row) + "\n" for row in bfcl))
 
     train = {"name": "train", "parameters": {"week": {"type": "int"}}}
-    own = [f"Which train leaves first on day {n}?" for n in range(20)]
-    mixed = [text for pair in zip(own, questions, strict=True) for text in pair]
+    harmless = [f"Which train leaves first on day {n}?" for n in range(20)]
+    mixed = [text for pair in zip(harmless, questions, strict=True) for text in pair]
     rows = [
         {
             "query": text.lower() + "?",

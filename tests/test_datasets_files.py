@@ -89,10 +89,10 @@ def test_a_list_is_read_in_pieces_of_any_size(
 
 
 def test_one_broken_line_costs_one_row(tmp_path: Path) -> None:
-    found = list(Rows(write(tmp_path / "rows.jsonl", '{"a": 1}\n{"a": \n{"a": 3}\n')))
-    assert [found[0], found[2]] == [{"a": 1}, {"a": 3}]
-    assert isinstance(found[1], Unusable)
-    assert found[1].reason == "not_an_object"
+    rows = list(Rows(write(tmp_path / "rows.jsonl", '{"a": 1}\n{"a": \n{"a": 3}\n')))
+    assert [rows[0], rows[2]] == [{"a": 1}, {"a": 3}]
+    assert isinstance(rows[1], Unusable)
+    assert rows[1].reason == "not_an_object"
 
 
 @pytest.mark.parametrize(

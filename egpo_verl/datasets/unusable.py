@@ -28,7 +28,7 @@ REASONS = {
     "bad_text": "a text is not valid Unicode",
     "no_question": "there is nothing to answer",
     "bad_dialogue": "the dialogue does not follow the schema",
-    "spoilt_history": "an earlier turn of the dialogue cannot be read",
+    "invalid_history": "an earlier turn of the dialogue cannot be read",
     "failed_tool": "a tool of the dialogue answered with an error",
     "unsupported": "rows of this kind have no exact reference",
     "no_tools": "no function is offered",

@@ -1,4 +1,4 @@
-"""Training rows that a benchmark has too: found by question, by 13 words in a row, by tool.
+"""Training rows that a benchmark has too, recognised by question, by 13 words in a row, or by tool.
 
 Sets drawn from one another are common: xLAM-born tools copy descriptions of BFCL's, and half of
 When2Call's test asks BFCL's questions. What is trained on cannot be measured by.
@@ -25,9 +25,9 @@ RUN = 13
 """Words in a row that are no coincidence."""
 FEWEST = 4
 """Texts of fewer words, such as "Get user", say nothing about where they come from."""
-ASKED = ("question", "query", "input", "instruction", "user", "task")
-SAID = ("content", "value")
-SPEAKERS = ("user", "human")
+QUESTION_KEYS = ("question", "query", "input", "instruction", "user", "task")
+TEXT_KEYS = ("content", "value")
+USERS = ("user", "human")
 TURN = re.compile(r"<user>(.*?)</user>|^user:(.*?)(?=^system:|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -67,17 +67,17 @@ def benchmarks_in(paths: tuple[Path, ...]) -> Benchmarks:
     Raises:
         UserError: a file cannot be read, or there is neither question nor tool in all of them.
     """
-    found = Benchmarks()
+    benchmarks = Benchmarks()
     for file in (file for path in paths for file in files_of(path)):
         for row in Rows(file):
-            _collect(row, file.name, found)
-    if not found.questions and not found.descriptions:
+            _collect(row, file.name, benchmarks)
+    if not benchmarks.questions and not benchmarks.descriptions:
         names = ", ".join(map(str, paths))
-        raise UserError(f"no question and no tool is found in {names}; check --decontaminate.")
-    return found
+        raise UserError(f"there is no question and no tool in {names}; check --decontaminate.")
+    return benchmarks
 
 
-def _collect(value: Any, where: str, found: Benchmarks) -> None:
+def _collect(value: Any, where: str, benchmarks: Benchmarks) -> None:
     """Walk a row of unknown schema; texts that hold JSON are walked too."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
@@ -86,34 +86,34 @@ def _collect(value: Any, where: str, found: Benchmarks) -> None:
             return
     if isinstance(value, list):
         for item in value:
-            _collect(item, where, found)
+            _collect(item, where, benchmarks)
     elif isinstance(value, Mapping):
         for text in _questions(value):
-            _add_question(text, where, found)
+            _add_question(text, where, benchmarks)
         description = _joined(value.get("description"))
         if description and isinstance(value.get("name"), str):
-            found.descriptions.setdefault(description, where)
+            benchmarks.descriptions.setdefault(description, where)
         for item in value.values():
-            _collect(item, where, found)
+            _collect(item, where, benchmarks)
 
 
 def _questions(value: Mapping[str, Any]) -> Iterator[str]:
-    """What users say in an object: a message of theirs, or a column that is named so."""
-    if value.get("role", value.get("from")) in SPEAKERS:
-        yield from (value[key] for key in SAID if isinstance(value.get(key), str))
-    for key in ASKED:
+    """A user's texts in an object: a message, or a column that is named so."""
+    if value.get("role", value.get("from")) in USERS:
+        yield from (value[key] for key in TEXT_KEYS if isinstance(value.get(key), str))
+    for key in QUESTION_KEYS:
         text = value.get(key)
         if isinstance(text, str):
             turns = [first or second for first, second in TURN.findall(text)]
             yield from turns or [text]
 
 
-def _add_question(text: str, where: str, found: Benchmarks) -> None:
+def _add_question(text: str, where: str, benchmarks: Benchmarks) -> None:
     words = words_of(text)
     if len(words) >= FEWEST:
-        found.questions.setdefault(" ".join(words), where)
+        benchmarks.questions.setdefault(" ".join(words), where)
     for run in runs(words, RUN):
-        found.runs.setdefault(run, where)
+        benchmarks.runs.setdefault(run, where)
 
 
 def _joined(description: Any) -> str:

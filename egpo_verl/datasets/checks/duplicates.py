@@ -10,7 +10,7 @@ from typing import Any
 
 from egpo_verl.datasets.checks.words import runs, words_of
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools.facts import facts_of_all
+from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
@@ -21,13 +21,13 @@ PERMUTATIONS = 128
 
 def digest(sample: Sample) -> int:
     """64 bits that are equal for samples with the same words, functions and calls."""
-    said = [
+    messages = [
         (m["role"], " ".join(words_of(str(m["content"]))), repr(m.get("calls", "")))
         for m in sample.messages
     ]
-    offered = sorted([facts.name for facts in facts_of_all(sample.tools)])
+    offered = sorted([features.name for features in features_of_all(sample.tools)])
     calls = [(call.name, sorted(call.arguments.items())) for call in sample.calls]
-    text = repr((said, offered, calls))
+    text = repr((messages, offered, calls))
     key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
     return int.from_bytes(key.digest(), "big")
 
@@ -66,7 +66,10 @@ class Digests:
 
 
 def _put(slots: array[int], digest: int) -> bool:
-    """Into the first free slot from its own on; 0 is a free one, and their number a power of 2."""
+    """Put `digest` into the first free slot at or after its place, and tell whether it is new.
+
+    A slot of 0 is free; the number of slots is a power of 2.
+    """
     last = len(slots) - 1
     place = digest & last
     while slots[place]:

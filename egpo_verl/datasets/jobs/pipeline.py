@@ -22,7 +22,7 @@ from egpo_verl.datasets.parquet.rows import spelled, written
 from egpo_verl.datasets.parquet.writer import batch_of
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
-from egpo_verl.datasets.tools.facts import facts_of_all
+from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
@@ -151,7 +151,7 @@ def _row(index: int, sample: Sample | Unusable, shape: Shape) -> tuple[dict[str,
         tokens=measured.tokens if measured else None,
         repairs=checked.repairs,
         renamed=bool(way_back.functions or way_back.parameters),
-        offered=tuple([facts.name for facts in facts_of_all(kept.tools)]),
+        offered=tuple([features.name for features in features_of_all(kept.tools)]),
         called=tuple([call.name for call in kept.calls]),
         digest=digest(sample),
         signature=signature(sample) if shape.signatures else None,

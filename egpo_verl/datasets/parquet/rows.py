@@ -13,7 +13,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.reading.json_text import json_text, must_be_unicode
 from egpo_verl.datasets.sample import Message, Sample, Tool
-from egpo_verl.datasets.tools.facts import listing
+from egpo_verl.datasets.tools.features import listing
 from egpo_verl.datasets.tools.names import SAME, Renaming, rename
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.prompt import system_prompt_of
@@ -169,7 +169,7 @@ def _content(message: Message, call_form: str) -> str:
     try:
         content = render(calls, call_form) if calls else str(message["content"])
     except ValueError as error:
-        raise Unusable("spoilt_history", str(error)) from error
+        raise Unusable("invalid_history", str(error)) from error
     must_be_unicode(content)
     return content
 

@@ -20,5 +20,5 @@ class AnsweredRows(Rows):
         if answers.exists():
             truths = {row["id"]: row["ground_truth"] for row in super().rows_of(answers)}
         for row in super().rows_of(path):
-            known = isinstance(row, dict) and row.get("id") in truths
-            yield {**row, "ground_truth": truths[row["id"]]} if known else row
+            answered = isinstance(row, dict) and row.get("id") in truths
+            yield {**row, "ground_truth": truths[row["id"]]} if answered else row

@@ -29,11 +29,8 @@ LONGEST_ROW = 1 << 26
 class Rows:
     """The rows of one file, or of all data files in one folder, read lazily.
 
-    A row is whatever JSON value stands there, or an `Unusable` for a line that is not JSON.
-
-    Attributes:
-        path: the file or the folder.
-        fraction: how much has been read, 0 to 1, for a progress bar.
+    A row is any JSON value, or an `Unusable` for a line that is not JSON. `fraction` is the share
+    of the bytes that has been read, 0 to 1.
     """
 
     path: Path
@@ -87,13 +84,13 @@ def files_of(path: Path) -> list[Path]:
         raise UserError(f"{path} does not exist; check --local_dataset_path.")
     if not path.is_dir():
         return [path]
-    found = [item for item in sorted(path.iterdir()) if item.is_file() and _promises(item)]
-    if not found:
+    files = [item for item in sorted(path.iterdir()) if item.is_file() and _is_data_file(item)]
+    if not files:
         raise UserError(f"{path} is a folder without a .json, .jsonl or .parquet file.")
-    return found
+    return files
 
 
-def _promises(path: Path) -> bool:
+def _is_data_file(path: Path) -> bool:
     try:
         _kind(path)
     except UserError:
@@ -165,7 +162,7 @@ def _lines(start: str, text: io.TextIOWrapper) -> Iterator[Any]:
 def _list_items(buffer: str, text: io.TextIOWrapper, path: Path) -> Iterator[Any]:
     """Items of a JSON list whose `[` has been read, decoded as soon as they are complete."""
     decode = json.JSONDecoder().raw_decode
-    position, count, wanted = 0, 0, CHUNK
+    position, count, size = 0, 0, CHUNK
     while True:
         position = _skip(buffer, position, ", \t\r\n")
         if buffer[position : position + 1] == "]":
@@ -182,17 +179,17 @@ def _list_items(buffer: str, text: io.TextIOWrapper, path: Path) -> Iterator[Any
             # A bare number may go on in the next chunk; an object or a list cannot.
             problem = None if end < len(buffer) or buffer[position] in '{["' else ValueError("cut")
         if problem is None:
-            position, count, wanted = end, count + 1, CHUNK
+            position, count, size = end, count + 1, CHUNK
             yield row
             continue
-        chunk = text.read(wanted)
+        chunk = text.read(size)
         if not chunk or len(buffer) - position > LONGEST_ROW:
             raise UserError(
                 f"{path} is not a complete JSON list: {problem} in row {count}; "
                 "download or export it again."
             )
         # Doubling keeps the work linear when one row spans many chunks.
-        buffer, position, wanted = buffer[position:] + chunk, 0, 2 * wanted
+        buffer, position, size = buffer[position:] + chunk, 0, 2 * size
 
 
 def _skip(text: str, position: int, blanks: str) -> int:

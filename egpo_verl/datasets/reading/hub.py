@@ -13,13 +13,10 @@ from egpo_verl.errors import UserError
 
 @dataclass
 class HubRows(Rows):
-    """The training split of the dataset that `path` names.
-
-    Attributes:
-        config: which of the dataset's configurations; None for its only one.
-    """
+    """The training split of the dataset that `path` names, in one configuration of it."""
 
     config: str | None = None
+    """None where the dataset has only one."""
 
     def __iter__(self) -> Iterator[Any]:
         try:

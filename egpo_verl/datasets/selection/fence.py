@@ -13,7 +13,7 @@ from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.selection.ledger import Ledger
 from egpo_verl.datasets.selection.split import Split
-from egpo_verl.datasets.tools.facts import facts_of
+from egpo_verl.datasets.tools.features import features_of
 from egpo_verl.datasets.tools.names import Renaming
 
 Row = dict[str, Any]
@@ -63,14 +63,14 @@ class Fence:
         tools, way_back = read_functions(info["tools"]), Renaming.from_json(info["renamed"])
         if self.split.files[place] == "test":
             chooser = random.Random(f"fence:{self.seed}:{place}")
-            here = {facts_of(tool).name for tool in tools}
+            here = {features_of(tool).name for tool in tools}
             spare = [name for name in self.pool if name not in here]
             fill = iter(chooser.sample(spare, min(len(spare), len(foreign))))
         else:
             fill = iter(())
         kept: list[Tool] = []
         for tool in tools:
-            if facts_of(tool).name not in foreign:
+            if features_of(tool).name not in foreign:
                 kept.append(tool)
             elif (name := next(fill, None)) is not None:
                 other, back = self.pool[name]
@@ -107,7 +107,7 @@ def held_out_tools(kept: Kept, split: Split, ledger: Ledger) -> dict[str, tuple[
 def _parts(info: Mapping[str, Any], wanted: set[str]) -> dict[str, tuple[Tool, Renaming]]:
     """The wanted functions of a row, each with what the row's way back says of it."""
     way_back = Renaming.from_json(info["renamed"])
-    tools = {facts_of(tool).name: tool for tool in read_functions(info["tools"])}
+    tools = {features_of(tool).name: tool for tool in read_functions(info["tools"])}
     return {name: (tools[name], _part(way_back, name)) for name in sorted(wanted)}
 
 

@@ -1,4 +1,4 @@
-"""What a function is asked in every row that offers it, found out once."""
+"""What every row asks of a function that it offers, computed once."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.tools.dialects import inner, name_of, parameters_of
 
 
-class Facts:
-    """Facts of one function, each found out when it is first asked for."""
+class Features:
+    """Features of one function, each computed when it is first needed."""
 
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
@@ -60,37 +60,37 @@ def _compiled(specification: str) -> Signature:
     return signature
 
 
-_facts: dict[int, Facts] = {}
+_features: dict[int, Features] = {}
 
 
-def facts_of(tool: Tool) -> Facts:
-    """The facts of a function, which must not change any more.
+def features_of(tool: Tool) -> Features:
+    """The features of a function, which must not change afterwards.
 
-    They are found by the object's identity: `read_functions` gives the same object for the same
+    They are looked up by the object's identity: `read_functions` gives the same object for the same
     text. An entry holds its function, so no other object can have that identity meanwhile.
     """
-    found = _facts.get(id(tool))
-    if found is None:
-        if len(_facts) >= MOST:
-            _facts.clear()
-        found = _facts[id(tool)] = Facts(tool)
-    return found
+    features = _features.get(id(tool))
+    if features is None:
+        if len(_features) >= MOST:
+            _features.clear()
+        features = _features[id(tool)] = Features(tool)
+    return features
 
 
 class _Latest:
-    """The functions asked for last, which are asked for again at every step of their row."""
+    """The last functions and their features: every step of a row needs the same ones."""
 
     tools: tuple[Tool, ...] = ()
-    facts: Sequence[Facts] = ()
+    features: Sequence[Features] = ()
 
 
-def facts_of_all(tools: tuple[Tool, ...]) -> Sequence[Facts]:
-    """The facts of each function."""
+def features_of_all(tools: tuple[Tool, ...]) -> Sequence[Features]:
+    """The features of each function."""
     if _Latest.tools is not tools:
-        _Latest.tools, _Latest.facts = tools, [facts_of(tool) for tool in tools]
-    return _Latest.facts
+        _Latest.tools, _Latest.features = tools, [features_of(tool) for tool in tools]
+    return _Latest.features
 
 
 def listing(tools: tuple[Tool, ...]) -> str:
     """The functions as one JSON list; raises `Unusable`."""
-    return f"[{', '.join([facts.text for facts in facts_of_all(tools)])}]"
+    return f"[{', '.join([features.text for features in features_of_all(tools)])}]"

@@ -1,4 +1,4 @@
-"""Rows of every source with something in them spoilt: counted, and never the end of a job."""
+"""Rows of every source with some part made invalid: counted, and never the end of a job."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def rows_of(name: str) -> list[Any]:
     return list(SOURCES[name].rows(folder if folder.exists() else SAMPLES / f"{name}.jsonl"))
 
 
-def spoilt(value: Any, chooser: random.Random) -> Any:
+def damaged(value: Any, chooser: random.Random) -> Any:
     """The value with something in it, or in a JSON text that it holds, replaced or left out."""
     if chooser.random() < 0.12:
         return copy.deepcopy(chooser.choice(JUNK))
     if isinstance(value, str) and value[:1] in ("[", "{"):
         try:
-            return json.dumps(spoilt(json.loads(value), chooser))
+            return json.dumps(damaged(json.loads(value), chooser))
         except ValueError:
             return value[: chooser.randrange(len(value))]
     if isinstance(value, list) and value:
         place = chooser.randrange(len(value))
-        return [*value[:place], spoilt(value[place], chooser), *value[place + 1 :]]
+        return [*value[:place], damaged(value[place], chooser), *value[place + 1 :]]
     if isinstance(value, dict) and value:
         key = chooser.choice(list(value))
-        changed = {**value, key: spoilt(value[key], chooser)}
+        changed = {**value, key: damaged(value[key], chooser)}
         if chooser.random() < 0.1:
             changed[chooser.choice(["", "a b", "type", "\ud800"])] = changed.pop(key)
         return changed
@@ -75,11 +75,11 @@ def test_no_row_is_lost_uncounted(source: str, row: dict[str, Any], reason: str)
 
 @pytest.mark.parametrize("form", ["python", "json"])
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_spoilt_row_is_kept_or_counted(name: str, form: str) -> None:
+def test_a_damaged_row_is_kept_or_counted(name: str, form: str) -> None:
     chooser = random.Random(name)
     shape = Shape(form, benchmarks=(SAMPLES / "xlam.jsonl",), max_turns=50)
     for row in rows_of(name) * (200 // len(rows_of(name)) + 1):
-        part = from_rows(SOURCES[name], shape, [(7, spoilt(row, chooser))])
+        part = from_rows(SOURCES[name], shape, [(7, damaged(row, chooser))])
         assert part.tally.samples == len(part.made) + part.tally.dropped.total() >= 1
         assert part.tally.dropped.keys() <= REASONS.keys()
         assert part.batch.schema == SCHEMA
