@@ -81,13 +81,21 @@ class Rows:
 def files_of(path: Path) -> list[Path]:
     """The file itself, or the data files of a folder by name."""
     if not path.exists():
-        raise UserError(f"{path} does not exist; check --local_dataset_path.")
+        raise UserError(f"{path} does not exist; check the path.")
     if not path.is_dir():
         return [path]
     files = [item for item in sorted(path.iterdir()) if item.is_file() and _is_data_file(item)]
     if not files:
         raise UserError(f"{path} is a folder without a .json, .jsonl or .parquet file.")
     return files
+
+
+def files_below(path: Path) -> list[Path]:
+    """The file itself, or the data files of a folder and of all folders in it, by name."""
+    if not path.is_dir():
+        return files_of(path)
+    files = [item for item in sorted(path.rglob("*")) if item.is_file() and _is_data_file(item)]
+    return files or files_of(path)
 
 
 def _is_data_file(path: Path) -> bool:
