@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from egpo_verl.datasets.checks.duplicates import Digests, Duplicates, digest, si
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
+from egpo_verl.preprocess import main
 
 TIDE = {"name": "tide", "description": "Times of high water at one harbour."}
 CALL = Call("tide", {"harbour": "Hoorn"})
@@ -29,6 +32,8 @@ def asked(text: str, tools: tuple[dict[str, Any], ...] = (TIDE,), *calls: Call) 
         (asked("When is high water in Ｈoorn?"), True),
         (asked("When is low water in Hoorn?"), False),
         (asked("When is high water in Hoorn?", (TIDE, {"name": "ebb"})), False),
+        (asked("When is high water in Hoorn?", ({**TIDE, "description": "Tides."},)), True),
+        (asked("When is high water in Hoorn?", ({**TIDE, "parameters": {"day": {}}},)), False),
         (asked("When is high water in Hoorn?", (TIDE,), CALL, CALL), False),
         (asked("When is high water in Hoorn?", (TIDE,), Call("tide", {"harbour": "hoorn"})), False),
     ],
@@ -76,3 +81,56 @@ def test_near_duplicates_without_the_library_are_one_sentence(
     monkeypatch.setattr("egpo_verl.datasets.checks.duplicates.import_module", missing)
     with pytest.raises(UserError, match=r"pip install 'egpo-verl\[data\]'"):
         Duplicates(threshold=0.8)
+
+
+def dialogues(language: str) -> list[dict[str, Any]]:
+    """Each asks once, calls a function, and is told its result before it answers."""
+    ask, result, answer = {
+        "en": (
+            "What will the {} bakery near the old harbour bake on day {}?",
+            "The {} bakery bakes {} loaves of rye and as many of oat, from four in the morning on",
+            "It will bake {} loaves.",
+        ),
+        "zh": (
+            "请告诉我老港口附近的{}面包店在第{}天一共会烤多少个面包",
+            "{}面包店从早上四点开始一共会烤{}个黑麦面包和同样多的燕麦面包",
+            "一共会烤{}个面包。",
+        ),
+    }[language]
+    names = (
+        ["blue", "green", "white"] if language == "en" else ["蓝色的海鸥", "绿色的橡树", "小星星"]
+    )
+    rows = []
+    for number, name in enumerate(names):
+        call = {"name": "loaves", "arguments": {"bakery": name}}
+        rows.append(
+            {
+                "messages": [
+                    {"role": "user", "content": ask.format(f"{name} " * 6, number)},
+                    {"role": "assistant", "tool_calls": [{"function": call}]},
+                    {"role": "tool", "content": result.format(f"{name} " * 6, number)},
+                    {"role": "assistant", "content": answer.format(number)},
+                ],
+                "tools": [{"name": "loaves", "parameters": {"bakery": {"type": "string"}}}],
+            }
+        )
+    return rows
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_turn_after_a_tools_result_is_no_near_duplicate(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its question is the tool's result, though the user says nothing new."""
+    pytest.importorskip("datasketch")
+    rows = dialogues(language)
+    # The same dialogue, asked politely: both of its turns are near duplicates.
+    polite = json.loads(json.dumps(rows[0]))
+    polite["messages"][0]["content"] += " please" if language == "en" else "呢"
+    source = tmp_path / "rows.json"
+    source.write_text(json.dumps([*rows, polite], ensure_ascii=False), "utf-8")
+    paths = ("--local_dataset_path", str(source), "--local_save_dir", str(tmp_path / "out"))
+    assert main(["openai", *paths, "--near_duplicates", "0.6", "--split_by", "random"]) == 0
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert "| kept | 6 |" in report
+    assert "| near_duplicate | 2 |" in report

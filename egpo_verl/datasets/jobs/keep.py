@@ -33,7 +33,7 @@ class Keeper:
     def _admitted(self, made: Made) -> bool:
         try:
             if self.duplicates is not None:
-                self.duplicates.admit(made.digest, made.signature)
+                self.duplicates.admit(made.digest, made.signature, made.place)
         except Unusable as problem:
             self.tally.drop(problem, made.place)
             return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 
@@ -10,7 +12,7 @@ from egpo_verl.calls.python_form import is_python_name
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.reading.json_text import MOST, json_text
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.tools.dialects import inner, name_of, parameters_of
+from egpo_verl.datasets.tools.dialects import PARAMETER_KEYS, inner, name_of, parameters_of
 
 
 class Features:
@@ -36,6 +38,13 @@ class Features:
         return json_text(self.tool)
 
     @cached_property
+    def digest(self) -> int:
+        """64 bits that are equal for functions of one name with the same parameters."""
+        specification = inner(self.tool)
+        parameters = [specification.get(key) for key in (*PARAMETER_KEYS, "required")]
+        return digest_of(json.dumps([self.name, *parameters], sort_keys=True))
+
+    @cached_property
     def signature(self) -> Signature:
         """Its parameters, compiled."""
         return _compiled(json_text(inner(self.tool)))
@@ -46,6 +55,12 @@ class Features:
         return is_spelled_name(self.name, dotted=True) and all(
             map(is_spelled_name, parameters_of(self.tool))
         )
+
+
+def digest_of(text: str) -> int:
+    """64 bits of a hash."""
+    key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
+    return int.from_bytes(key.digest(), "big")
 
 
 # Rows that come as objects, not as text, make new objects for the same functions each time.
