@@ -146,6 +146,8 @@ def _run_file(options: argparse.Namespace) -> None:
             options.num_proc,
             lambda done: bar.update(task, completed=done),
         )
+    for warning in rows.warnings:
+        tell(warning)
     _tell(report, options.local_save_dir)
 
 
