@@ -111,7 +111,7 @@ def test_several_processes_write_the_same_rows(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in ("CHUNK", "LARGEST_CHUNK"):
-        monkeypatch.setattr(f"egpo_verl.datasets.jobs.pipeline.{size}", 3)
+        monkeypatch.setattr(f"egpo_verl.datasets.jobs.convert.{size}", 3)
     source = tmp_path / "in.jsonl"
     source.write_text("{broken\n" + XLAM.read_text("utf-8") + "[]\n", "utf-8")
     for processes in ("1", "2"):
