@@ -135,6 +135,8 @@ def _run_file(options: argparse.Namespace) -> None:
             options.num_proc,
             done,
         )
+    for warning in rows.warnings:
+        tell(warning)
     _tell(report, options.local_save_dir)
 
 

@@ -23,6 +23,7 @@ class Unusable(Exception):
 
 REASONS = {
     "not_an_object": "the row is not a JSON object",
+    "cut_row": "the file ends in the middle of the row",
     "missing_column": "a column of the schema is missing",
     "foreign_row": "a column has another shape than the schema's",
     "bad_text": "a text is not valid Unicode",

@@ -36,7 +36,7 @@ class Collection:
     def _is_new(self, row: RowInfo) -> bool:
         try:
             if self.duplicates is not None:
-                self.duplicates.admit(row.digest, row.signature)
+                self.duplicates.admit(row.digest, row.signature, row.source_row)
         except Unusable as problem:
             self.stats.drop(problem, row.source_row)
             return False

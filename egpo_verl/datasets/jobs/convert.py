@@ -20,7 +20,7 @@ from egpo_verl.datasets.parquet.spool import write_chunk
 from egpo_verl.datasets.parquet.writer import batch_of
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Source
-from egpo_verl.datasets.tools.facts import facts_of_all
+from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
@@ -163,7 +163,7 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
         tokens=measured.tokens if measured else None,
         repairs=checked.repairs,
         renamed=bool(way_back.functions or way_back.parameters),
-        offered=tuple([facts.name for facts in facts_of_all(spelled.tools)]),
+        offered=tuple([features.name for features in features_of_all(spelled.tools)]),
         called=tuple([call.name for call in spelled.calls]),
         digest=digest(sample),
         signature=signature(sample) if config.signatures else None,

@@ -13,7 +13,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.reading.json_text import json_text, must_be_unicode
 from egpo_verl.datasets.sample import Sample, Tool
-from egpo_verl.datasets.tools.facts import listing
+from egpo_verl.datasets.tools.features import listing
 from egpo_verl.datasets.tools.names import SAME, Renaming, rename
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.prompt import build_prompt, dataset_system_message

@@ -13,7 +13,7 @@ from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.selection.index import RowIndex
 from egpo_verl.datasets.selection.split import Split
-from egpo_verl.datasets.tools.facts import facts_of
+from egpo_verl.datasets.tools.features import features_of
 from egpo_verl.datasets.tools.names import Renaming
 
 Row = dict[str, Any]
@@ -60,7 +60,7 @@ class Holdout:
         substitutes = iter(self._substitutes(tools, len(foreign), place))
         kept: list[Tool] = []
         for tool in tools:
-            if facts_of(tool).name not in foreign:
+            if features_of(tool).name not in foreign:
                 kept.append(tool)
             elif (name := next(substitutes, None)) is not None:
                 other, back = self.pool[name]
@@ -83,7 +83,7 @@ class Holdout:
         """Held-out functions that a test row does not offer yet; none for a training row."""
         if self.split.files[place] != "test":
             return []
-        offered = {facts_of(tool).name for tool in tools}
+        offered = {features_of(tool).name for tool in tools}
         spare = [name for name in self.pool if name not in offered]
         chooser = random.Random(f"fence:{self.seed}:{place}")
         return chooser.sample(spare, min(len(spare), count))
@@ -111,7 +111,7 @@ def held_out_tools(spool: Spool, split: Split, index: RowIndex) -> dict[str, tup
 def _tools_of(info: Mapping[str, Any], names: set[str]) -> dict[str, tuple[Tool, Renaming]]:
     """The named functions of a row, each with its own part of the row's way back."""
     way_back = Renaming.from_json(info["renamed"])
-    tools = {facts_of(tool).name: tool for tool in read_functions(info["tools"])}
+    tools = {features_of(tool).name: tool for tool in read_functions(info["tools"])}
     return {name: (tools[name], _way_back_of(way_back, name)) for name in sorted(names)}
 
 
