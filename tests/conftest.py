@@ -43,6 +43,26 @@ Serve = Callable[..., str]
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--real_rows",
+        type=Path,
+        metavar="DIR",
+        help="folder of real rows of published data sets, which the repository does not hold: "
+        "acebench/, api_bank/, mini_xlam/, ...; tests that read them are skipped without it",
+    )
+
+
+@pytest.fixture(scope="session")
+def real_rows(request: pytest.FixtureRequest) -> Path:
+    """The folder of `--real_rows`."""
+    folder: Path | None = request.config.getoption("--real_rows")
+    if folder is None:
+        pytest.skip("real rows are not in the repository: --real_rows DIR")
+    assert folder.is_dir(), f"--real_rows {folder} is no folder"
+    return folder
+
+
 @pytest.fixture(scope="session")
 def chat_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Chat templates of published models by name, `qwen3` and others, out of trl's wheel.
