@@ -22,14 +22,14 @@ def check_plugin() -> Iterator[Finding]:
     try:
         import verl
     except Exception as error:
-        yield fail("verl", f"does not import: {described(error)}", "mend the library that it names")
+        yield fail("verl", f"does not import: {described(error)}", "fix the library that it names")
         return
     yield ok("verl", f"verl {verl.__version__} imports")
     loaded_by_verl = MODULE in sys.modules
     try:
         import_module(MODULE)
     except Exception as error:
-        yield fail(CHECK, f"{MODULE} does not load: {described(error)}", "mend what it names")
+        yield fail(CHECK, f"{MODULE} does not load: {described(error)}", "fix what it names")
         return
     yield _how_loaded(loaded_by_verl)
     yield from _check_estimator()

@@ -46,7 +46,7 @@ def left_open(prompt: str) -> bool:
 
 
 def check_template(tokenizer: Any) -> Iterator[Finding]:
-    """The chat template: there, willing, and what it does with `<think>`."""
+    """Whether there is a template, what it takes, and what it does with `<think>`."""
     check = "chat template"
     if not tokenizer.chat_template:
         yield fail(
@@ -58,8 +58,8 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
     try:
         text = prompt_text(tokenizer, TRIAL)
     except Refused as error:
-        cure = "use a template that takes a system message (.model.custom_chat_template)"
-        yield fail(check, f"refuses a system message: {error}", cure)
+        fix = "use a template that takes a system message (.model.custom_chat_template)"
+        yield fail(check, f"refuses a system message: {error}", fix)
         return
     if left_open(text):
         yield warn(
@@ -70,7 +70,7 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
     elif "</think>" in text:
         yield warn(
             check,
-            "writes a thought of its own into the prompt, as if the model had thought already",
+            "writes an empty thought into the prompt, as if the model had thought already",
             "leave thinking switched on (for Qwen3, no enable_thinking=False)",
         )
     else:
