@@ -9,9 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "egpo_verl"
-LOADER = {"egpo_verl", "egpo_verl.integration.plugin"}
-"""What verl loads; a worker that imports it only tries whether it is there."""
-INSIDES = {
+LOADER = {"egpo_verl"}
+"""What `VERL_USE_EXTERNAL_MODULES=egpo_verl` names; it loads the plugin inside verl only."""
+INSIDES = {f"egpo_verl.integration.{name}" for name in ("v1", "legacy", "cpu", "hooks")}
     f"egpo_verl.integration.{name}" for name in ("v1", "cpu", "preflight", "faults", "record")
 }
 
