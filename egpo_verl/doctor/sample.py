@@ -16,7 +16,7 @@ from egpo_verl.doctor.template import Refused, prompt_text
 from egpo_verl.reward import compute_score
 
 TINY_MODEL = Path(__file__).parents[1] / "toolworld" / "model"
-"""The model that the package ships; its tokenizer serves where no other is given."""
+"""The model that the package ships; its tokenizer is used where no other is named."""
 
 TOOL = {
     "name": "weather",
@@ -73,11 +73,11 @@ def check_sample(tokenizer: Any) -> Iterator[Finding]:
 
 def _judge(row: dict[str, Any], thought: str) -> Iterator[Finding]:
     answers = {thought + render(SAMPLE.calls): 1.0, f"{thought}[weather(city='Rome')]": 0.0}
-    for answer, wanted in answers.items():
+    for answer, expected in answers.items():
         score = compute_score("doctor", answer, _truth(row), row["extra_info"])["score"]
-        if score != wanted:
-            cure = "report this as a bug"
-            yield fail("reward", f"{answer!r} earns {score:g} in place of {wanted:g}", cure)
+        if score != expected:
+            text = f"{answer!r} earns {score:g} in place of {expected:g}"
+            yield fail("reward", text, "report this as a bug")
             return
     yield ok("reward", "a right answer earns 1, a wrong one 0")
 
@@ -97,7 +97,7 @@ def _check_advantage(tokenizer: Any, prompt: str, right: list[int]) -> Iterator[
     marked = tokenizer.decode(responses[0][thought[0]]).strip()
     # A token that holds a piece of a tag is no thought, so an end may be missing.
     if len(marked) < len(THOUGHT) / 2 or marked not in THOUGHT:
-        yield fail("thought", f"found {marked!r} in place of {THOUGHT!r}", "report this as a bug")
+        yield fail("thought", f"{marked!r} in place of {THOUGHT!r}", "report this as a bug")
         return
     yield ok("thought", f"{int(thought[0].sum())} of {len(right)} tokens: {marked!r}")
     rewards = torch.zeros(responses.shape)
@@ -107,8 +107,8 @@ def _check_advantage(tokenizer: Any, prompt: str, right: list[int]) -> Iterator[
     good, bad = advantages[:, 0].tolist()
     base, bonus = 0.5**0.5, 0.4 * ENTROPY
     if abs(good - (base + bonus)) > 1e-4 or abs(bad - (bonus - base)) > 1e-4:
-        wanted = f"{base + bonus:.4f} and {bonus - base:.4f}"
-        yield fail("advantage", f"{good:.4f} and {bad:.4f} in place of {wanted}", "report a bug")
+        expected = f"{base + bonus:.4f} and {bonus - base:.4f}"
+        yield fail("advantage", f"{good:.4f} and {bad:.4f} in place of {expected}", "report a bug")
         return
     yield ok("advantage", f"right {good:+.4f}, wrong {bad:+.4f} (GRPO {base:+.4f}, {-base:+.4f})")
 

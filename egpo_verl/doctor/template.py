@@ -42,7 +42,7 @@ def prompt_text(tokenizer: Any, messages: Sequence[Mapping[str, Any]], ends: boo
 
 
 def check_template(tokenizer: Any) -> Iterator[Finding]:
-    """The chat template: there, willing, and what it does with `<think>`."""
+    """Whether there is a template, what it takes, and what it does with `<think>`."""
     check = "chat template"
     if not tokenizer.chat_template:
         yield fail(
@@ -54,8 +54,8 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
     try:
         text = prompt_text(tokenizer, TRIAL)
     except Refused as error:
-        cure = "use a template that takes a system message (.model.custom_chat_template)"
-        yield fail(check, f"refuses a system message: {error}", cure)
+        fix = "use a template that takes a system message (.model.custom_chat_template)"
+        yield fail(check, f"refuses a system message: {error}", fix)
         return
     if left_open(text):
         yield warn(
@@ -66,7 +66,7 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
     elif THINK_CLOSE in text:
         yield warn(
             check,
-            "writes a thought of its own into the prompt, as if the model had thought already",
+            "writes an empty thought into the prompt, as if the model had thought already",
             "leave thinking switched on (for Qwen3, no enable_thinking=False)",
         )
     else:

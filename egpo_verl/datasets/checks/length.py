@@ -16,12 +16,10 @@ TRIAL = ({"role": "system", "content": "s"}, {"role": "user", "content": "u"})
 
 
 class Measured(NamedTuple):
-    """What the template makes of a prompt.
+    """A prompt's tokens, the generation prompt included, and whether it ends in `<think>`.
 
-    Attributes:
-        tokens: with the generation prompt.
-        opened: it ends in `<think>`, so that the response starts inside the thought. A template may
-            do so after some roles only: DeepSeek-R1's does after a user's turn, not after a tool's.
+    A template may open the thought after some roles only: DeepSeek-R1's does after a user's turn,
+    not after a tool's.
     """
 
     tokens: int
