@@ -9,8 +9,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from egpo_verl.calls import Call, Reason, Reference, ToolSet, answer_of, parse
+from egpo_verl.calls.expected import ExpectedCall
 from egpo_verl.calls.matching import serves
-from egpo_verl.calls.reference import ExpectedCall
 from egpo_verl.calls.thought import after_thought
 from egpo_verl.inspect.answer import Answer
 
@@ -163,7 +163,7 @@ def _arguments(call: Call, want: ExpectedCall, strings: str) -> list[Argument]:
 
 
 def _agrees(name: str, value: Any, want: ExpectedCall, strings: str) -> bool:
-    alone = ExpectedCall(want.name, {name: want.arguments[name]}, frozenset(), want.shapes)
+    alone = ExpectedCall(want.name, {name: want.arguments[name]}, frozenset(), want.signature)
     return serves(Call(want.name, {name: value}), alone, strings)
 
 
