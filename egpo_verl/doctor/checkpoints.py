@@ -29,6 +29,7 @@ from egpo_verl.doctor.shards import (
 
 TRACKER = "latest_checkpointed_iteration.txt"
 DATA = "data.pt"
+QUEUE = "transfer_queue"
 ROLES = ("actor", "critic")
 STEP = re.compile(r"global_step_(\d+)")
 OPTIONS = {"model": "model", "optim": "optimizer", "extra_state": "extra"}
@@ -133,8 +134,8 @@ def _read(step: int, folders: Folders) -> Checkpoint:
         problems.append(_line(folder / DATA, data, folders))
     elif not (folder / DATA).exists():
         notes.append("data.pt is missing: a resumed run starts at the first row of the data")
-    if (folder / "transfer_queue.tmp").is_dir():
-        notes.append("transfer_queue was being written: responses on their way are lost")
+    if not (folder / QUEUE).is_dir() and any((one / QUEUE).is_dir() for one in folders.values()):
+        notes.append(f"{QUEUE} is missing: responses that were on their way are sampled anew")
     processes = tuple(sorted(set[int].intersection(*counts))) if counts else ()
     return Checkpoint(step, folder, _size(folder), processes, tuple(problems), tuple(notes))
 

@@ -37,7 +37,7 @@ def check_resume(
         yield _starts_anew(root, f"{TRACKER} names step {recorded}, which is not there", best)
     elif chosen.loads(processes):
         yield _resumes(chosen)
-        if best is not None and best.step > recorded and best.is_finished:
+        if best is not None and best.step > recorded and not best.notes:
             text = f"step {best.step} is whole too, but {TRACKER} names step {recorded}"
             yield warn("record", text, f"to go on from step {best.step}", record(root, best))
     elif not chosen.problems:

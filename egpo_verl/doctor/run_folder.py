@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from egpo_verl.doctor.causes import KEEP_TWO
 from egpo_verl.doctor.checkpoints import (
     TRACKER,
     Checkpoint,
@@ -26,10 +27,6 @@ DEEPEST = 3
 `checkpoints/PROJECT/EXPERIMENT`."""
 LINES = 6
 """Damaged files of a checkpoint that are named; further ones are counted."""
-KEEP_TWO = (
-    "set trainer.max_actor_ckpt_to_keep=2, which takes no more room: while saving, verl holds two "
-    "on disk with either setting"
-)
 
 
 def check_run(root: Path, processes: int | None) -> Iterator[Finding]:
