@@ -79,7 +79,7 @@ def _check_steps(checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
         alike = [row[0] for row in group]
         first, last = alike[0].step, alike[-1].step
         check = f"step {first}" if first == last else f"steps {first} to {last}"
-        if first != last:
+        if first != last and not alike[0].is_cleared:
             text = f"{len(alike)} checkpoints, each {text}"
         if state is State.OK:
             yield Finding(state, check, text)
@@ -91,7 +91,7 @@ def _check_steps(checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
 
 def _describe(checkpoint: Checkpoint) -> tuple[State, str]:
     if checkpoint.is_cleared:
-        return State.OK, "removed by verl, which keeps the last few; data.pt is left"
+        return State.OK, "removed again by verl, to keep fewer checkpoints; data.pt is left"
     size = decimal(checkpoint.size)
     if checkpoint.problems:
         state, told = State.WARN, list(checkpoint.problems)
