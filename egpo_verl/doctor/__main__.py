@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.cli import Parser, count, tell
+from egpo_verl.cli import Parser, count, run
 from egpo_verl.doctor import environment, log
 from egpo_verl.doctor.finding import Finding, State, guarded
 from egpo_verl.doctor.report import show
@@ -28,16 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = top.parse_args(argv)
     if options.processes is not None and options.run is None:
         top.error("--processes belongs to --run")
+    return run(lambda: _diagnose(options))
+
+
+def _diagnose(options: Namespace) -> int:
     progress = Console(stderr=True)
     findings: list[Finding] = []
-    try:
-        with _quiet():
-            for name, check in checks(options):
-                with progress.status(f"Checking {name}"):
-                    findings += guarded(name, check)
-    except UserError as error:
-        tell(error)
-        return 2
+    with _quiet():
+        for name, check in checks(options):
+            with progress.status(f"Checking {name}"):
+                findings += guarded(name, check)
     show(findings, Console())
     return int(any(one.state is State.FAIL for one in findings))
 
@@ -116,7 +116,4 @@ def _quiet() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main())

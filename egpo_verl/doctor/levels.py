@@ -1,4 +1,4 @@
-"""How well each version of verl is supported: read from this one table."""
+"""How well the installed verl is supported."""
 
 from __future__ import annotations
 
@@ -6,22 +6,13 @@ from collections.abc import Iterator
 
 from egpo_verl.doctor.finding import Finding, ok, warn
 from egpo_verl.doctor.versions import installed
+from egpo_verl.integration.support import TRAINED, level_of
 
-TRAINED = "trained: whole trainings of it run in our tests"
-HOOK_TESTED = "hook-tested: the plugin runs on its real modules in our tests, without a training"
-UNKNOWN = "unknown: no test of ours has run with it"
-LEVELS = {
-    "0.7.0": HOOK_TESTED,
-    "0.7.1": HOOK_TESTED,
-    "0.8.0": HOOK_TESTED,
-    "0.9.0": HOOK_TESTED,
-    "0.9.1": TRAINED,
+MEANING = {
+    "trained": "trained: whole trainings with it run in our tests",
+    "hook-tested": "hook-tested: the plugin runs on its modules in our tests, without a training",
+    "unknown": "unknown: no test of ours has run with it",
 }
-
-
-def level_of(version: str) -> str:
-    """The level of a version of verl, in words."""
-    return LEVELS.get(version, UNKNOWN)
 
 
 def check_level() -> Iterator[Finding]:
@@ -29,9 +20,9 @@ def check_level() -> Iterator[Finding]:
     version = installed("verl")
     if version is None:
         return
-    text = f"verl {version} is {level_of(version)}"
-    if version in LEVELS:
-        yield ok("support", text)
+    level = level_of(version)
+    text = f"verl {version} is {MEANING[level]}"
+    if level == "unknown":
+        yield warn("support", text, f"verl=={TRAINED[-1]} is the version that is tested most")
     else:
-        newest = max(LEVELS, key=lambda name: tuple(map(int, name.split("."))))
-        yield warn("support", text, f"verl=={newest} is the version that is tested most")
+        yield ok("support", text)

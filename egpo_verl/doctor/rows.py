@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.calls import Call, Reference, render
+from egpo_verl.calls.reasons import describe
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN, left_open
 from egpo_verl.datasets.parquet.rows import read_truth
 from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
 from egpo_verl.doctor.inputs import InputError, check_rows, merged_structs
-from egpo_verl.doctor.template import Refused, left_open, prompt_text
-from egpo_verl.reasons import words
+from egpo_verl.doctor.template import Refused, prompt_text
 from egpo_verl.reward import compute_score
 
 FIRST = 100
@@ -87,10 +88,10 @@ def _problem(row: Mapping[str, Any]) -> str | None:
         answer = _right_answer(
             row["reward_model"]["ground_truth"], info.get("call_form") or "python"
         )
-        opening = "" if info.get("think_in_prompt") else "<think>"
+        opening = "" if info.get("think_in_prompt") else THINK_OPEN
         score = compute_score(
             row["data_source"],
-            f"{opening}I think.</think>{answer}",
+            f"{opening}I think.{THINK_CLOSE}{answer}",
             row["reward_model"]["ground_truth"],
             info,
         )
@@ -99,7 +100,8 @@ def _problem(row: Mapping[str, Any]) -> str | None:
     if not _is_dialogue(row["prompt"]):
         return f"{where} has a prompt that is no list of messages with role and content"
     if score["score"] != 1.0:
-        return f"{where}: its reference earns {score['score']:g}: {words(int(score['reason']))}"
+        reason = describe(int(score["reason"]))
+        return f"{where}: its reference earns {score['score']:g}: {reason}"
     return None
 
 

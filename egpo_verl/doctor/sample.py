@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.calls import Call, render
+from egpo_verl.calls.reasons import describe
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN, left_open
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.doctor.finding import Finding, fail, ok
-from egpo_verl.doctor.template import Refused, left_open, prompt_text
-from egpo_verl.reasons import words
+from egpo_verl.doctor.template import Refused, prompt_text
 from egpo_verl.reward import compute_score
 
 TINY_MODEL = Path(__file__).parents[1] / "toolworld" / "model"
@@ -39,7 +40,7 @@ ENTROPY = 0.5
 
 def check_reward() -> Iterator[Finding]:
     """A right answer earns 1 and a wrong one 0; needs neither torch nor a model."""
-    yield from _judge(to_row(SAMPLE, 0), f"<think>{THOUGHT}</think>")
+    yield from _judge(to_row(SAMPLE, 0), f"{THINK_OPEN}{THOUGHT}{THINK_CLOSE}")
 
 
 def check_sample(tokenizer: Any) -> Iterator[Finding]:
@@ -54,14 +55,14 @@ def check_sample(tokenizer: Any) -> Iterator[Finding]:
             return
     opened = left_open(prompt)
     row = to_row(SAMPLE, 0, think_in_prompt=opened)
-    thought = f"{THOUGHT}</think>" if opened else f"<think>{THOUGHT}</think>"
+    thought = f"{'' if opened else THINK_OPEN}{THOUGHT}{THINK_CLOSE}"
     right = _encode(tokenizer, thought + render(SAMPLE.calls))
     seen = tokenizer.decode(right, skip_special_tokens=True)
     score = compute_score("doctor", seen, _truth(row), row["extra_info"])
     if score["score"] != 1.0:
         yield fail(
             "sample row",
-            f"a right answer earns {score['score']:g}: {words(int(score['reason']))}; "
+            f"a right answer earns {score['score']:g}: {describe(int(score['reason']))}; "
             f"the reward sees {seen!r}",
             "see the lines on thought tags and chat template",
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.doctor.finding import Finding, fail, ok
 from egpo_verl.doctor.template import TRIAL, Refused, prompt_text
 
-TAGS = ("<think>", "</think>")
-RESPONSE = "<think>They ask.</think>[f(a='b')]"
+TAGS = (THINK_OPEN, THINK_CLOSE)
+RESPONSE = f"{THINK_OPEN}They ask.{THINK_CLOSE}[f(a='b')]"
 ANSWER = "I see."
 
 
