@@ -138,7 +138,7 @@ def test_a_save_that_was_killed_is_named_file_by_file(tmp_path: Path, doctor: Do
     code, printed = doctor(tmp_path)
     assert code == 0, "verl resumes by itself"
     assert "not finished" in row(printed, "step 30")
-    assert re.search(r"optim_\S+ is cut off at 1\.8 kB \(3\.[67] kB in step 10\)", printed)
+    assert re.search(r"optim_\S+ is cut off at [\d.]+ kB \([\d.]+ kB in step 10\)", printed)
     assert "extra_state_world_size_1_rank_0.pt is missing" in printed
     assert "goes on from step 20" in row(printed, "resume")
     assert commands(printed) == [f"rm -r {tmp_path}/global_step_30"]
