@@ -347,8 +347,16 @@ def test_torch_loads_exactly_the_files_that_are_called_whole(
     assert (doctor(tmp_path)[0] == 0) == loads == (share == 1.0)
 
 
-@pytest.mark.parametrize("options", [["--processes", "2"], ["--run", ".", "--processes", "0"]])
-def test_a_wrong_number_of_processes_is_one_sentence(
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--processes", "2"],
+        ["--run", ".", "--processes", "0"],
+        ["--run", ".", "--model", "a/b"],
+        ["--log", "train.log", "--data", "a.parquet"],
+    ],
+)
+def test_options_that_do_not_belong_together_are_one_sentence(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
