@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
-from egpo_verl.doctor.checkpoints import TRACKER, Checkpoint, recorded_step
+from egpo_verl.doctor.checkpoints import Checkpoint
 from egpo_verl.doctor.finding import Finding, fail, ok, warn
+from egpo_verl.doctor.folders import TRACKER, recorded_step
 
 CHECK = "resume"
 ANEW = "to start anew, add trainer.resume_mode=disable or give another trainer.default_local_dir"

@@ -11,13 +11,12 @@ from rich.filesize import decimal
 
 from egpo_verl.doctor.causes import KEEP_TWO
 from egpo_verl.doctor.checkpoints import (
-    TRACKER,
     Checkpoint,
-    is_checkpoint_folder,
     read_checkpoints,
     removal,
 )
 from egpo_verl.doctor.finding import Finding, State, fail, ok, warn
+from egpo_verl.doctor.folders import TRACKER, is_checkpoint_folder
 from egpo_verl.doctor.inputs import InputError, check_writable
 from egpo_verl.doctor.resume import check_resume
 from egpo_verl.errors import UserError
