@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from egpo_verl.errors import UserError
+
 COT_SCOPES = ("thought", "response")
 GRANULARITIES = ("response", "token")
 RECORD_OPTIONS = ("record_dir", "record_groups")
 """In `algorithm.egpo` too: what a training records (`egpo_verl.integration.record`)."""
 
 
-class OptionError(ValueError):
+class OptionError(UserError, ValueError):
     """An option that cannot be used; the message says which one and how to fix it."""
 
 

@@ -57,6 +57,10 @@ class Hook:
         replacement = functools.wraps(original)(_replacement(original, self))
         setattr(replacement, REPLACED, True)
         setattr(owner, self.name, replacement)
+        # verl imports `verl.utils` before its plugins, and that had taken the function by name.
+        package = sys.modules.get(self.module.rpartition(".")[0])
+        if self.owner is None and getattr(package, self.name, None) is original:
+            setattr(package, self.name, replacement)
 
     def is_attached(self, module: ModuleType) -> bool:
         """Whether verl calls our replacement, or something that wraps it."""

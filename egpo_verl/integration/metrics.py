@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from egpo_verl.reward import Reason
+from egpo_verl.calls.reasons import Reason
 
 REWARD = "egpo_verl.reward"
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from egpo_verl.cli import write_file_aside
 from egpo_verl.inspect.schema import SCHEMA
 from egpo_verl.integration.token_text import token_texts
 
@@ -114,18 +115,14 @@ def answers_table(
 
 
 def write(answers: pa.Table, path: Path) -> None:
-    """Write aside and rename.
+    """Write the whole file or none.
 
     Raises:
         OSError: naming the file, where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with write_file_aside(path) as part:
         pq.write_table(answers, part, compression="zstd")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def as_json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the split and the balance need to know of every kept row, in some 60 bytes a row."""
+"""What the split and the mix need to know of every kept row, in some 60 bytes a row."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ def kind_of(calls: int, offered: int) -> str:
     return "single" if offered == 1 else "multiple"
 
 
-class Bags:
-    """A list of lists of small numbers, flat in memory."""
+class IntLists:
+    """Lists of small numbers, flat in memory, to which lists can be added.
+
+    An Arrow list array is as flat, but it cannot grow.
+    """
 
     def __init__(self) -> None:
         self._items = array("I")
@@ -39,7 +42,7 @@ class Bags:
         return len(self._ends)
 
 
-class Numbers(dict[str, int]):
+class Numbering(dict[str, int]):
     """Name -> number: 0, 1, 2, ... in the order in which they are first asked for."""
 
     def __missing__(self, name: str) -> int:
@@ -48,29 +51,29 @@ class Numbers(dict[str, int]):
 
 
 @dataclass
-class Ledger:
-    """One entry per kept row.
+class RowIndex:
+    """One entry for each kept row, in their order.
 
     Attributes:
         groups: the row's place in its source: rows of one dialogue have the same.
         kinds: index into `KINDS`.
         offered: numbers of the functions offered.
         called: numbers of the functions called, each once.
-        names: function name -> its number.
+        numbers: function name -> its number.
     """
 
     groups: array[int] = field(default_factory=lambda: array("Q"))
     kinds: array[int] = field(default_factory=lambda: array("B"))
-    offered: Bags = field(default_factory=Bags)
-    called: Bags = field(default_factory=Bags)
-    names: Numbers = field(default_factory=Numbers)
+    offered: IntLists = field(default_factory=IntLists)
+    called: IntLists = field(default_factory=IntLists)
+    numbers: Numbering = field(default_factory=Numbering)
 
     def add(self, group: int, kind: str, offered: Iterable[str], called: Iterable[str]) -> None:
         """Enter a row."""
         self.groups.append(group)
         self.kinds.append(KINDS.index(kind))
-        self.offered.append(map(self.names.__getitem__, offered))
-        self.called.append(set(map(self.names.__getitem__, called)))
+        self.offered.append(map(self.numbers.__getitem__, offered))
+        self.called.append(set(map(self.numbers.__getitem__, called)))
 
     def __len__(self) -> int:
         return len(self.groups)

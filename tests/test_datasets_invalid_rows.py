@@ -1,4 +1,4 @@
-"""Rows of every source with something in them spoilt: counted, and never the end of a job."""
+"""Rows of every source with something in them invalid: counted, and never the end of a job."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from egpo_verl.datasets.jobs.pipeline import Shape, from_rows
+from egpo_verl.datasets.jobs.convert import RowConfig, convert_rows
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
+from egpo_verl.datasets.parquet.spool import Spool
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.unusable import REASONS
 
@@ -31,21 +32,21 @@ def rows_of(name: str) -> list[Any]:
     return list(SOURCES[name].rows(folder if folder.exists() else SAMPLES / f"{name}.jsonl"))
 
 
-def spoilt(value: Any, chooser: random.Random) -> Any:
+def damaged(value: Any, chooser: random.Random) -> Any:
     """The value with something in it, or in a JSON text that it holds, replaced or left out."""
     if chooser.random() < 0.12:
         return copy.deepcopy(chooser.choice(JUNK))
     if isinstance(value, str) and value[:1] in ("[", "{"):
         try:
-            return json.dumps(spoilt(json.loads(value), chooser))
+            return json.dumps(damaged(json.loads(value), chooser))
         except ValueError:
             return value[: chooser.randrange(len(value))]
     if isinstance(value, list) and value:
         place = chooser.randrange(len(value))
-        return [*value[:place], spoilt(value[place], chooser), *value[place + 1 :]]
+        return [*value[:place], damaged(value[place], chooser), *value[place + 1 :]]
     if isinstance(value, dict) and value:
         key = chooser.choice(list(value))
-        changed = {**value, key: spoilt(value[key], chooser)}
+        changed = {**value, key: damaged(value[key], chooser)}
         if chooser.random() < 0.1:
             changed[chooser.choice(["", "a b", "type", "\ud800"])] = changed.pop(key)
         return changed
@@ -68,20 +69,26 @@ def spoilt(value: Any, chooser: random.Random) -> Any:
         ("openai", {"messages": [{"role": "user", "content": "q"}], "tools": []}, "no_tools"),
     ],
 )
-def test_no_row_is_lost_uncounted(source: str, row: dict[str, Any], reason: str) -> None:
-    part = from_rows(SOURCES[source], Shape(), [(0, row)])
-    assert part.tally.dropped == {reason: 1}
+def test_no_row_is_lost_uncounted(
+    tmp_path: Path, source: str, row: dict[str, Any], reason: str
+) -> None:
+    chunk = convert_rows(SOURCES[source], RowConfig(), tmp_path, [(0, row)])
+    assert chunk.stats.dropped == {reason: 1}
 
 
 @pytest.mark.parametrize("form", ["python", "json"])
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_spoilt_row_is_kept_or_counted(name: str, form: str) -> None:
+def test_a_damaged_row_is_kept_or_counted(tmp_path: Path, name: str, form: str) -> None:
     chooser = random.Random(name)
-    shape = Shape(form, benchmarks=(SAMPLES / "xlam.jsonl",), max_turns=50)
+    config = RowConfig(form, benchmarks=(SAMPLES / "xlam.jsonl",), max_turns=50)
     for row in rows_of(name) * (200 // len(rows_of(name)) + 1):
-        part = from_rows(SOURCES[name], shape, [(7, spoilt(row, chooser))])
-        assert part.tally.samples == len(part.made) + part.tally.dropped.total() >= 1
-        assert part.tally.dropped.keys() <= REASONS.keys()
-        assert part.batch.schema == SCHEMA
-        for made in part.batch.to_pylist():
-            assert from_row(made).messages
+        chunk = convert_rows(SOURCES[name], config, tmp_path, [(7, damaged(row, chooser))])
+        stats = chunk.stats
+        assert stats.samples == len(chunk.rows) + stats.dropped.total() >= 1
+        assert stats.dropped.keys() <= REASONS.keys()
+        spool = Spool()
+        spool.add(chunk.path, [True] * len(chunk.rows))
+        for batch in spool.batches():
+            assert batch.schema == SCHEMA
+            for converted in batch.to_pylist():
+                assert from_row(converted).messages

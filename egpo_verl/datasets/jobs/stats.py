@@ -9,7 +9,7 @@ from egpo_verl.datasets.unusable import REASONS, Unusable
 
 
 @dataclass
-class Tally:
+class Stats:
     """Counts over a part of a job; parts are added with `add`.
 
     `samples == kept + dropped.total()` always holds. A row of a dialogue makes several samples,
@@ -22,12 +22,12 @@ class Tally:
         repaired: of these, with at least one repaired argument.
         renamed: of these, with a name that the call form could not spell.
         dropped: reason (a key of `REASONS`) -> samples.
-        seen: reason -> the first detail met, for the report.
-        found: the benchmark's reason, row and detail of every sample that a benchmark has too.
+        examples: reason -> the first detail met, for the report.
+        contaminated: reason, row and detail of every sample that a benchmark has too.
         repairs: kind of repair -> arguments.
         calls: calls in the reference -> kept samples.
         kinds: kind of row -> kept samples.
-        turns: messages of the dialogue -> kept samples.
+        messages: messages of the dialogue -> kept samples.
         tokens: prompt length in tokens -> kept samples; empty without a tokenizer.
     """
 
@@ -37,22 +37,22 @@ class Tally:
     repaired: int = 0
     renamed: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    seen: dict[str, str] = field(default_factory=dict)
-    found: list[tuple[str, int, str]] = field(default_factory=list)
+    examples: dict[str, str] = field(default_factory=dict)
+    contaminated: list[tuple[str, int, str]] = field(default_factory=list)
     repairs: Counter[str] = field(default_factory=Counter)
     calls: Counter[int] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
-    turns: Counter[int] = field(default_factory=Counter)
+    messages: Counter[int] = field(default_factory=Counter)
     tokens: Counter[int] = field(default_factory=Counter)
 
     def drop(self, problem: Unusable, index: int) -> None:
-        """Count a sample out; `index` is the place of its row in the source."""
+        """Count a dropped sample; `index` is the place of its row in the source."""
         self.dropped[problem.reason] += 1
-        self.seen.setdefault(problem.reason, problem.detail)
+        self.examples.setdefault(problem.reason, problem.detail)
         if problem.reason.startswith("benchmark_"):
-            self.found.append((problem.reason, index, problem.detail))
+            self.contaminated.append((problem.reason, index, problem.detail))
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Stats) -> None:
         """Take in the counts of another part."""
         self.rows += other.rows
         self.samples += other.samples
@@ -60,20 +60,20 @@ class Tally:
         self.repaired += other.repaired
         self.renamed += other.renamed
         self.dropped += other.dropped
-        self.found += other.found
+        self.contaminated += other.contaminated
         self.repairs += other.repairs
         self.calls += other.calls
         self.kinds += other.kinds
-        self.turns += other.turns
+        self.messages += other.messages
         self.tokens += other.tokens
-        self.seen = {**other.seen, **self.seen}
+        self.examples = {**other.examples, **self.examples}
 
     def why_nothing(self) -> str:
         """Half a sentence for a job that kept no row: the commonest reason, and an instance."""
         if not self.dropped:
             return "it holds no rows"
         reason, count = self.dropped.most_common(1)[0]
-        detail = f", for instance {self.seen[reason]}" if self.seen.get(reason) else ""
+        detail = f", for instance {self.examples[reason]}" if self.examples.get(reason) else ""
         return f"{REASONS[reason]} ({count} of {self.samples} rows{detail})"
 
 

@@ -1,7 +1,9 @@
-"""What a function is asked in every row that offers it, found out once."""
+"""What every row asks of a function that it offers, computed once."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 
@@ -10,11 +12,11 @@ from egpo_verl.calls.python_form import is_python_name
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.reading.json_text import MOST, json_text
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.tools.dialects import inner, name_of, parameters_of
+from egpo_verl.datasets.tools.dialects import PARAMETER_KEYS, inner, name_of, parameters_of
 
 
-class Facts:
-    """Facts of one function, each found out when it is first asked for."""
+class Features:
+    """Features of one function, each computed when it is first needed."""
 
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
@@ -36,6 +38,13 @@ class Facts:
         return json_text(self.tool)
 
     @cached_property
+    def digest(self) -> int:
+        """64 bits that are equal for functions of one name with the same parameters."""
+        specification = inner(self.tool)
+        parameters = [specification.get(key) for key in (*PARAMETER_KEYS, "required")]
+        return digest_of(json.dumps([self.name, *parameters], sort_keys=True))
+
+    @cached_property
     def signature(self) -> Signature:
         """Its parameters, compiled."""
         return _compiled(json_text(inner(self.tool)))
@@ -46,6 +55,12 @@ class Facts:
         return is_spelled_name(self.name, dotted=True) and all(
             map(is_spelled_name, parameters_of(self.tool))
         )
+
+
+def digest_of(text: str) -> int:
+    """64 bits of a hash."""
+    key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
+    return int.from_bytes(key.digest(), "big")
 
 
 # Rows that come as objects, not as text, make new objects for the same functions each time.
@@ -60,37 +75,37 @@ def _compiled(specification: str) -> Signature:
     return signature
 
 
-_facts: dict[int, Facts] = {}
+_features: dict[int, Features] = {}
 
 
-def facts_of(tool: Tool) -> Facts:
-    """The facts of a function, which must not change any more.
+def features_of(tool: Tool) -> Features:
+    """The features of a function, which must not change afterwards.
 
-    They are found by the object's identity: `read_functions` gives the same object for the same
+    They are looked up by the object's identity: `read_functions` gives the same object for the same
     text. An entry holds its function, so no other object can have that identity meanwhile.
     """
-    found = _facts.get(id(tool))
-    if found is None:
-        if len(_facts) >= MOST:
-            _facts.clear()
-        found = _facts[id(tool)] = Facts(tool)
-    return found
+    features = _features.get(id(tool))
+    if features is None:
+        if len(_features) >= MOST:
+            _features.clear()
+        features = _features[id(tool)] = Features(tool)
+    return features
 
 
 class _Latest:
-    """The functions asked for last, which are asked for again at every step of their row."""
+    """The last functions and their features: every step of a row needs the same ones."""
 
     tools: tuple[Tool, ...] = ()
-    facts: Sequence[Facts] = ()
+    features: Sequence[Features] = ()
 
 
-def facts_of_all(tools: tuple[Tool, ...]) -> Sequence[Facts]:
-    """The facts of each function."""
+def features_of_all(tools: tuple[Tool, ...]) -> Sequence[Features]:
+    """The features of each function."""
     if _Latest.tools is not tools:
-        _Latest.tools, _Latest.facts = tools, [facts_of(tool) for tool in tools]
-    return _Latest.facts
+        _Latest.tools, _Latest.features = tools, [features_of(tool) for tool in tools]
+    return _Latest.features
 
 
 def listing(tools: tuple[Tool, ...]) -> str:
     """The functions as one JSON list; raises `Unusable`."""
-    return f"[{', '.join([facts.text for facts in facts_of_all(tools)])}]"
+    return f"[{', '.join([features.text for features in features_of_all(tools)])}]"
