@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = top.parse_args(argv)
     if options.processes is not None and options.run is None:
         top.error("--processes belongs to --run")
+    if (options.run or options.log) and (options.model or options.data):
+        top.error("--run and --log are about a run, --model and --data about this machine")
     return run(lambda: _diagnose(options))
 
 

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from egpo_verl.doctor.finding import State
 
+KEEP_TWO = (
+    "set trainer.max_actor_ckpt_to_keep=2, which needs no larger disk: while saving, verl holds "
+    "two with either setting"
+)
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -67,7 +72,7 @@ CAUSES = (
         "rollouts",
         r"no materializable trajectories",
         "all rollouts of a step failed, which ended the run",
-        "fix what the lines on failed rollouts name, then start the same command again",
+        "see failed rollouts above",
     ),
     _cause(
         "communication",
@@ -87,8 +92,7 @@ CAUSES = (
         r"'max_actor_ckpt_to_keep': 1\b|'remove_previous_ckpt_in_save': True",
         "with trainer.max_actor_ckpt_to_keep=1 verl removes the last checkpoint before the next is "
         "recorded, and a run killed in between cannot resume by itself",
-        "set trainer.max_actor_ckpt_to_keep=2, which takes no more room: while saving, verl holds "
-        "two on disk with either setting",
+        KEEP_TWO,
         State.WARN,
     ),
 )

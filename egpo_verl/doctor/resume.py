@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
-from egpo_verl.doctor.checkpoints import TRACKER, Checkpoint, recorded_step
+from egpo_verl.doctor.checkpoints import Checkpoint
 from egpo_verl.doctor.finding import Finding, fail, ok, warn
+from egpo_verl.doctor.folders import TRACKER, recorded_step
 
 CHECK = "resume"
 ANEW = "to start anew, add trainer.resume_mode=disable or give another trainer.default_local_dir"
@@ -37,7 +38,7 @@ def check_resume(
         yield _starts_anew(root, f"{TRACKER} names step {recorded}, which is not there", best)
     elif chosen.loads(processes):
         yield _resumes(chosen)
-        if best is not None and best.step > recorded and best.is_finished:
+        if best is not None and best.step > recorded and not best.notes:
             text = f"step {best.step} is whole too, but {TRACKER} names step {recorded}"
             yield warn("record", text, f"to go on from step {best.step}", record(root, best))
     elif not chosen.problems:

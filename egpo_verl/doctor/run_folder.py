@@ -9,14 +9,14 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from egpo_verl.doctor.causes import KEEP_TWO
 from egpo_verl.doctor.checkpoints import (
-    TRACKER,
     Checkpoint,
-    is_checkpoint_folder,
     read_checkpoints,
     removal,
 )
 from egpo_verl.doctor.finding import Finding, State, fail, ok, warn
+from egpo_verl.doctor.folders import TRACKER, is_checkpoint_folder
 from egpo_verl.doctor.inputs import InputError, check_writable
 from egpo_verl.doctor.resume import check_resume
 from egpo_verl.errors import UserError
@@ -26,10 +26,6 @@ DEEPEST = 3
 `checkpoints/PROJECT/EXPERIMENT`."""
 LINES = 6
 """Damaged files of a checkpoint that are named; further ones are counted."""
-KEEP_TWO = (
-    "set trainer.max_actor_ckpt_to_keep=2, which takes no more room: while saving, verl holds two "
-    "on disk with either setting"
-)
 
 
 def check_run(root: Path, processes: int | None) -> Iterator[Finding]:
@@ -82,7 +78,7 @@ def _check_steps(checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
         alike = [row[0] for row in group]
         first, last = alike[0].step, alike[-1].step
         check = f"step {first}" if first == last else f"steps {first} to {last}"
-        if first != last:
+        if first != last and not alike[0].is_cleared:
             text = f"{len(alike)} checkpoints, each {text}"
         if state is State.OK:
             yield Finding(state, check, text)
@@ -94,7 +90,7 @@ def _check_steps(checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
 
 def _describe(checkpoint: Checkpoint) -> tuple[State, str]:
     if checkpoint.is_cleared:
-        return State.OK, "removed by verl, which keeps the last few; data.pt is left"
+        return State.OK, "removed again by verl, to keep fewer checkpoints; data.pt is left"
     size = decimal(checkpoint.size)
     if checkpoint.problems:
         state, told = State.WARN, list(checkpoint.problems)
