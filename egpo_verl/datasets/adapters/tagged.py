@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from egpo_verl.calls.call import Call
+from egpo_verl.datasets.adapters.dialogue import without_thought
 from egpo_verl.datasets.adapters.parts import call_from, loaded, tools_from
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.unusable import Unusable
@@ -24,6 +25,11 @@ def tagged_calls(text: str) -> tuple[Call, ...]:
     return tuple(call_from(item) for value in values for item in _listed(value))
 
 
+def read_tagged(text: str) -> tuple[str, tuple[Call, ...]]:
+    """The words and the calls of an answer, its thought left out; raises `Unusable`."""
+    return CALL.sub("", without_thought(text)).strip(), tagged_calls(text)
+
+
 def tagged_tools(system: str) -> tuple[Tool, ...]:
     """The functions between the last pair of tags, a JSON list or one on each line.
 
@@ -36,11 +42,6 @@ def tagged_tools(system: str) -> tuple[Tool, ...]:
     values = listings[-1:] if listings[-1].startswith("[") else listings[-1].splitlines()
     tools = (loaded(value, "bad_tools") for value in values if value.strip())
     return tools_from([tool for value in tools for tool in _listed(value)])
-
-
-def without_thought(text: str) -> str:
-    """The text after its thought."""
-    return text.rpartition("</think>")[2].strip()
 
 
 def _listed(value: Any) -> Iterator[Any]:
