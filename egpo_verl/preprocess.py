@@ -11,9 +11,8 @@ from pathlib import Path
 from textwrap import fill
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from egpo_verl.cli import Parser, count, tell
+from egpo_verl.cli import Parser, count, out, progress, run, say
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.convert import RowConfig
 from egpo_verl.datasets.jobs.job import SplitConfig, convert_file, write_samples
@@ -29,7 +28,6 @@ from egpo_verl.errors import UserError
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
 
 PROGRAM = "python -m egpo_verl.preprocess"
-INTERRUPTED = 130
 EXAMPLES = f"""
 examples:
   {PROGRAM} toolworld --local_save_dir ~/data/toolworld
@@ -47,18 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0 when all is done, 2 for input that a user can fix, `INTERRUPTED` after Ctrl-C.
+        0 when all is done, otherwise one of `egpo_verl.errors`.
     """
     options = parser().parse_args(argv)
-    try:
-        options.run(options)
-    except UserError as error:
-        tell(error)
-        return 2
-    except KeyboardInterrupt:
-        tell("interrupted; nothing was written.")
-        return INTERRUPTED
-    return 0
+    return run(lambda: options.run(options), interrupted="interrupted; nothing was written.")
 
 
 def parser() -> Parser:
@@ -140,8 +130,7 @@ def _run_file(options: argparse.Namespace) -> None:
         rows = options.source.rows(options.local_dataset_path)
     else:
         rows = HubRows(Path(options.hub_dataset), options.hub_config)
-    with _bar() as bar:
-        task = bar.add_task(f"Reading {rows.path.name}", total=1.0)
+    with progress(f"Reading {rows.path.name}", 1.0) as done:
         report = convert_file(
             options.source,
             rows,
@@ -149,7 +138,7 @@ def _run_file(options: argparse.Namespace) -> None:
             row_config,
             split_config,
             options.num_proc,
-            lambda done: bar.update(task, completed=done),
+            done,
         )
     for warning in rows.warnings:
         tell(warning)
@@ -162,14 +151,13 @@ def _run_toolworld(options: argparse.Namespace) -> None:
         name: generate(size, options.seed, name, tuple(options.levels))
         for name, size in sizes.items()
     }
-    with _bar() as bar:
-        task = bar.add_task("Making toolworld", total=1.0)
+    with progress("Making toolworld", 1.0) as done:
         report = write_samples(
             f"toolworld, seed {options.seed}",
             splits,
             options.local_save_dir,
             _row_config(options),
-            lambda done: bar.update(task, completed=done),
+            done,
         )
     _tell(report, options.local_save_dir)
 
@@ -184,24 +172,11 @@ def _row_config(options: argparse.Namespace) -> RowConfig:
     return RowConfig(options.call_form, options.think_in_prompt, limit)
 
 
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    return Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-
-
 def _tell(report: list[Section], folder: Path) -> None:
-    console = Console()
-    show(report, console)
-    console.print(f"The same tables are in {folder / 'report.md'}.")
+    show(report, out())
+    say(f"The same tables are in {folder / 'report.md'}.")
     if any(line[0].startswith("benchmark_") for section in report for line in section.lines):
-        console.print(f"Rows that a benchmark has too are named in {folder / CONTAMINATED}.")
+        say(f"Rows that a benchmark has too are named in {folder / CONTAMINATED}.")
 
 
 if __name__ == "__main__":

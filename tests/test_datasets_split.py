@@ -89,8 +89,8 @@ def test_the_same_function_everywhere_cannot_be_held_out() -> None:
 def test_a_random_split_has_the_asked_size(total: int, test_size: float, seed: int) -> None:
     index = index_of([(n, {"a"}, 1) for n in range(total)])
     files = split_randomly(index, range(total), test_size, seed).files
-    wanted = min(max(1, round(test_size * total)), total - 1)
-    assert Counter(files) == {"test": wanted, "train": total - wanted}
+    size = min(max(1, round(test_size * total)), total - 1)
+    assert Counter(files) == {"test": size, "train": total - size}
 
 
 def test_int_lists_are_lists_of_lists() -> None:
@@ -113,7 +113,7 @@ def mixed() -> RowIndex:
 
 
 @pytest.mark.parametrize(
-    ("shares", "wanted"),
+    ("shares", "expected"),
     [
         ({"no_call": 0.1}, MIX),
         ({"no_call": 0.05}, {"no_call": 19, "single": 100, "multiple": 200, "parallel": 60}),
@@ -124,13 +124,13 @@ def mixed() -> RowIndex:
     ],
 )
 def test_shares_are_reached_by_leaving_rows_out(
-    shares: dict[str, float], wanted: dict[str, int]
+    shares: dict[str, float], expected: dict[str, int]
 ) -> None:
     index = mixed()
     rows = balanced(index, range(len(index)), shares, 0)
     assert rows == sorted(set(rows))
     kinds = Counter(KINDS[index.kinds[row]] for row in rows)
-    for kind, count in wanted.items():
+    for kind, count in expected.items():
         assert kinds[kind] == count
     for kind, share in shares.items():
         assert kinds[kind] == pytest.approx(share * len(rows), abs=1)
@@ -157,10 +157,10 @@ def xlam_file(path: Path, rows: int) -> Path:
             }
             for number in dict.fromkeys(numbers)
         ]
-        wanted = [] if row % 10 == 9 else numbers[:1] * (1 + row % 2)
+        called = [] if row % 10 == 9 else numbers[:1] * (1 + row % 2)
         answers = [
             {"name": f"Tool {number}", "arguments": {"the-value": row + place}}
-            for place, number in enumerate(wanted)
+            for place, number in enumerate(called)
         ]
         line = {
             "query": f"Question {row}",
@@ -200,8 +200,8 @@ def test_no_function_of_the_test_file_is_in_the_train_file(tmp_path: Path) -> No
             assert all(call.name.startswith("Tool ") for call in restore(sample.calls, back))
             assert row["prompt"][0]["content"].count('"name": "Tool_') == len(sample.tools)
     by_row = {row["extra_info"]["index"]: len(from_row(row).tools) for row in files["test"]}
-    wanted = {n: len({n % 40, n * 3 % 40, n * 7 % 40, n * 11 % 40}) for n in by_row}
-    assert by_row == wanted, "the test got easier"
+    offered_before = {n: len({n % 40, n * 3 % 40, n * 7 % 40, n * 11 % 40}) for n in by_row}
+    assert by_row == offered_before, "the test got easier"
 
 
 def test_a_random_split_changes_no_row(tmp_path: Path) -> None:

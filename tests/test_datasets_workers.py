@@ -19,8 +19,8 @@ BIG = "x" * (1 << 20)
 
 
 def my_processes() -> list[psutil.Process]:
-    found = psutil.Process().children()
-    return [child for child in found if any("spawn_main" in word for word in child.cmdline())]
+    children = psutil.Process().children()
+    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
 
 
 def test_results_come_in_order() -> None:

@@ -71,7 +71,7 @@ def test_the_rooms_that_others_use_alone_stand_alone() -> None:
     assert reach(graph, "egpo_verl.calls") == set()
     assert reach(graph, "egpo_verl.cot") == set()
     assert reach(graph, "egpo_verl.reward") == {"egpo_verl.calls"}
-    assert reach(graph, "egpo_verl.advantage") == set()
+    assert reach(graph, "egpo_verl.advantage") == {"egpo_verl.errors"}
 
 
 def test_data_and_evaluation_know_nothing_of_verls_insides() -> None:

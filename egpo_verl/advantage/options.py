@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from egpo_verl.errors import UserError
+
 COT_SCOPES = ("thought", "response")
 GRANULARITIES = ("response", "token")
 
 
-class OptionError(ValueError):
+class OptionError(UserError, ValueError):
     """An option that cannot be used; the message says which one and how to mend it."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from egpo_verl.cli import write_file_aside
 from egpo_verl.compare.runs import BANDS, Arm, band_of
 from egpo_verl.reasons import short
 from egpo_verl.reward import Reason
@@ -45,7 +46,7 @@ def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
         kind: of band, one of `BANDS`.
 
     Raises:
-        OSError: `out` cannot be written.
+        UserError: `out` cannot be written.
     """
     import matplotlib
 
@@ -64,13 +65,11 @@ def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
         _draw_legend(axes.flat[-1], arms, kind)
         if rows:
             _draw_reasons(parts[1], failing, rows)
-        part = out.with_name(f".{out.name}.part")
         try:
-            figure.savefig(part, dpi=130, format=out.suffix.lstrip("."))
-            part.replace(out)
+            with write_file_aside(out) as part:
+                figure.savefig(part, dpi=130, format=out.suffix.lstrip("."))
         finally:
             pyplot.close(figure)
-            part.unlink(missing_ok=True)
 
 
 def smoothed(values: Sequence[float]) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
 import warnings
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from egpo_verl.cli import Parser
+from egpo_verl.cli import Parser, run
 from egpo_verl.doctor import (
     machine,
     plugin,
@@ -34,6 +35,10 @@ Check = tuple[str, Callable[[], Iterable[Finding]]]
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what was found; 1 where something must be mended before a run, else 0."""
     options = parser().parse_args(argv)
+    return run(lambda: _diagnose(options))
+
+
+def _diagnose(options: argparse.Namespace) -> int:
     progress = Console(stderr=True)
     findings: list[Finding] = []
     with _quiet():
@@ -137,7 +142,4 @@ def _quiet() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main())

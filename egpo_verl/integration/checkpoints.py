@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from egpo_verl.cli import write_file_aside
+from egpo_verl.errors import UserError
+
 TRACKER = "latest_checkpointed_iteration.txt"
 STEP = re.compile(r"global_step_(\d+)")
 # What verl calls a part of a checkpoint, and how the file of one process begins.
@@ -25,7 +28,7 @@ TORCH_WRITER = "inline_container"
 SHARD = re.compile(r"_world_size_(\d+)_rank_\d+\.pt$")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A checkpoint that cannot be loaded or written; the message names the way out."""
 
 
@@ -169,9 +172,8 @@ def recorded_step(root: Path) -> int | None:
 
 def record(root: Path, step: int) -> None:
     """Record `step` as the one to resume from, all or nothing."""
-    aside = root / f"{TRACKER}.new"
-    aside.write_text(str(step), encoding="utf-8")
-    aside.replace(root / TRACKER)
+    with write_file_aside(root / TRACKER) as part:
+        part.write_text(str(step), encoding="utf-8")
 
 
 def steps(root: Path) -> Iterator[tuple[int, Path]]:

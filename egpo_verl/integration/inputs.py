@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from egpo_verl.errors import UserError
+
 COLUMNS = ("prompt", "data_source", "reward_model")
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -17,7 +19,7 @@ TOKENIZER_FILES = (
 )
 
 
-class InputError(ValueError):
+class InputError(UserError):
     """A file or folder that a run cannot use; the message says which, and how to mend it."""
 
 

@@ -48,6 +48,7 @@ def _check_in_driver(config_module: ModuleType) -> None:
 def _validate(wrapped: Callable[..., None], instance: Any, args: Any, kwargs: Any) -> None:
     config = kwargs["config"] if "config" in kwargs else args[0]
     if config.algorithm.adv_estimator == "egpo":
+        from egpo_verl.errors import UserError
         from egpo_verl.integration import checkpoints, inputs, preflight
 
         try:
@@ -56,7 +57,7 @@ def _validate(wrapped: Callable[..., None], instance: Any, args: Any, kwargs: An
             inputs.check_inputs(config)
             preflight.check_workers(config)
             notes = checkpoints.keep_two(config) + checkpoints.check_resume(config)
-        except (preflight.ConfigError, inputs.InputError, checkpoints.CheckpointError) as error:
+        except UserError as error:
             preflight.refuse(error)
         for note in notes:
             sys.stderr.write(f"egpo_verl: {note}\n")

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from egpo_verl.advantage.options import EgpoOptions, OptionError
+from egpo_verl.errors import USER_ERROR, UserError
 
 TESTED_VERL = ("0.9.1",)
 PLUGIN_MODULE = "egpo_verl"
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A configuration under which EGPO cannot train; the message names the cure."""
 
 
@@ -120,7 +121,7 @@ def load_in_workers(config: Any) -> None:
 def refuse(error: Exception) -> NoReturn:
     """End the command line with one sentence and exit code 2."""
     sys.stderr.write(f"egpo_verl: {error}\n")
-    raise SystemExit(2)
+    raise SystemExit(USER_ERROR)
 
 
 def cluster_address(config: Any) -> str | None:

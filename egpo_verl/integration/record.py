@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.advantage.options import EgpoOptions
+from egpo_verl.cli import write_file_aside
 from egpo_verl.inspect.schema import FOLDER, OPTIONS, SCHEMA
 
 if TYPE_CHECKING:
@@ -76,18 +77,10 @@ def dump(
 
 
 def write(answers: pa.Table, path: Path) -> None:
-    """Write aside and rename.
-
-    Raises:
-        OSError: naming the file, where it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    """Write the file whole; UserError where it cannot be written."""
+    with write_file_aside(path) as part:
+        path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(answers, part, compression="zstd")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def answers_table(

@@ -111,7 +111,7 @@ def convert_chunks(
             yield chunk
     except WorkerDied as error:
         raise UserError(
-            "a process of the job was killed, perhaps for want of memory; use fewer --num_proc."
+            "a process of the job was killed, probably for lack of memory; use fewer --num_proc."
         ) from error
 
 

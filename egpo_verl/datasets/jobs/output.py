@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 class Edit(Protocol):
-    """A change to some rows on their way to a file; rows are told by their place in the spool."""
+    """A change to some rows on their way to a file; a row is known by its place in the spool."""
 
     def touches(self, place: int) -> bool:
         """Whether the row may change; the others are copied unread, which is much faster."""

@@ -1,4 +1,4 @@
-"""Rows made harder or told otherwise, as the field does it: for training rows only."""
+"""Training rows made harder, as the field does it: no fitting tool, masked names, another order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Augmentation:
     """Shares of the rows (0 to 1) that are changed.
 
     Attributes:
-        irrelevance: the functions needed are taken away, and no call is wanted any more.
+        irrelevance: the functions needed are removed, and the reference becomes no call.
         mask: functions and parameters get random names, so that only descriptions tell what
             they do (Hammer's masking).
         shuffle: the functions are offered in another order.
