@@ -12,7 +12,7 @@ from textwrap import fill
 
 from rich.console import Console
 
-from egpo_verl.cli import Parser, count, out, progress, run, say
+from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.convert import RowConfig
 from egpo_verl.datasets.jobs.job import SplitConfig, convert_file, write_samples
