@@ -82,7 +82,7 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="PATH",
-        help="benchmarks, files or folders: drop rows with their questions or tools",
+        help="benchmarks, files or folders with all below them: drop rows with their questions or tools",
     )
     command.add_argument(
         "--keep_duplicates", action="store_true", help="let rows in that say the same"
@@ -91,7 +91,7 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
         "--near_duplicates",
         type=share,
         metavar="OVERLAP",
-        help="drop rows whose questions share so much of their wording, such as 0.8",
+        help="drop rows whose prompts share so much of their wording, such as 0.8",
     )
     command.add_argument("--max_turns", type=count, help="drop dialogues of more messages")
     command.add_argument(

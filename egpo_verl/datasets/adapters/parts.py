@@ -10,7 +10,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.tools.features import features_of_all
+from egpo_verl.datasets.tools.features import features_of, features_of_all
 from egpo_verl.datasets.unusable import Unusable
 
 NAME_KEYS = ("name", "api")
@@ -22,15 +22,18 @@ def tools_from(value: Any) -> tuple[Tool, ...]:
     tools = loaded(value, "bad_tools", read_functions)
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
-    if any(isinstance(tool, str) for tool in tools):
-        tools = [loaded(tool, "bad_tools") for tool in tools]
     offered = tuple(tools)
-    for features in features_of_all(offered):
-        if not features.is_named:
-            raise Unusable("bad_tools", f"no name in {str(features.tool)[:60]}")
-    if any(features.with_parameters is not features.tool for features in features_of_all(offered)):
-        return tuple(features.with_parameters for features in features_of_all(offered))
-    return offered
+    if all(features.is_usual for features in features_of_all(offered)):
+        return offered
+    return tuple(map(_tool, offered))
+
+
+def _tool(value: Any) -> Tool:
+    """A function that may be a JSON text, or have its schema under another key."""
+    features = features_of(loaded(value, "bad_tools"))
+    if not features.is_named:
+        raise Unusable("bad_tools", f"no name in {str(value)[:60]}")
+    return features.with_parameters
 
 
 def calls_from(value: Any) -> tuple[Call, ...]:

@@ -39,6 +39,11 @@ class Features:
         return name_of(self.tool)
 
     @cached_property
+    def is_usual(self) -> bool:
+        """Whether it is a named object with its schema, if any, where OpenAI has it."""
+        return self.is_named and self.with_parameters is self.tool
+
+    @cached_property
     def with_parameters(self) -> Tool:
         """It with its JSON Schema under `parameters`, whatever its dialect calls it."""
         return with_parameters(self.tool)
