@@ -82,7 +82,8 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="PATH",
-        help="benchmarks, files or folders with all below them: drop rows with their questions or tools",
+        help="benchmarks, files or folders with all below them: drop rows with their questions "
+        "or tools",
     )
     command.add_argument(
         "--keep_duplicates", action="store_true", help="let rows in that say the same"
