@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN, after_thought
 from egpo_verl.datasets.adapters.parts import calls_from
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.unusable import Unusable
@@ -114,9 +115,9 @@ def only_calls(text: str) -> tuple[str, tuple[Call, ...]]:
 
 def without_thought(text: str) -> str:
     """The text after its thought; one that is not closed goes on to the end."""
-    if "think>" not in text:
+    if THINK_OPEN not in text and THINK_CLOSE not in text:
         return text
-    return text.rpartition("</think>")[2].partition("<think>")[0].strip()
+    return after_thought(text).partition(THINK_OPEN)[0].strip()
 
 
 def _turn(message: Any, read: ReadTurn) -> Turn:
