@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.cli import Parser, count, out, progress, run, say
+from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.convert import RowConfig
 from egpo_verl.datasets.jobs.job import SplitConfig, convert_file, write_samples
@@ -134,6 +134,7 @@ def _run_file(options: argparse.Namespace) -> None:
             split_config,
             options.num_proc,
             done,
+            options.overwrite,
         )
     for warning in rows.warnings:
         tell(warning)
@@ -153,6 +154,7 @@ def _run_toolworld(options: argparse.Namespace) -> None:
             options.local_save_dir,
             _row_config(options),
             done,
+            options.overwrite,
         )
     _tell(report, options.local_save_dir)
 

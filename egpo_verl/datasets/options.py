@@ -50,6 +50,11 @@ def add_source_options(command: argparse.ArgumentParser, source: Source) -> None
 def add_common_options(command: argparse.ArgumentParser) -> None:
     """Where rows go and how they are written, whatever they are made of."""
     command.add_argument("--local_save_dir", type=Path, required=True, metavar="DIR")
+    command.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files in DIR of the names that are written, though no earlier run wrote them",
+    )
     command.add_argument("--seed", type=int, default=0, help="of every random choice (0)")
     command.add_argument(
         "--call_form", choices=FORMS, default="python", help="how calls are written (python)"

@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from egpo_verl.cli import write_aside
 from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.jobs.collect import Collection
 from egpo_verl.datasets.jobs.convert import (
@@ -18,8 +17,17 @@ from egpo_verl.datasets.jobs.convert import (
     convert_chunks,
     convert_samples,
 )
+from egpo_verl.datasets.jobs.folder import output_folder
 from egpo_verl.datasets.jobs.output import Edit, write_splits
-from egpo_verl.datasets.jobs.report import CONTAMINATED, REPORT, JobResult, Section, write_report
+from egpo_verl.datasets.jobs.report import (
+    CONTAMINATED,
+    DROPPED,
+    REPAIRED,
+    REPORT,
+    JobResult,
+    Section,
+    write_report,
+)
 from egpo_verl.datasets.jobs.stats import Stats
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
@@ -32,7 +40,7 @@ from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 
 SPLITS = ("train", "test", "test_hard")
-OUTPUTS = (*(f"{name}.parquet" for name in SPLITS), REPORT, CONTAMINATED)
+OUTPUTS = (*(f"{name}.parquet" for name in SPLITS), REPORT, CONTAMINATED, DROPPED, REPAIRED)
 """Files that a job may write."""
 
 Progress = Callable[[float], None]
@@ -74,13 +82,18 @@ def convert_file(
     config: SplitConfig,
     processes: int = 1,
     progress: Progress = lambda share: None,
+    overwrite: bool = False,
 ) -> list[Section]:
     """Write the parquet files and `report.md` to `folder`; returns the report.
+
+    Args:
+        overwrite: replace files in `folder` though no earlier job wrote them.
 
     Raises:
         UserError: the rows or the folder are unfit, or no row survives; `folder` is unchanged.
     """
-    with write_aside(folder, OUTPUTS) as scratch:
+    inputs = [file for path in (rows.path, *row_config.benchmarks) for file in _files_in(path)]
+    with output_folder(folder, OUTPUTS, inputs, overwrite) as scratch:
         duplicates = None if config.keep_duplicates else Duplicates(config.near_duplicates)
         collection = Collection(duplicates)
         for chunk in convert_chunks(source, rows, row_config, scratch, processes):
@@ -107,6 +120,7 @@ def write_samples(
     folder: Path,
     row_config: RowConfig,
     progress: Progress = lambda share: None,
+    overwrite: bool = False,
 ) -> list[Section]:
     """Write `NAME.parquet` for each entry of `splits`, and `report.md`; returns the report.
 
@@ -115,7 +129,7 @@ def write_samples(
     """
     stats = Stats()
     written: dict[str, int] = {}
-    with write_aside(folder, OUTPUTS) as scratch:
+    with output_folder(folder, OUTPUTS, overwrite=overwrite) as scratch:
         for number, (name, samples) in enumerate(splits.items()):
             collection = Collection()
             for chunk in _sample_chunks(samples, row_config, scratch):
@@ -126,6 +140,11 @@ def write_samples(
             stats.add(collection.stats)
             progress((number + 1) / len(splits))
         return write_report(title, JobResult(stats, written), scratch)
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    """The file itself, or all files below a folder."""
+    yield from (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
 def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResult:

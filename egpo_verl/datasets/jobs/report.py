@@ -16,6 +16,8 @@ from egpo_verl.datasets.jobs.stats import Stats, quantile
 from egpo_verl.datasets.unusable import REASONS
 
 REPORT = "report.md"
+DROPPED = "dropped.jsonl"
+REPAIRED = "repaired.jsonl"
 CONTAMINATED = "contaminated.jsonl"
 """Rows dropped because a benchmark has them too: place in the source, reason, what matches."""
 
