@@ -21,7 +21,6 @@ from egpo_verl.reward import compute_score
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "data" / "samples"
-SHARED = ROOT.parent / "shared" / "data"
 OVEN = Call("oven_temperature")
 
 # For each sample of a source: the roles of its messages, and its calls; or why it is refused.
@@ -412,11 +411,10 @@ REAL = [
 ]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real rows are not at ../shared/data")
 @pytest.mark.parametrize(("name", "file", "kept", "made"), REAL)
-def test_real_rows(name: str, file: str, kept: int, made: int) -> None:
+def test_real_rows(real_rows: Path, name: str, file: str, kept: int, made: int) -> None:
     """The share of real rows that survives does not fall: each loss was looked at once."""
-    samples = samples_of(name, SHARED / file)
+    samples = samples_of(name, real_rows / file)
     assert len(samples) == made
     assert sum(map(survives, samples)) >= kept
 

@@ -22,7 +22,6 @@ from egpo_verl.preprocess import main
 
 ROOT = Path(__file__).parents[1]
 XLAM = ROOT / "data" / "samples" / "xlam.jsonl"
-MINI_XLAM = ROOT.parent / "shared" / "data" / "mini_xlam" / "mini_xlam.jsonl.gz"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -313,11 +312,11 @@ def test_it_works_without_torch_and_verl(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(not MINI_XLAM.exists(), reason="the real rows are not at ../shared/data")
-def test_real_xlam_rows_are_all_accounted_for(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("xlam", "--local_dataset_path", MINI_XLAM, "--local_save_dir", tmp_path)
+def test_real_xlam_rows_are_all_accounted_for(run: Run, real_rows: Path, tmp_path: Path) -> None:
+    file = real_rows / "mini_xlam" / "mini_xlam.jsonl.gz"
+    code, _, err = run("xlam", "--local_dataset_path", file, "--local_save_dir", tmp_path)
     assert (code, err) == (0, "")
-    with gzip.open(MINI_XLAM, "rt", encoding="utf-8") as lines:
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
         total = sum(1 for _ in lines)
     rows = rows_of(tmp_path / "train.parquet") + rows_of(tmp_path / "test.parquet")
     report = (tmp_path / "report.md").read_text("utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.thought import after_thought
 from egpo_verl.datasets.adapters.dialogue import Turn
 from egpo_verl.datasets.adapters.parts import call_from, loaded
 from egpo_verl.datasets.sample import Tool
@@ -55,7 +56,7 @@ def turns_in(history: str) -> list[Turn]:
 
 def answer_in(output: str) -> tuple[Call, ...]:
     """The calls of an answer, none where it is a plain response; raises `Unusable`."""
-    answer = output.rpartition("</think>")[2]
+    answer = after_thought(output)
     tags = dict(TAGGED.findall(answer))
     if "tool_call" in tags:
         return calls_in(tags["tool_call"])

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from egpo_verl.calls import Problem
+from egpo_verl.calls import Reason
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.alternatives import first_answer, fitting
@@ -19,10 +19,10 @@ ASKING = ("user", "tool")
 """Roles of messages that the assistant answers."""
 
 REASON = {
-    Problem.UNKNOWN_FUNCTION: "unknown_tool",
-    Problem.MISSING_ARGUMENT: "missing_argument",
-    Problem.UNKNOWN_ARGUMENT: "unknown_argument",
-    Problem.WRONG_VALUE: "wrong_value",
+    Reason.UNKNOWN_FUNCTION: "unknown_tool",
+    Reason.MISSING_ARGUMENT: "missing_argument",
+    Reason.UNKNOWN_ARGUMENT: "unknown_argument",
+    Reason.WRONG_VALUE: "wrong_value",
 }
 
 
@@ -63,9 +63,9 @@ def _called(calls: Sequence[Call], offered: Mapping[str, Features]) -> dict[str,
     return {call.name: offered[call.name].signature for call in calls if call.name in offered}
 
 
-def _problem(call: Call, signatures: Mapping[str, Signature]) -> Problem | None:
+def _problem(call: Call, signatures: Mapping[str, Signature]) -> Reason | None:
     signature = signatures.get(call.name)
-    return signature.check(call.arguments) if signature else Problem.UNKNOWN_FUNCTION
+    return signature.check(call.arguments) if signature else Reason.UNKNOWN_FUNCTION
 
 
 def _repaired_sample(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from egpo_verl.calls.thought import left_open
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
@@ -38,7 +39,7 @@ class LengthLimit:
         tokens = len(load_tokenizer(self.tokenizer)(text, add_special_tokens=False)["input_ids"])
         if self.longest is not None and tokens > self.longest:
             raise Unusable("too_long", f"{tokens} tokens")
-        return Measured(tokens, text.rstrip().endswith("<think>"))
+        return Measured(tokens, left_open(text))
 
     def check(self) -> None:
         """UserError where no prompt of ours can be measured."""
