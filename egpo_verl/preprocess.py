@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 
 from rich.console import Console
 
@@ -72,7 +73,11 @@ def _add_source(commands: argparse._SubParsersAction[Parser], source: Source) ->
     title = f"for evaluation: {source.title}" if source.benchmark else source.title
     about = f"{title} ({source.size} rows, {source.licence}, {source.home})"
     command = commands.add_parser(
-        source.name, help=about, description=f"{about}. Columns: {columns}."
+        source.name,
+        help=about,
+        description=fill(f"{about}. Columns: {columns}."),
+        epilog=source.notes,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_source_options(command, source)
     add_common_options(command)

@@ -227,3 +227,6 @@ def test_files_in_subfolders_are_read_and_every_file_is_listed(tmp_path: Path) -
         ("bench/top.json", 1, 0),
     ]
     assert clean_rows(tmp_path, bakery_rows("zh") + bakery_rows("ja"), folder) == 12
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert "| bench/live/zh/rows.jsonl | 12 | 1 |" in report
+    assert "| bench/possible_answer/top.json | 0 | 0 |" in report

@@ -29,6 +29,8 @@ REASONS = {
     "bad_text": "a text is not valid Unicode",
     "no_question": "there is nothing to answer",
     "bad_dialogue": "the dialogue does not follow the schema",
+    "empty_turn": "a turn of the assistant has neither words nor calls",
+    "unsupported_content": "a message holds something that is no text, such as an image",
     "invalid_history": "an earlier turn of the dialogue cannot be read",
     "failed_tool": "a tool of the dialogue answered with an error",
     "unsupported": "rows of this kind have no exact reference",

@@ -22,10 +22,14 @@ def tools_from(value: Any) -> tuple[Tool, ...]:
     tools = loaded(value, "bad_tools", read_functions)
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
+    if any(isinstance(tool, str) for tool in tools):
+        tools = [loaded(tool, "bad_tools") for tool in tools]
     offered = tuple(tools)
     for features in features_of_all(offered):
         if not features.is_named:
             raise Unusable("bad_tools", f"no name in {str(features.tool)[:60]}")
+    if any(features.with_parameters is not features.tool for features in features_of_all(offered)):
+        return tuple(features.with_parameters for features in features_of_all(offered))
     return offered
 
 
@@ -40,14 +44,22 @@ def calls_from(value: Any) -> tuple[Call, ...]:
 
 
 def call_from(item: Any) -> Call:
-    """A call from `{"name", "arguments"}`, by their other names too; arguments may be a text."""
+    """A call from `{"name", "arguments"}`, by their other names too; arguments may be a text.
+
+    Raises:
+        Unusable: it is no call.
+    """
     if not isinstance(item, Mapping):
         raise Unusable("bad_calls", f"not an object: {str(item)[:60]}")
     name = _first(item, NAME_KEYS)
     if not isinstance(name, str):
         raise Unusable("bad_calls", f"no name in {str(item)[:60]}")
     arguments = _first(item, ARGUMENT_KEYS)
-    arguments = {} if arguments is None else loaded(arguments, "bad_calls")
+    if arguments is None or arguments == "":
+        return Call(name)
+    arguments = loaded(arguments, "bad_calls")
+    if isinstance(arguments, str):  # encoded twice
+        arguments = loaded(arguments, "bad_calls")
     if not isinstance(arguments, Mapping):
         raise Unusable("bad_calls", f"arguments are not an object: {str(arguments)[:60]}")
     return Call(name, dict(arguments))

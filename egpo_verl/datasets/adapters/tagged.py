@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.thought import after_thought
+from egpo_verl.datasets.adapters.dialogue import without_thought
 from egpo_verl.datasets.adapters.parts import call_from, loaded, tools_from
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.unusable import Unusable
@@ -18,11 +18,16 @@ TOOLS = re.compile(r"<tools>(.*?)</tools>", re.DOTALL)
 
 def tagged_calls(text: str) -> tuple[Call, ...]:
     """The calls between tags after the thought, one or a list in each; raises `Unusable`."""
-    answer = after_thought(text)
+    answer = text.rpartition("</think>")[2]
     if answer.count("<tool_call>") != answer.count("</tool_call>"):
         raise Unusable("bad_calls", f"a tag is left open in {answer[:60]!r}")
     values = (loaded(inside.strip(), "bad_calls") for inside in CALL.findall(answer))
     return tuple(call_from(item) for value in values for item in _listed(value))
+
+
+def read_tagged(text: str) -> tuple[str, tuple[Call, ...]]:
+    """The words and the calls of an answer, its thought left out; raises `Unusable`."""
+    return CALL.sub("", without_thought(text)).strip(), tagged_calls(text)
 
 
 def tagged_tools(system: str) -> tuple[Tool, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.jobs.collect import Collection
 from egpo_verl.datasets.jobs.convert import (
@@ -88,6 +90,9 @@ def convert_file(
                 "no function can be held out for the test file and leave rows to train on; "
                 "use --split_by random."
             )
+        if row_config.benchmarks:
+            files = benchmarks_in(row_config.benchmarks).files
+            result = replace(result, benchmarks=files)
         return write_report(f"{source.name} from {rows.path.name}", result, scratch)
 
 

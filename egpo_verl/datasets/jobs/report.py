@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from egpo_verl.datasets.checks.contamination import BenchmarkFile
 from egpo_verl.datasets.jobs.stats import Stats, quantile
 from egpo_verl.datasets.unusable import REASONS
 
@@ -42,6 +43,7 @@ class JobResult:
         spanning: kept rows left out because they need functions of both sides of the split.
         removed_tools: functions removed from training rows that only offered them.
         replaced_tools: functions replaced in test rows that only offered them.
+        benchmarks: the files that rows were compared with.
     """
 
     stats: Stats
@@ -50,6 +52,7 @@ class JobResult:
     spanning: int = 0
     removed_tools: int = 0
     replaced_tools: int = 0
+    benchmarks: Sequence[BenchmarkFile] = ()
 
 
 def sections(result: JobResult) -> list[Section]:
@@ -62,6 +65,9 @@ def sections(result: JobResult) -> list[Section]:
             for reason, count in stats.dropped.most_common()
         )
         tables.append(Section("Dropped", ("reason", "count", "meaning", "for instance"), lines))
+    if result.benchmarks:
+        files = tuple((f.name, f"{f.questions:,}", f"{f.tools:,}") for f in result.benchmarks)
+        tables.append(Section("Benchmarks compared with", ("file", "questions", "tools"), files))
     if stats.repairs:
         repairs = tuple((kind, f"{n:,}") for kind, n in stats.repairs.most_common())
         tables.append(Section("Repaired arguments", ("repair", "count"), repairs))
