@@ -12,8 +12,6 @@ PACKAGE = ROOT / "egpo_verl"
 LOADER = {"egpo_verl"}
 """What `VERL_USE_EXTERNAL_MODULES=egpo_verl` names; it loads the plugin inside verl only."""
 INSIDES = {f"egpo_verl.integration.{name}" for name in ("v1", "legacy", "cpu", "hooks")}
-    f"egpo_verl.integration.{name}" for name in ("v1", "cpu", "preflight", "faults", "record")
-}
 
 
 def room_of(module: str) -> str:
