@@ -172,7 +172,7 @@ def test_a_bad_row_among_good_ones_is_counted_out(
     [
         ("", "is empty"),
         ("[]", "it holds no rows"),
-        ("hello", "the file ends in the middle of the row"),
+        ("hello", "not a JSON object"),
         ('{"question": "q"}\n{"question": "r"}', "a column of the schema is missing (2 of 2"),
         (json.dumps([xlam_row(tools="[]")]), "no function is offered (1 of 1"),
         (json.dumps([xlam_row()]), "too few for a train and a test file"),

@@ -154,6 +154,5 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
 def _sample_chunks(samples: Iterable[Sample], config: RowConfig, folder: Path) -> Iterator[Chunk]:
     numbered = iter(enumerate(samples))
     while batch := list(islice(numbered, CHUNK)):
-        chunk = convert_samples(config, folder / f"{batch[0][0]}.arrow", batch)
-        chunk.stats.rows = len(batch)
-        yield chunk
+        stats = Stats(rows=len(batch))
+        yield convert_samples(config, folder / f"{batch[0][0]}.arrow", batch, stats)

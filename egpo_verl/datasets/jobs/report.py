@@ -93,6 +93,7 @@ def _flow(result: JobResult) -> Section:
         ("of these with renamed functions or parameters", stats.renamed),
     ]
     optional = [
+        ("null-filled keys of merged structs removed", stats.unmerged),
         ("left out for --share or --max_samples", result.not_chosen),
         ("left out: calls functions of both sides of the split", result.spanning),
         ("functions of the test removed from training rows", result.removed_tools),
