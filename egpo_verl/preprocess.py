@@ -15,13 +15,14 @@ from rich.console import Console
 from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.convert import RowConfig
-from egpo_verl.datasets.jobs.job import SplitConfig, convert_file, write_samples
+from egpo_verl.datasets.jobs.job import convert_file, write_samples
 from egpo_verl.datasets.jobs.report import CONTAMINATED, Section, show
 from egpo_verl.datasets.jobs.workers import tune_garbage_collector
 from egpo_verl.datasets.options import add_common_options, add_source_options, shares_of
 from egpo_verl.datasets.parquet.view import show_rows
 from egpo_verl.datasets.reading.hub import HubRows
 from egpo_verl.datasets.registry import SOURCES
+from egpo_verl.datasets.selection.assign import SplitConfig
 from egpo_verl.datasets.selection.augment import Augmentation
 from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
@@ -115,8 +116,10 @@ def _run_file(options: argparse.Namespace) -> None:
         max_turns=options.max_turns,
     )
     test_only = options.source.benchmark and not options.allow_benchmark_training
+    if options.local_test_path is not None and options.test_size is not None:
+        raise UserError("--local_test_path is the test file; leave --test_size out.")
     split_config = SplitConfig(
-        options.test_size,
+        0.05 if options.test_size is None else options.test_size,
         options.split_by,
         options.max_samples,
         options.seed,
@@ -139,6 +142,8 @@ def _run_file(options: argparse.Namespace) -> None:
             split_config,
             options.num_proc,
             done,
+            options.overwrite,
+            options.local_test_path and options.source.rows(options.local_test_path),
         )
     for warning in rows.warnings:
         tell(warning)
@@ -158,6 +163,7 @@ def _run_toolworld(options: argparse.Namespace) -> None:
             options.local_save_dir,
             _row_config(options),
             done,
+            options.overwrite,
         )
     _tell(report, options.local_save_dir)
 

@@ -42,6 +42,8 @@ REASONS = {
     "missing_argument": "a required argument is missing from a call",
     "unknown_argument": "a call has an argument that the function does not declare",
     "wrong_value": "a value does not fit its declared type",
+    "merged_structs": "a null of a struct may be a value or an absent key; store tools and calls "
+    "as JSON text",
     "nested_call": "an argument is the result of another call",
     "unspellable": "the call form cannot carry the reference",
     "duplicate": "an earlier row says the same",

@@ -11,6 +11,9 @@ from egpo_verl.datasets.parquet.spool import Spool
 from egpo_verl.datasets.selection.index import RowIndex, kind_of
 from egpo_verl.datasets.unusable import Unusable
 
+FIRST_TEST_GROUP = 1 << 40
+"""Added to the place of a row of the user's own test file: no other dialogue has that number."""
+
 
 @dataclass
 class Collection:
@@ -28,20 +31,25 @@ class Collection:
     index: RowIndex = field(default_factory=RowIndex)
     stats: Stats = field(default_factory=Stats)
 
-    def add(self, chunk: Chunk) -> None:
-        """Take in the new rows of a chunk, and count all."""
-        self.stats.add(chunk.stats)
-        self.spool.add(chunk.path, [self._is_new(row) for row in chunk.rows])
+    def add(self, chunk: Chunk, in_test: bool = False) -> None:
+        """Take in the new rows of a chunk, and count all.
 
-    def _is_new(self, row: RowInfo) -> bool:
+        Args:
+            in_test: they are of the user's own test file.
+        """
+        self.stats.add(chunk.stats)
+        self.spool.add(chunk.path, [self._is_new(row, in_test) for row in chunk.rows])
+
+    def _is_new(self, row: RowInfo, in_test: bool) -> bool:
+        group = row.source_row + (FIRST_TEST_GROUP if in_test else 0)
         try:
             if self.duplicates is not None:
-                self.duplicates.admit(row.digest, row.signature, row.source_row)
+                self.duplicates.admit(row.digest, row.signature, group)
         except Unusable as problem:
             self.stats.drop(problem, row.source_row)
             return False
         kind = kind_of(row.calls, len(row.offered))
-        self.index.add(row.source_row, kind, row.offered, row.called)
+        self.index.add(group, kind, row.offered, row.called, in_test)
         self._count(row, kind)
         return True
 

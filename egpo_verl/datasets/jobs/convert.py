@@ -14,11 +14,12 @@ from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import digest, signature
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.stats import Stats
+from egpo_verl.datasets.jobs.structs import unmerged
 from egpo_verl.datasets.jobs.workers import WorkerDied, map_in_processes
 from egpo_verl.datasets.parquet.rows import build_row, spell_names
 from egpo_verl.datasets.parquet.spool import write_chunk
 from egpo_verl.datasets.parquet.writer import batch_of
-from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.sample import Sample, StructRow
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
@@ -117,17 +118,38 @@ def convert_chunks(
 
 def convert_rows(source: Source, config: RowConfig, folder: Path, rows: list[Numbered]) -> Chunk:
     """Rows of a file, each with its place, converted and spooled in `folder`."""
-    samples = ((index, sample) for index, row in rows for sample in source.samples(row))
-    chunk = convert_samples(config, folder / f"{rows[0][0]}.arrow", samples)
-    chunk.stats.rows = len(rows)
-    return chunk
+    stats = Stats(rows=len(rows))
+    samples = ((index, sample) for index, row in rows for sample in _samples(source, row, stats))
+    return convert_samples(config, folder / f"{rows[0][0]}.arrow", samples, stats)
+
+
+def _samples(source: Source, row: Any, stats: Stats) -> Iterator[Sample | Unusable]:
+    """The samples of a row; where Arrow merged its structs, as they were before."""
+    for sample in source.samples(row):
+        if isinstance(row, StructRow) and isinstance(sample, Sample):
+            try:
+                separate = unmerged(sample)
+            except Unusable as problem:
+                yield problem
+            else:
+                stats.unmerged += separate is not sample
+                yield separate
+        else:
+            yield sample
 
 
 def convert_samples(
-    config: RowConfig, path: Path, samples: Iterable[tuple[int, Sample | Unusable]]
+    config: RowConfig,
+    path: Path,
+    samples: Iterable[tuple[int, Sample | Unusable]],
+    stats: Stats,
 ) -> Chunk:
-    """Samples, each with the place of its row, converted and spooled in the file `path`."""
-    stats, rows, infos = Stats(), [], []
+    """Samples, each with the place of its row, converted and spooled in the file `path`.
+
+    Args:
+        stats: what is known of the chunk so far; the samples are counted there.
+    """
+    rows, infos = [], []
     for index, sample in samples:
         stats.samples += 1
         try:

@@ -17,6 +17,8 @@ from egpo_verl.datasets.jobs.stats import Stats, quantile
 from egpo_verl.datasets.unusable import REASONS
 
 REPORT = "report.md"
+DROPPED = "dropped.jsonl"
+REPAIRED = "repaired.jsonl"
 CONTAMINATED = "contaminated.jsonl"
 """Rows dropped because a benchmark has them too: place in the source, reason, what matches."""
 
@@ -91,6 +93,7 @@ def _flow(result: JobResult) -> Section:
         ("of these with renamed functions or parameters", stats.renamed),
     ]
     optional = [
+        ("null-filled keys of merged structs removed", stats.unmerged),
         ("left out for --share or --max_samples", result.not_chosen),
         ("left out: calls functions of both sides of the split", result.spanning),
         ("functions of the test removed from training rows", result.removed_tools),

@@ -18,6 +18,7 @@ class Stats:
     Attributes:
         rows: rows of the file.
         samples: what they were turned into, before any check.
+        unmerged: of these, with null-filled keys of merged structs removed.
         kept: samples that became rows of ours.
         repaired: of these, with at least one repaired argument.
         renamed: of these, with a name that the call form could not spell.
@@ -33,6 +34,7 @@ class Stats:
 
     rows: int = 0
     samples: int = 0
+    unmerged: int = 0
     kept: int = 0
     repaired: int = 0
     renamed: int = 0
@@ -56,6 +58,7 @@ class Stats:
         """Take in the counts of another part."""
         self.rows += other.rows
         self.samples += other.samples
+        self.unmerged += other.unmerged
         self.kept += other.kept
         self.repaired += other.repaired
         self.renamed += other.renamed

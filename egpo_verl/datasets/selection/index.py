@@ -55,10 +55,11 @@ class RowIndex:
     """One entry for each kept row, in their order.
 
     Attributes:
-        groups: the row's place in its source: rows of one dialogue have the same.
+        groups: a number that rows of one dialogue share, and others do not.
         kinds: index into `KINDS`.
         offered: numbers of the functions offered.
         called: numbers of the functions called, each once.
+        in_test: 1 for a row of the user's own test file, 0 for the others.
         numbers: function name -> its number.
     """
 
@@ -66,10 +67,19 @@ class RowIndex:
     kinds: array[int] = field(default_factory=lambda: array("B"))
     offered: IntLists = field(default_factory=IntLists)
     called: IntLists = field(default_factory=IntLists)
+    in_test: bytearray = field(default_factory=bytearray)
     numbers: Numbering = field(default_factory=Numbering)
 
-    def add(self, group: int, kind: str, offered: Iterable[str], called: Iterable[str]) -> None:
+    def add(
+        self,
+        group: int,
+        kind: str,
+        offered: Iterable[str],
+        called: Iterable[str],
+        in_test: bool = False,
+    ) -> None:
         """Enter a row."""
+        self.in_test.append(in_test)
         self.groups.append(group)
         self.kinds.append(KINDS.index(kind))
         self.offered.append(map(self.numbers.__getitem__, offered))
