@@ -129,7 +129,7 @@ def test_shares_are_reached_by_leaving_rows_out(
     index = mixed()
     rows = balanced(index, range(len(index)), shares, 0)
     assert rows == sorted(set(rows))
-    kinds = Counter(KINDS[index.kinds[row]] for row in rows)
+    kinds = Counter(index.kind(row) for row in rows)
     for kind, count in expected.items():
         assert kinds[kind] == count
     for kind, share in shares.items():

@@ -61,6 +61,7 @@ def test_a_dataset_becomes_train_and_test_with_a_report(run: Run, tmp_path: Path
     assert (code, err) == (0, "")
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "manifest.json",
+        "repaired.jsonl",
         "report.md",
         "test.parquet",
         "train.parquet",
@@ -124,7 +125,9 @@ def test_several_processes_write_the_same_rows(
     one, two = tmp_path / "1", tmp_path / "2"
     for name in ("train.parquet", "test.parquet"):
         assert rows_of(one / name) == rows_of(two / name)
-    assert (one / "report.md").read_text() == (two / "report.md").read_text()
+    assert (one / "dropped.jsonl").read_text() == (two / "dropped.jsonl").read_text()
+    tables = [(path / "report.md").read_text().partition("## Run")[0] for path in (one, two)]
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +192,9 @@ def test_a_file_of_which_nothing_survives_is_one_sentence(
     assert (code, shown) == (2, "")
     assert says in err
     assert err.count("\n") == 1
-    assert not out.exists()
+    # A report of what was dropped is all that there may be.
+    assert not list(out.glob("*.parquet"))
+    assert not out.exists() or (out / "report.md").exists()
 
 
 def test_a_failed_job_leaves_the_folder_as_it_was(run: Run, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from egpo_verl.datasets.jobs.convert import RowConfig, convert_chunks
-from egpo_verl.datasets.jobs.job import convert_file
+from egpo_verl.datasets.jobs.job import Output, convert_file
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.selection.assign import SplitConfig
@@ -74,7 +74,7 @@ def test_a_job_that_breaks_off_leaves_no_file_and_no_process(tmp_path: Path) -> 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as raised:
-        convert_file(SOURCES["xlam"], rows, out, RowConfig(), SplitConfig(), 2, interrupted)
+        convert_file(SOURCES["xlam"], rows, Output(out), RowConfig(), SplitConfig(), 2, interrupted)
     # The traceback, and with it every frame of the job, is still held here.
     assert raised.tb is not None
     assert not out.exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class Unusable(Exception):
     """One row cannot become a training row.
@@ -9,16 +12,24 @@ class Unusable(Exception):
     Attributes:
         reason: a key of `REASONS`, what is counted.
         detail: what was seen, for the person who asks why.
+        where: JSON values that lead to the place, such as `turn`, `call`, `argument`, `value`.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(
+        self, reason: str, detail: str = "", where: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(f"{REASONS[reason]}{': ' + detail if detail else ''}")
         self.reason = reason
         self.detail = detail
+        self.where = dict(where or {})
 
-    def __reduce__(self) -> tuple[type[Unusable], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[Unusable], tuple[str, str, dict[str, Any]]]:
         """Pickled by its parts: an exception is otherwise made anew from its message."""
-        return Unusable, (self.reason, self.detail)
+        return Unusable, (self.reason, self.detail, self.where)
+
+    def at(self, **where: Any) -> Unusable:
+        """The same problem with more to lead to its place."""
+        return Unusable(self.reason, self.detail, {**self.where, **where})
 
 
 REASONS = {

@@ -66,7 +66,8 @@ def samples_of(
         problem = turn.problem or broken
         if turn.role == "assistant" and turn.target:
             details = {**extra, "turn": number}
-            yield problem or Sample(source, tuple(history), tools, turn.calls, details)
+            sample = Sample(source, tuple(history), tools, turn.calls, details)
+            yield problem.at(turn=number) if problem else sample
         if problem and not broken:
             is_counted = turn.role == "assistant" and turn.target
             broken = Unusable("invalid_history", str(problem)) if is_counted else problem

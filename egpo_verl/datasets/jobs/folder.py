@@ -47,6 +47,11 @@ def output_folder(
         (scratch / MANIFEST).write_text(json.dumps({"files": files}, indent=1) + "\n", "utf-8")
 
 
+def holds_earlier_run(folder: Path) -> bool:
+    """Whether an earlier job wrote there."""
+    return bool(_manifest(folder))
+
+
 def _refuse_inputs(folder: Path, names: Iterable[str], inputs: Iterable[Path]) -> None:
     outputs = [folder / name for name in names if (folder / name).exists()]
     for source in inputs:

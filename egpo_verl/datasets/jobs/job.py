@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,18 +17,12 @@ from egpo_verl.datasets.jobs.convert import (
     convert_chunks,
     convert_samples,
 )
-from egpo_verl.datasets.jobs.folder import output_folder
-from egpo_verl.datasets.jobs.output import Edit, write_splits
-from egpo_verl.datasets.jobs.report import (
-    CONTAMINATED,
-    DROPPED,
-    REPAIRED,
-    REPORT,
-    JobResult,
-    Section,
-    write_report,
-)
+from egpo_verl.datasets.jobs.folder import holds_earlier_run, output_folder
+from egpo_verl.datasets.jobs.output import Edit, Written, write_splits
+from egpo_verl.datasets.jobs.report import REPORT, Section
 from egpo_verl.datasets.jobs.stats import Stats
+from egpo_verl.datasets.jobs.summary import JobResult, write_report
+from egpo_verl.datasets.jobs.trail import FILES, Trail
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.selection.assign import SplitConfig, assign
@@ -37,96 +31,120 @@ from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 
 SPLITS = ("train", "test", "test_hard")
-OUTPUTS = (*(f"{name}.parquet" for name in SPLITS), REPORT, CONTAMINATED, DROPPED, REPAIRED)
+OUTPUTS = (*(f"{name}.parquet" for name in SPLITS), REPORT, *FILES)
 """Files that a job may write."""
 
 Progress = Callable[[float], None]
 """Told the share of the work that is done, 0 to 1."""
 
 
+@dataclass(frozen=True)
+class Output:
+    """Where a job writes.
+
+    Attributes:
+        folder: made if it is not there.
+        overwrite: replace files in `folder` though no earlier job wrote them.
+        run: what the report tells of how the job was started: command, version, options.
+    """
+
+    folder: Path
+    overwrite: bool = False
+    run: Mapping[str, str] = field(default_factory=dict)
+
+
 def convert_file(
     source: Source,
     rows: Rows,
-    folder: Path,
+    output: Output,
     row_config: RowConfig,
     config: SplitConfig,
     processes: int = 1,
     progress: Progress = lambda share: None,
-    overwrite: bool = False,
     test_rows: Rows | None = None,
 ) -> list[Section]:
-    """Write the parquet files and `report.md` to `folder`; returns the report.
+    """Write the parquet files and what is told of them to a folder; returns the report.
 
     Args:
         test_rows: the test file, where it is the user's own and nothing is split.
-        overwrite: replace files in `folder` though no earlier job wrote them.
 
     Raises:
-        UserError: the rows or the folder are unfit, or no row survives; `folder` is unchanged.
+        UserError: the rows or the folder are unfit, and the folder is unchanged; or no row is kept,
+            and the report that says why is there, unless an earlier job's files are.
     """
-    sources = [rows] if test_rows is None else [test_rows, rows]
-    paths = [*(source_rows.path for source_rows in sources), *row_config.benchmarks]
-    inputs = [file for path in paths for file in _files_in(path)]
-    with output_folder(folder, OUTPUTS, inputs, overwrite) as scratch:
-        duplicates = None if config.keep_duplicates else Duplicates(config.near_duplicates)
-        collection = Collection(duplicates)
-        for number, part in enumerate(sources):
-            spool = scratch / f"spool-{number}"
-            spool.mkdir()
-            for chunk in convert_chunks(source, part, row_config, spool, processes):
-                collection.add(chunk, in_test=part is test_rows)
-                progress((number + part.fraction) / len(sources))
-        if not collection.stats.kept:
-            raise UserError(
-                f"no row of {rows.path} can be used as {source.name}: "
-                f"{collection.stats.why_nothing()}; "
-                "`python -m egpo_verl.preprocess --help` lists the sources and their columns."
-            )
-        result = _write(collection, scratch, config)
-        for number in range(len(sources)):
+    files = [rows] if test_rows is None else [test_rows, rows]
+    inputs = _files_in([*(file.path for file in files), *row_config.benchmarks])
+    with output_folder(output.folder, OUTPUTS, inputs, output.overwrite) as scratch:
+        with Trail(scratch, rows.path.name) as trail:
+            duplicates = None if config.keep_duplicates else Duplicates(config.near_duplicates)
+            collection = Collection(trail, duplicates)
+            for number, file in enumerate(files):
+                trail.source = file.path.name
+                spool = scratch / f"spool-{number}"
+                spool.mkdir()
+                for chunk in convert_chunks(source, file, row_config, spool, processes):
+                    collection.add(chunk, in_test=file is test_rows)
+                    progress((number + file.fraction) / len(files))
+        result = JobResult(collection.stats)
+        if collection.stats.kept:
+            result = _write(collection, scratch, config)
+        elif not collection.stats.rows or holds_earlier_run(output.folder):
+            raise _nothing_kept(source, rows, collection.stats)
+        for number in range(len(files)):
             (scratch / f"spool-{number}").rmdir()
-        if not all(result.written.values()):
-            raise UserError(
-                "no function can be held out for the test file and leave rows to train on; "
-                "use --split_by random."
-            )
+        warnings = [warning for file in files for warning in file.warnings]
+        result = replace(result, warnings=[*warnings, *result.warnings], run=output.run)
         if row_config.benchmarks:
-            files = benchmarks_in(row_config.benchmarks).files
-            result = replace(result, benchmarks=files)
-        return write_report(f"{source.name} from {rows.path.name}", result, scratch)
+            result = replace(result, benchmarks=benchmarks_in(row_config.benchmarks).files)
+        tables = write_report(f"{source.name} from {rows.path.name}", result, scratch)
+    if not result.stats.kept:
+        raise _nothing_kept(source, rows, result.stats, output.folder / REPORT)
+    return tables
+
+
+def _nothing_kept(
+    source: Source, rows: Rows, stats: Stats, report: Path | None = None
+) -> UserError:
+    counted = f"{report} counts all reasons" if report else "nothing was written"
+    return UserError(
+        f"no row of {rows.path} can be used as {source.name}: {stats.why_nothing()}; {counted}; "
+        "`python -m egpo_verl.preprocess --help` lists the sources and their columns."
+    )
 
 
 def write_samples(
     title: str,
     splits: Mapping[str, Iterable[Sample]],
-    folder: Path,
+    output: Output,
     row_config: RowConfig,
     progress: Progress = lambda share: None,
-    overwrite: bool = False,
 ) -> list[Section]:
     """Write `NAME.parquet` for each entry of `splits`, and `report.md`; returns the report.
 
     Raises:
-        UserError: `folder` cannot be written.
+        UserError: the folder cannot be written.
     """
     stats = Stats()
-    written: dict[str, int] = {}
-    with output_folder(folder, OUTPUTS, overwrite=overwrite) as scratch:
-        for number, (name, samples) in enumerate(splits.items()):
-            collection = Collection()
-            for chunk in _sample_chunks(samples, row_config, scratch):
-                collection.add(chunk)
-            files = [name] * len(collection.index)
-            written |= write_splits(collection.spool, files, scratch, {name: ()})
-            collection.spool.remove()
-            stats.add(collection.stats)
-            progress((number + 1) / len(splits))
-        return write_report(title, JobResult(stats, written), scratch)
+    written: dict[str, Written] = {}
+    with output_folder(output.folder, OUTPUTS, overwrite=output.overwrite) as scratch:
+        with Trail(scratch, title) as trail:
+            for number, (name, samples) in enumerate(splits.items()):
+                collection = Collection(trail)
+                for chunk in _sample_chunks(samples, row_config, scratch):
+                    collection.add(chunk)
+                files = [name] * len(collection.index)
+                spool, index = collection.spool, collection.index
+                written |= write_splits(spool, index, files, scratch, {name: ()})
+                spool.remove()
+                stats.add(collection.stats)
+                progress((number + 1) / len(splits))
+        return write_report(title, JobResult(stats, written, run=output.run), scratch)
 
 
-def _files_in(path: Path) -> Iterator[Path]:
-    """The file itself, or all files below a folder."""
-    yield from (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+def _files_in(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and all files below those that are folders."""
+    below = [path.rglob("*") if path.is_dir() else [path] for path in paths]
+    return [file for files in below for file in files if file.is_file()]
 
 
 def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResult:
@@ -139,7 +157,7 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
     }
     if "train" in edits and config.augmentation:
         edits["train"].append(config.augmentation)
-    written = write_splits(spool, split.files, folder, edits)
+    written = write_splits(spool, index, split.files, folder, edits)
     spool.remove()
     return JobResult(
         collection.stats,
@@ -148,6 +166,8 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
         spanning=split.left_out + holdout.emptied,
         removed_tools=holdout.removed,
         replaced_tools=holdout.replaced,
+        split_by=split.way,
+        warnings=[split.warning] if split.warning else [],
     )
 
 

@@ -60,7 +60,8 @@ def _call(call: Call, offered: Mapping[str, Features]) -> Call:
     try:
         return Call(call.name, _object(call.arguments, schema))
     except _Ambiguous as error:
-        raise Unusable("merged_structs", f"{call.name}({error}=None)") from error
+        where = {"call": call.name, "argument": str(error)}
+        raise Unusable("merged_structs", f"{call.name}({error}=None)", where) from error
 
 
 class _Ambiguous(Exception):
