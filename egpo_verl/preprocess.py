@@ -11,12 +11,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.cli import Parser, count, out, progress, run, say
+from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
-from egpo_verl.datasets.jobs.job import Deal, convert_file, write_samples
-from egpo_verl.datasets.jobs.pipeline import Shape
+from egpo_verl.datasets.jobs.convert import RowConfig
+from egpo_verl.datasets.jobs.job import SplitConfig, convert_file, write_samples
 from egpo_verl.datasets.jobs.report import CONTAMINATED, Section, show
-from egpo_verl.datasets.jobs.workers import collect_less
+from egpo_verl.datasets.jobs.workers import tune_garbage_collector
 from egpo_verl.datasets.options import add_common_options, add_source_options, shares_of
 from egpo_verl.datasets.parquet.view import show_rows
 from egpo_verl.datasets.reading.hub import HubRows
@@ -103,14 +103,14 @@ def _add_show(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _run_file(options: argparse.Namespace) -> None:
-    shape = replace(
-        _shape(options),
+    row_config = replace(
+        _row_config(options),
         benchmarks=tuple(options.decontaminate),
         signatures=options.near_duplicates is not None,
         max_turns=options.max_turns,
     )
     test_only = options.source.benchmark and not options.allow_benchmark_training
-    dealing = Deal(
+    split_config = SplitConfig(
         options.test_size,
         options.split_by,
         options.max_samples,
@@ -130,11 +130,13 @@ def _run_file(options: argparse.Namespace) -> None:
             options.source,
             rows,
             options.local_save_dir,
-            shape,
-            dealing,
+            row_config,
+            split_config,
             options.num_proc,
             done,
         )
+    for warning in rows.warnings:
+        tell(warning)
     _tell(report, options.local_save_dir)
 
 
@@ -149,20 +151,20 @@ def _run_toolworld(options: argparse.Namespace) -> None:
             f"toolworld, seed {options.seed}",
             splits,
             options.local_save_dir,
-            _shape(options),
+            _row_config(options),
             done,
         )
     _tell(report, options.local_save_dir)
 
 
-def _shape(options: argparse.Namespace) -> Shape:
+def _row_config(options: argparse.Namespace) -> RowConfig:
     if options.tokenizer is None:
         if options.max_prompt_length is not None:
             raise UserError("--max_prompt_length counts tokens; name a --tokenizer to count with.")
-        return Shape(options.call_form, options.think_in_prompt)
+        return RowConfig(options.call_form, options.think_in_prompt)
     limit = LengthLimit(options.tokenizer, options.max_prompt_length)
     limit.check()
-    return Shape(options.call_form, options.think_in_prompt, limit)
+    return RowConfig(options.call_form, options.think_in_prompt, limit)
 
 
 def _tell(report: list[Section], folder: Path) -> None:
@@ -173,7 +175,7 @@ def _tell(report: list[Section], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    collect_less()
-    # Leave by the way of an exception, so that what was put aside is removed.
+    tune_garbage_collector()
+    # Leave by the way of an exception, so that what is half-written is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

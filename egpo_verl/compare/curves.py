@@ -7,10 +7,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from egpo_verl.calls.reasons import Reason, label
 from egpo_verl.cli import write_file_aside
 from egpo_verl.compare.runs import BANDS, Arm, band_of
-from egpo_verl.reasons import short
-from egpo_verl.reward import Reason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,6 +189,6 @@ def _draw_reasons(figure: Any, arms: Sequence[Arm], rows: int) -> None:
     for axis in axes.flat[len(arms) :]:
         axis.axis("off")
     axes[0, 0].set_ylabel("share of answers")
-    names = [*map(short, shown), *(["other reasons"] if rest else [])]
+    names = [*map(label, shown), *(["other reasons"] if rest else [])]
     # Top to bottom as the areas lie.
     figure.legend(areas[::-1], names[::-1], loc="outside right center", frameon=False, fontsize=9)

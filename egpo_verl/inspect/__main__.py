@@ -1,9 +1,9 @@
 """`python -m egpo_verl.inspect ROLLOUTS`: sampled answers of a training as one HTML page.
 
-ROLLOUTS is the folder that a training wrote as trainer.rollout_data_dir or
-trainer.validation_data_dir, or single files of it. The page needs no network and no server: open
-it in any browser. Token entropies and EGPO's numbers are there for trainings with
-algorithm.adv_estimator=egpo; of others verl's own files show the rest.
+ROLLOUTS is the folder that a training wrote as algorithm.egpo.record_dir, or verl as
+trainer.rollout_data_dir or trainer.validation_data_dir, or single files of it. The page needs no
+network and no server: open it in any browser. Token entropies and EGPO's numbers are in what EGPO
+recorded; verl's own files show the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from egpo_verl.inspect.page import page
 EXAMPLES = """\
 examples:
   python -m egpo_verl.inspect runs/egpo/rollouts
-  python -m egpo_verl.inspect runs/egpo/rollouts/egpo/40.parquet --out step_40.html
+  python -m egpo_verl.inspect runs/egpo/rollouts/40.parquet --out step_40.html
   python -m egpo_verl.inspect runs/egpo/validation --limit 5000
 """
 

@@ -15,7 +15,7 @@ from egpo_verl.cli import Report, write_aside
 from egpo_verl.client.endpoint import Stopped
 from egpo_verl.client.store import Store
 from egpo_verl.datasets.jobs.report import Section, markdown
-from egpo_verl.datasets.parquet.reader import opened
+from egpo_verl.datasets.parquet.reader import open_parquet
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
 from egpo_verl.errors import UserError
 from egpo_verl.judge.judge import Judge, Settings
@@ -91,7 +91,7 @@ def _interruptible(judge: Judge) -> Iterator[None]:
 
 def rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
     """The rows of a file that `egpo_verl.preprocess` wrote; UserError on any other."""
-    file = opened(path)
+    file = open_parquet(path)
     if not file.schema_arrow.equals(SCHEMA):
         raise UserError(
             f"{path} has other columns than `python -m egpo_verl.preprocess` writes; "

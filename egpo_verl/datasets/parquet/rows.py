@@ -13,7 +13,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.reading.json_text import json_text, must_be_unicode
 from egpo_verl.datasets.sample import Sample, Tool
-from egpo_verl.datasets.tools.facts import listing
+from egpo_verl.datasets.tools.features import listing
 from egpo_verl.datasets.tools.names import SAME, Renaming, rename
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.prompt import build_prompt, dataset_system_message
@@ -62,16 +62,16 @@ def to_row(
     Raises:
         Unusable: the form cannot carry the reference, or a text is no valid Unicode.
     """
-    sample, way_back = spelled(sample, call_form)
-    return written(sample, way_back, index, split, call_form, think_in_prompt)
+    sample, way_back = spell_names(sample, call_form)
+    return build_row(sample, way_back, index, split, call_form, think_in_prompt)
 
 
-def spelled(sample: Sample, call_form: str) -> tuple[Sample, Renaming]:
+def spell_names(sample: Sample, call_form: str) -> tuple[Sample, Renaming]:
     """The sample under names that the form can spell, and the way back."""
     return rename(sample) if call_form in PYTHON_FORMS else (sample, SAME)
 
 
-def written(
+def build_row(
     sample: Sample,
     way_back: Renaming,
     index: int,
@@ -79,7 +79,7 @@ def written(
     call_form: str,
     think_in_prompt: bool,
 ) -> dict[str, Any]:
-    """`to_row` for a sample whose names are spelled already."""
+    """`to_row` for a sample whose names the form can spell."""
     try:
         # The paper's syntax-tree stage: what the model should write parses to what we reward.
         render(sample.calls, call_form)
@@ -104,7 +104,7 @@ def written(
     }
 
 
-def retooled(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) -> dict[str, Any]:
+def with_tools(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) -> dict[str, Any]:
     """The row with other functions offered; those that its calls need must be among them."""
     info, offered = row["extra_info"], listing(tuple(tools))
     prompt = build_prompt(_dialogue(row), offered, info["call_form"])
@@ -112,10 +112,10 @@ def retooled(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) 
     return {**row, "prompt": prompt, "extra_info": changed}
 
 
-def rewritten(row: Mapping[str, Any], sample: Sample, way_back: Renaming) -> dict[str, Any]:
+def with_sample(row: Mapping[str, Any], sample: Sample, way_back: Renaming) -> dict[str, Any]:
     """The row with another sample in it: same place, split and form."""
     info = row["extra_info"]
-    return written(
+    return build_row(
         sample,
         way_back,
         info["index"],
@@ -156,7 +156,7 @@ def _prompt(sample: Sample, tools: str, call_form: str) -> list[dict[str, str]]:
     try:
         prompt = build_prompt(sample.messages, tools, call_form)
     except ValueError as error:
-        raise Unusable("spoilt_history", str(error)) from error
+        raise Unusable("invalid_history", str(error)) from error
     for message in prompt:
         must_be_unicode(message["content"])
     return prompt
