@@ -12,7 +12,6 @@ from egpo_verl.calls import Call, Reason, Reference, ToolSet, answer_of, parse
 from egpo_verl.calls.matching import serves
 from egpo_verl.calls.reference import ExpectedCall
 from egpo_verl.calls.thought import after_thought
-from egpo_verl.calls.values import SameText, bfcl_text, exact_text
 from egpo_verl.inspect.answer import Answer
 
 SAME, DIFFERENT, MISSING, EXTRA, LEFT_OUT = "same", "different", "missing", "extra", "left out"
@@ -77,8 +76,8 @@ def beside(answer: Answer) -> Beside:
         calls = None
     if calls is None:
         return Beside(text, wanted, pieces=_pieces(text, wanted))
-    same_text = bfcl_text if answer.reason == Reason.OK else exact_text
-    return Beside(text, wanted, pairs=_pairs(calls, reference.calls, same_text))
+    strings = "bfcl" if answer.reason == Reason.OK else "exact"
+    return Beside(text, wanted, pairs=_pairs(calls, reference.calls, strings))
 
 
 def _answer_text(answer: Answer) -> str:
@@ -113,11 +112,9 @@ def _written(reference: Reference) -> str:
     return f"[{', '.join(calls)}]" if calls else ""
 
 
-def _pairs(
-    given: Sequence[Call], wanted: Sequence[ExpectedCall], same_text: SameText
-) -> list[Pair]:
+def _pairs(given: Sequence[Call], wanted: Sequence[ExpectedCall], strings: str) -> list[Pair]:
     """Best pairs first, then shown in the order wanted, calls too many last."""
-    compared = [[_arguments(call, want, same_text) for want in wanted] for call in given]
+    compared = [[_arguments(call, want, strings) for want in wanted] for call in given]
     ranked = sorted(
         (
             (-_likeness(call, want, compared[row][column]), row, column)
@@ -136,7 +133,7 @@ def _pairs(
             pairs.append(Pair(given[row].name, want.name, compared[row][column]))
         else:
             nothing = Call(want.name)
-            pairs.append(Pair(None, want.name, _arguments(nothing, want, same_text)))
+            pairs.append(Pair(None, want.name, _arguments(nothing, want, strings)))
     alone = [call for row, call in enumerate(given) if row not in partner.values()]
     return pairs + [
         Pair(call.name, None, [Argument(n, repr(v), [], EXTRA) for n, v in call.arguments.items()])
@@ -150,13 +147,13 @@ def _likeness(call: Call, want: ExpectedCall, arguments: Sequence[Argument]) -> 
     return 2 * (call.name == want.name) + agreeing / max(1, len(arguments))
 
 
-def _arguments(call: Call, want: ExpectedCall, same_text: SameText) -> list[Argument]:
+def _arguments(call: Call, want: ExpectedCall, strings: str) -> list[Argument]:
     found = []
     for name, values in want.arguments.items():
         shown = [repr(value) for value in values]
         if name in call.arguments:
             value = call.arguments[name]
-            state = SAME if _agrees(name, value, want, same_text) else DIFFERENT
+            state = SAME if _agrees(name, value, want, strings) else DIFFERENT
             found.append(Argument(name, repr(value), shown, state))
         else:
             state = LEFT_OUT if name in want.optional else MISSING
@@ -165,9 +162,9 @@ def _arguments(call: Call, want: ExpectedCall, same_text: SameText) -> list[Argu
     return found + [Argument(name, repr(call.arguments[name]), [], EXTRA) for name in extra]
 
 
-def _agrees(name: str, value: Any, want: ExpectedCall, same_text: SameText) -> bool:
-    alone = ExpectedCall(want.name, {name: want.arguments[name]}, frozenset(), want.schemas)
-    return serves(Call(want.name, {name: value}), alone, same_text)
+def _agrees(name: str, value: Any, want: ExpectedCall, strings: str) -> bool:
+    alone = ExpectedCall(want.name, {name: want.arguments[name]}, frozenset(), want.shapes)
+    return serves(Call(want.name, {name: value}), alone, strings)
 
 
 def _pieces(answer: str, wanted: str) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
