@@ -176,7 +176,8 @@ def undisturbed(train: Train, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """Three steps: the log, the folder with checkpoints, the sampler's weights and the answers, and
     the console."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    written = f"trainer.rollout_data_dir={folder / 'rollouts'}"
-    ran = train(folder, written, VERL_USE_EXTERNAL_MODULES="sampler_probe")
+    records = folder / "rollouts"
+    written = [f"trainer.rollout_data_dir={records}", f"+algorithm.egpo.record_dir={records}/egpo"]
+    ran = train(folder, *written, VERL_USE_EXTERNAL_MODULES="sampler_probe")
     assert ran.returncode == 0, ran.stdout[-6000:]
     return read_run(folder), folder, ran.stdout

@@ -270,7 +270,7 @@ def test_the_page_needs_the_base_installation_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("nowhere", None, "does not exist: train with trainer.rollout_data_dir"),
+        ("nowhere", None, "does not exist: train with +algorithm.egpo.record_dir"),
         (".", None, "holds no rollouts"),
         ("1.parquet", b"PAR1", "not a parquet file"),
         ("1.jsonl", b"{}\n", "1.jsonl:1 is not a line of verl's rollouts"),

@@ -65,8 +65,8 @@ def test_a_users_model_is_sized_from_its_folder(
     model = model_folder(tmp_path)
     code, text = sized(capsys, "--model_path", model, "--gpus", 8, "--gpu_memory", 80)
     assert code == 0
-    assert f"{model}, 8.19 billion weights" in text
-    assert "on 8 x H100 80 GB, trained by FSDP2: fits" in text
+    fits = "(8.19 billion weights) fits 8 x H100 80 GB, trained by FSDP2."
+    assert text.splitlines()[0] == f"{model} {fits}"
     assert re.search(r"hours for 275 steps \(57,000 rows, 5 epochs\).* 27 +\n", text)
     assert "8.19 billion" in sized(capsys, "--model_path", "Qwen/Qwen3-8B")[1], "a name does too"
 
@@ -129,7 +129,9 @@ def test_a_name_on_the_hub_is_looked_up_there(
     hub = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     Thread(target=hub.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
-    assert "some/model, 8.19 billion weights" in sized(capsys, "--model_path", "some/model")[1]
+    assert (
+        "some/model (8.19 billion weights) fits" in sized(capsys, "--model_path", "some/model")[1]
+    )
     code, text = sized(capsys, "--model_path", "another/model")
     assert (code, "cannot be read (Not Found); give a model's folder" in text) == (2, True)
     hub.shutdown()

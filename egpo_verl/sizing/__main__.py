@@ -13,12 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from egpo_verl.cli import Parser, count, share, tell
-from egpo_verl.errors import UserError
+from egpo_verl.cli import Parser, count, out, run, say, share, tell
 from egpo_verl.sizing.model import shape_of
-from egpo_verl.sizing.report import HEAD, alternatives, obstacles, row, table
+from egpo_verl.sizing.report import HEAD, alternatives, headline, obstacles, row, table
 from egpo_verl.sizing.scripts import read_recipe
 from egpo_verl.sizing.setup import GPUS, KNOBS, Setup
 
@@ -39,11 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = commands.parse_args(argv)
     if bool(options.scripts) == bool(options.model_path):
         commands.error("give either --model_path MODEL, or the scripts of recipes")
-    try:
-        return _size_recipes(options.scripts) if options.scripts else _size_run(options)
-    except (UserError, OSError) as error:
-        tell(f"sizing: {error}")
-        return 2
+    return run(lambda: _size_recipes(options.scripts) if options.scripts else _size_run(options))
 
 
 def parser() -> Parser:
@@ -67,14 +60,14 @@ def parser() -> Parser:
         metavar="GB",
         help=f"of one GPU, as it is sold: {known} (80)",
     )
-    run = top.add_argument_group("run", "as the recipes' knobs, and with their defaults")
+    group = top.add_argument_group("run", "as the recipes' knobs, and with their defaults")
     for knob in KNOBS:
         kind = share if isinstance(knob.default, float) else count if knob.default else rank
         how: dict[str, Any] = {"type": kind, "metavar": "N"}
         if knob.default is False:
             how = {"action": "store_true"}
         about = knob.metadata["about"] + ("" if knob.default is False else f" ({knob.default})")
-        run.add_argument(f"--{knob.name}", default=knob.default, help=about, **how)
+        group.add_argument(f"--{knob.name}", default=knob.default, help=about, **how)
     return top
 
 
@@ -87,14 +80,14 @@ def _size_run(options: argparse.Namespace) -> int:
     model, gpu = options.model_path, GPUS[options.gpu_memory]
     knobs = {knob.name: getattr(options, knob.name) for knob in KNOBS}
     setup = Setup(model, shape_of(model), gpu, options.gpus, **knobs)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table(setup, f"{options.gpus} x {gpu.name} {options.gpu_memory} GB"))
+    say(headline(setup, f"{options.gpus} x {gpu.name} {options.gpu_memory} GB"))
+    out().print(table(setup))
     reasons = list(obstacles(setup))
     for reason in reasons:
-        console.print(f"Reason: {reason}.")
+        say(f"Reason: {reason}.")
     if reasons:
         fitting = list(alternatives(setup)) or ["none of the usual changes"]
-        console.print("It fits with:", "\n          or: ".join(fitting))
+        say("It fits with: " + "\n          or: ".join(fitting))
     return 1 if reasons else 0
 
 
@@ -104,7 +97,7 @@ def _size_recipes(scripts: Sequence[Path]) -> int:
     sys.stdout.write("\n".join([*HEAD, *lines, ""]))
     reasons = [(s.name, why) for s, recipe in recipes.items() for why in obstacles(recipe.setup)]
     for name, reason in reasons:
-        tell(f"sizing: {name} does not fit: {reason}.")
+        tell(f"{name} does not fit: {reason}.")
     return 1 if reasons else 0
 
 

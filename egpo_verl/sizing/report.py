@@ -91,15 +91,19 @@ def _option(change: tuple[str, Any]) -> str:
     return f"--{name}" if value is True else f"--{name} {value}"
 
 
-def table(setup: Setup, hardware: str) -> Table:
-    """What the run needs, for a person."""
-    memory, billions, fits = memory_of(setup), setup.shape.weights / 1e9, not any(obstacles(setup))
-    drawn = Table(
-        title=f"{setup.model}, {billions:.2f} billion weights{_lora(setup)}\n"
-        f"on {hardware}, trained by {setup.engine}: {'fits' if fits else 'does not fit'}",
-        box=SIMPLE_HEAD,
-        title_justify="left",
+def headline(setup: Setup, hardware: str) -> str:
+    """Model, GPUs, and whether they fit, as one sentence."""
+    billions, fits = setup.shape.weights / 1e9, not any(obstacles(setup))
+    return (
+        f"{setup.model} ({billions:.2f} billion weights{_lora(setup)}) "
+        f"{'fits' if fits else 'does not fit'} {hardware}, trained by {setup.engine}."
     )
+
+
+def table(setup: Setup) -> Table:
+    """What the run needs, for a person."""
+    memory, fits = memory_of(setup), not any(obstacles(setup))
+    drawn = Table(box=SIMPLE_HEAD)
     drawn.add_column("GiB of one GPU, calculated")
     drawn.add_column(f"of {memory.available:.1f}", justify="right")
     for part, gib in memory.parts.items():
