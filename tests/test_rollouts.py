@@ -164,8 +164,8 @@ def test_the_step_lies_beside_verls_rollouts_and_inspect_reads_it(
     metadata = pq.read_schema(tmp_path / "egpo" / name).metadata
     assert json.loads(metadata[OPTIONS])["lam"] == 0.5
     sample = read_sample([tmp_path], limit=10, seed=0)
-    assert [answer.key for answer in sample.answers] == KEYS[:2]
-    assert {answer.group for answer in sample.answers} == {"a"}
+    assert [answer.key for answer in sample.responses] == KEYS[:2]
+    assert {answer.group for answer in sample.responses} == {"a"}
 
 
 def test_a_failure_to_write_reaches_verls_dump(

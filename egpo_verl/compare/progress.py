@@ -1,9 +1,9 @@
 """One short line a step out of verl's console, for people who watch a run:
-`main_ppo ... 2>&1 | python -m egpo_verl.compare.progress`.
+`main_ppo ... 2>&1 | python -m egpo_verl.compare.progress --steps 40 --log console.log`.
 
 verl prints its configuration, every metric and every library's warnings. This filter keeps all of
 that in a file and shows a person how the run goes and how long it will take. Whether the run
-succeeded is its own exit code to say (`set -o pipefail`).
+succeeded is told by the run's exit code (`set -o pipefail`).
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ TAIL = 15
 
 def metrics_of(line: str) -> tuple[int, dict[str, float]] | None:
     """Step and numbers of one line of verl's console logger; None for any other line."""
-    found = STEP.search(line)
-    if found is None:
+    match = STEP.search(line)
+    if match is None:
         return None
-    return int(found[1]), {name: float(value) for name, value in METRIC.findall(found[2])}
+    return int(match[1]), {name: float(value) for name, value in METRIC.findall(match[2])}
 
 
 def describe(step: int, steps: int, metrics: dict[str, float], seconds_left: float) -> str:
     """The line for a person."""
     parts = [f"{label} {metrics[name]:.3g}" for label, name in SHOWN.items() if name in metrics] + [
-        f"{found[1]} {value:.3g}"
+        f"{match[1]} {value:.3g}"
         for name, value in metrics.items()
-        if (found := VALIDATION.match(name))
+        if (match := VALIDATION.match(name))
     ]
     minutes, seconds = divmod(int(seconds_left), 60)
     return f"step {step:>3}/{steps}  " + "  ".join(parts) + f"  left {minutes}:{seconds:02d}"
@@ -59,10 +59,10 @@ def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int
         for line in lines:
             file.write(line)
             tail = [*tail[1 - TAIL :], line]
-            found = metrics_of(line)
-            if found is None:
+            record = metrics_of(line)
+            if record is None:
                 continue
-            last, metrics = found
+            last, metrics = record
             file.flush()
             now = time.monotonic()
             if first is None:
