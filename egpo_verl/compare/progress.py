@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.cli import Parser, count
+from egpo_verl.cli import Parser, count, run
 
 STEP = re.compile(r"\bstep:(\d+) - (.*)")
 METRIC = re.compile(r"([\w/@.-]+):(?:np\.\w+\()?(-?[\d.]+(?:e-?\d+)?)")
@@ -50,8 +50,8 @@ def describe(step: int, steps: int, metrics: dict[str, float], seconds_left: flo
     return f"step {step:>3}/{steps}  " + "  ".join(parts) + f"  left {minutes}:{seconds:02d}"
 
 
-def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int:
-    """Write `lines` to `log` and the steps among them to `console`; the last step seen."""
+def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> None:
+    """Write `lines` to `log` and the steps among them to `console`."""
     last = 0
     tail: list[str] = []
     first: tuple[int, float] | None = None
@@ -76,16 +76,15 @@ def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int
         console.print(f"stopped at step {last} of {steps}; the log ends:", style="yellow")
         for line in tail:
             console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
-    return last
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
     parser = Parser(prog="python -m egpo_verl.compare.progress", description=__doc__)
     parser.add_argument("--steps", type=count, required=True, help="steps that the run will take")
     parser.add_argument("--log", type=Path, required=True, help="file that keeps every line")
     options = parser.parse_args(arguments)
-    follow(sys.stdin, options.steps, options.log, Console())
-    return 0
+    return run(lambda: follow(sys.stdin, options.steps, options.log, Console()))
 
 
 if __name__ == "__main__":
