@@ -1,6 +1,6 @@
 """`doctor --run` says which checkpoints are whole, what verl will do, and how to repair it.
 
-It writes nothing; what it tells is held against torch, verl's own functions and a real training.
+It writes nothing; what it says is compared with torch, verl's functions and a real training.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def commands(printed: str) -> list[str]:
 
 
 def resumed_by_verl(root: Path) -> int | None:
-    """The step that verl's own function finds; None where it starts anew."""
+    """The step that verl's function gives; None where it starts anew."""
     from verl.utils.checkpoint.checkpoint_manager import find_latest_ckpt_path
 
     path = find_latest_ckpt_path(str(root))
@@ -224,6 +224,7 @@ def test_no_checkpoint_that_can_be_loaded(tmp_path: Path, doctor: Doctor) -> Non
     assert (code, "no checkpoint here can be loaded" in row(printed, "resume")) == (1, True)
     assert "trainer.resume_mode=disable" in printed
     assert "python -m verl.model_merger merge --backend fsdp" in printed, "the weights are whole"
+    assert commands(printed) == [], "nothing that removes the last weights"
     cut(tmp_path / "global_step_10" / "actor" / "model_world_size_1_rank_0.pt")
     assert "model_merger" not in doctor(tmp_path)[1]
 
@@ -329,6 +330,9 @@ def test_a_disk_without_room_for_the_next(
     code, printed = doctor(tmp_path)
     assert (code, "the next save will fail half way" in row(printed, "disk")) == (0, True)
     assert commands(printed) == [f"rm -r {tmp_path}/global_step_10"]
+    cut(tmp_path / "global_step_20" / "data.pt")
+    printed = doctor(tmp_path)[1]
+    assert f"rm -r {tmp_path}/global_step_10" not in commands(printed), "the only whole one"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99, 0.9999, 1.0])

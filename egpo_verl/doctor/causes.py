@@ -99,7 +99,10 @@ CAUSES = (
 
 REASONS = (
     (r"Actor(Died|Unavailable)Error|RayActorError", "the worker that was asked had died"),
-    (r"no tokens", "the model ended its response at once, which is harmless where it is rare"),
+    (
+        r"index -1 is out of bounds for dimension 0 with size 0",
+        "a response of no tokens: the model ended it at once, which is harmless where it is rare",
+    ),
     (r"TimeoutError|timed out", "a server did not answer in time"),
     (r"OutOfMemoryError|out of memory", "out of memory"),
     (

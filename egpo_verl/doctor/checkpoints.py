@@ -130,7 +130,7 @@ def _judge(
 ) -> tuple[list[str], list[str]]:
     """Problems and notes of what so many processes have saved of a role.
 
-    A finished save may lack parts that it was told to leave out, and files that other machines
+    A finished save may lack parts that the configuration leaves out, and files that other machines
     keep; of one that was not, everything that other steps have is expected.
     """
     finished = (role.parent / DATA).exists()
@@ -164,7 +164,7 @@ def _parts_saved(role: str, folders: Folders) -> frozenset[str]:
 
 
 def _other_engine(role: Path, folders: Folders) -> Iterator[str]:
-    """Megatron and others: what can be told without knowing their files.
+    """Megatron and others: what can be seen without knowing their files.
 
     torch's distributed writer renames `.metadata` into place when all processes have written.
     """

@@ -36,7 +36,7 @@ NAMES = {
     "TaskRunnerV1": "trainer",
 }
 MOST = 5
-"""Reasons that are told; further ones are counted."""
+"""Reasons that are listed; further ones are counted."""
 NO_REASON = "no exception follows in the log"
 
 
@@ -58,7 +58,7 @@ class Log:
 
 
 def check_log(lines: Iterable[str]) -> Iterator[Finding]:
-    """All findings on a log, given line by line."""
+    """All findings on the lines of a log."""
     log = read_log(lines)
     yield _check_end(log)
     yield from _check_rollouts(log.failed, log.lines)

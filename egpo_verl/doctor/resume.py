@@ -54,6 +54,13 @@ def newest(checkpoints: Sequence[Checkpoint], processes: int | None) -> Checkpoi
     return max(loadable, key=lambda one: (one.is_finished, one.step), default=None)
 
 
+def last_resort(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
+    """Where no checkpoint can be loaded, the newest of which at least the weights are whole."""
+    if newest(checkpoints, None) is not None:
+        return None
+    return next((one for one in reversed(checkpoints) if one.can_be_merged), None)
+
+
 def record(root: Path, checkpoint: Checkpoint) -> str:
     """The command that has verl resume from a checkpoint."""
     return f"echo {checkpoint.step} > {quote(str(root / TRACKER))}"
@@ -79,7 +86,7 @@ def _stops(
     if best is not None:
         lost = "" if best.is_finished else ", from the first row of the data"
         return fail(CHECK, text, f"to go on from step {best.step}{lost}", record(root, best))
-    weights = next((one for one in reversed(checkpoints) if one.can_be_merged), None)
+    weights = last_resort(checkpoints)
     if weights is None:
         return fail(CHECK, f"{text}; no checkpoint here can be loaded", ANEW)
     fix = f"the weights of step {weights.step} are whole: merge them and train from there; {ANEW}"
