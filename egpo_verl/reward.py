@@ -31,7 +31,8 @@ from egpo_verl.calls import (
     match,
     parse,
 )
-from egpo_verl.calls.bfcl_rules import makes_a_call, read_as_bfcl
+from egpo_verl.calls.bfcl_reading import read_as_bfcl
+from egpo_verl.calls.bfcl_rules import ListedCall, listed_calls, match_as_bfcl
 from egpo_verl.calls.values import TEXT_COMPARISONS, nfc
 
 __all__ = ["Reason", "compute_score"]
@@ -206,16 +207,21 @@ def _judge(answer: str, form: str, ground_truth: str, tools: str | None, strings
 def _judge_as_bfcl(response: object, form: str, ground_truth: str, tools: str | None) -> Verdict:
     """What BFCL's own scorer says of a response, with our reasons."""
     reference, offered = _row(ground_truth, tools)
-    parsed, listed = read_as_bfcl(response if isinstance(response, str) else "", form)
+    parsed = read_as_bfcl(response if isinstance(response, str) else "", form)
     calls = parsed.calls or ()
     if not reference.calls:
-        if makes_a_call(parsed, listed) == reference.any_call:
+        if bool(calls) == reference.any_call:
             return Verdict(Reason.OK, len(calls))
         reason = Reason.NO_CALL_MADE if reference.any_call else Reason.CALL_NOT_WANTED
         return Verdict(reason, len(calls))
     if parsed.calls is None:
         return Verdict(Reason[parsed.reason.name] if parsed.reason else Reason.SYNTAX)
-    return _compare(parsed.calls, reference, offered, "bfcl")
+    if match_as_bfcl(calls, _listed(ground_truth, tools)):
+        return Verdict(Reason.OK, len(calls))
+    misfit = offered.check(calls) if offered else None
+    if misfit is None or misfit is Problem.WRONG_VALUE:  # BFCL lists values that its types refuse
+        return _wrong(None, calls, reference)
+    return _wrong(Reason[misfit.name], calls, reference)
 
 
 def _compare(
@@ -238,6 +244,12 @@ def _row(ground_truth: str, tools: str | None) -> tuple[Reference, ToolSet | Non
         return Reference.from_json(ground_truth), None
     offered = _tools(tools)
     return Reference.from_json(ground_truth, offered), offered
+
+
+@lru_cache(maxsize=512)
+def _listed(ground_truth: str, tools: str | None) -> tuple[ListedCall, ...]:
+    """A row's calls under BFCL's rules, compiled once for all responses to its prompt."""
+    return listed_calls(*_row(ground_truth, tools))
 
 
 _tools = lru_cache(maxsize=256)(ToolSet.from_json)

@@ -73,7 +73,7 @@ class Reference:
                 object `{"calls": [{"name", "arguments": {parameter: [value, ..]},
                 "omissible": [parameter, ..]}, ..], "alternatives": true}`; that of a benchmark's
                 row has `"rules"` too, and may have `"any_call": true`.
-            tools: where given, `for_tools(tools)` is applied.
+            tools: where given, `for_tools(tools)` is applied, but under rules of a benchmark.
 
         Raises:
             ValueError: `text` is neither.
@@ -96,7 +96,7 @@ class Reference:
             raise ValueError(
                 "the reference must be a JSON list of calls, or an object with the key 'calls'"
             )
-        return reference if tools is None else reference.for_tools(tools)
+        return reference if tools is None or reference.rules else reference.for_tools(tools)
 
     def for_tools(self, tools: ToolSet) -> Reference:
         """The same wish in the types of `tools`.
