@@ -18,7 +18,7 @@ UNKNOWN = object()
 
 _MAX_DEPTH = 48
 _MAX_BITS = 4_096
-_MAX_ITEMS = 4_096
+_MAX_ITEMS = 512
 _FILLED_WIDE = re.compile(r"%[^%sdi]")
 """A place in a text that says how wide it is filled."""
 

@@ -68,12 +68,19 @@ def match_as_bfcl(calls: Sequence[Call], listed: Sequence[ListedCall]) -> bool:
     """Whether `calls`, as `read_as_bfcl` has them, are the listed ones."""
     if len(calls) != len(listed):
         return False
-    left = [(call, list(map(_standard, call.arguments.values()))) for call in calls]
+    left = [
+        (call, {name: _standard(value) for name, value in call.arguments.items()}) for call in calls
+    ]
     for expected in listed:
-        chosen = next((i for i, pair in enumerate(left) if _serves(*pair, expected)), None)
-        if chosen is None:
+        # Calls alike in most arguments differ in the same one: it is looked at first.
+        refused: str | None = None
+        for at, (call, standard) in enumerate(left):
+            refused = _refused(call, standard, expected, refused)
+            if refused is None:
+                del left[at]
+                break
+        else:
             return False
-        del left[chosen]
     return True
 
 
@@ -111,14 +118,28 @@ def _type(name: Any) -> type | None:
     return _TYPES.get(name) if isinstance(name, str) else None
 
 
-def _serves(call: Call, standard: Sequence[Any], expected: ListedCall) -> bool:
+def _refused(
+    call: Call, standard: Mapping[str, Any], expected: ListedCall, first: str | None
+) -> str | None:
+    """What keeps the call from serving as the expected one, None where it serves.
+
+    Args:
+        standard: the call's arguments as they are compared.
+        first: the argument to look at before the others.
+    """
     if call.name != expected.name or not expected.needed <= call.arguments.keys():
-        return False
-    for (name, value), text in zip(call.arguments.items(), standard, strict=True):
-        parameter = expected.parameters.get(name)
-        if parameter is None or not _accepts(parameter, value, text):
-            return False
-    return True
+        return first or ""
+    if first is not None and first in standard and not _takes(expected, first, call, standard):
+        return first
+    for name in standard:
+        if not _takes(expected, name, call, standard):
+            return name
+    return None
+
+
+def _takes(expected: ListedCall, name: str, call: Call, standard: Mapping[str, Any]) -> bool:
+    parameter = expected.parameters.get(name)
+    return parameter is not None and _accepts(parameter, call.arguments[name], standard[name])
 
 
 def _accepts(parameter: Parameter, value: Any, standard: Any) -> bool:
