@@ -193,12 +193,12 @@ def _judge(answer: str, form: str, ground_truth: str, tools: str | None, strings
     if not reference.calls:
         if parsed.reason is Problem.TOO_LONG:
             return Verdict(Reason.TOO_LONG)
-        if parsed.calls or contains_call(answer):
+        if parsed.calls or contains_call(answer, offered):
             return Verdict(Reason.CALL_NOT_WANTED, len(parsed.calls or ()))
         return Verdict(Reason.OK)
     if parsed.calls is None:
         # The calls of another form, or behind some prose, are no answer in this one's template.
-        beside = parsed.reason is Problem.NO_CALL_LIST and contains_call(answer)
+        beside = parsed.reason is Problem.NO_CALL_LIST and contains_call(answer, offered)
         problem = Problem.TEXT_BESIDE_CALLS if beside else parsed.reason
         return Verdict(Reason[problem.name] if problem else Reason.SYNTAX)
     return _compare(parsed.calls, reference, offered, strings)
