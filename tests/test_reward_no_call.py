@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -81,6 +80,7 @@ PROSE = [
     "The user_id (such as 'u1') is missing; get_user_details needs it.",
     "Do you mean the weather in Paris (France) or Paris (Texas)?",
     "The answer is 42 (the sum of 40 and 2).",
+    "Python's [f(x=n) for n in names] makes a list.",
     "Hello! How can I help you?",
     "[]",
     "",
@@ -150,6 +150,9 @@ ATTEMPTS = [
     "[\"teleport('Mars')\"]",
     "[teleport(to='Mars', speed=3), teleport(to='Venus')]",
     "teleport(to='Mars",
+    # Of a function that is not offered, as a list of calls by keyword.
+    "Sure. [teleport(to='Mars')]",
+    "Let me see. [teleport(to='Mars'), teleport(to='Venus')] Done.",
     # As JSON and tags.
     '{"name": "weather", "arguments": {"city": "Paris"}}',
     '[{"name": "teleport", "arguments": {}}]',

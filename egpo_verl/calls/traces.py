@@ -2,8 +2,8 @@
 
 A reader would not do: BFCL asks whether an answer decodes, so a call with a slip in its syntax
 passes as no call. Here an attempt counts, and the functions offered tell it from prose: a call of
-one of them, anywhere but in code that explains; of another name, a call that is the whole answer.
-All searches take linear time.
+one of them, anywhere but in code that explains; of another name, a call that is the whole answer
+or a list of calls by keyword. All searches take linear time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from egpo_verl.calls.whole_answer import (
     ARGUMENTS_KEY,
     DOTTED,
     NAME_KEY,
+    holds_list,
     is_calls,
     is_json_call,
     unwrapped,
@@ -78,7 +79,7 @@ def contains_call(text: str, tools: ToolSet | None = None) -> bool:
         return True
     if tools is None:
         return _calls_anything(text)
-    return any(calls_offered(part, tools) for part in _parts(text, tools))
+    return any(calls_offered(part, tools) or holds_list(part) for part in _parts(text, tools))
 
 
 def _is_call(text: str, tools: ToolSet | None) -> bool:

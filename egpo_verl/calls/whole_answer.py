@@ -16,6 +16,7 @@ _CALLEE = re.compile(rf"(?:await\s+|\w+\s*=\s*)?{DOTTED}(?:\(|\s+\((?=\s*[^\W\d]
 # A quote that is never closed reaches to the end of its line, so that none is looked for twice.
 _BRACKET = re.compile(r"[()]|'(?:[^'\\\n]|\\.)*'?|\"(?:[^\"\\\n]|\\.)*\"?")
 _BETWEEN = re.compile(r"[\s,;\]\[]*(?:and\s+)?")
+_LISTED = re.compile(rf"\[\s*{DOTTED}\((?=\s*[^\W\d]\w*\s*=(?!=))")
 _KEYWORD = re.compile(r"\s*[^\W\d]\w*\s*=(?!=)")
 NAME_KEY = r"\\?[\"'](?:name|function|api|tool|tool_name|recipient_name|action)\\?[\"']\s*:\s*"
 _NAMED = re.compile(NAME_KEY)
@@ -51,6 +52,13 @@ def is_calls(text: str) -> bool:
         at = _skipped(text, end)
         callee = _CALLEE.match(text, at)
     return not text[at:].strip(_WRAPPED + "])}")
+
+
+def holds_list(text: str) -> bool:
+    """Whether a list of calls by keyword stands in a text: `Sure. [f(a=1)]`; the first decides."""
+    listed = _LISTED.search(text)
+    end = _closed(text, listed.end()) if listed else None
+    return end is not None and text[end : end + 2].lstrip()[:1] in ("]", ",")
 
 
 def is_json_call(text: str, names: Collection[str] | None) -> bool:
