@@ -1,31 +1,34 @@
-"""How long is one verdict? `python benchmarks/reward_speed.py [REPORT.md]`
+"""How long is one verdict? `python benchmarks/reward_speed.py [REPORT.md] [--beside CHECKOUT]`
 
 Whole responses (thought included) through `compute_score`, beside BFCL's decoder and checker on the
-answers alone, in one run; then the worst hostile responses, and growth with length. Times are CPU
-time, the least of several runs, so that other work on the machine counts little. See
+answers alone, in one run; then the worst hostile responses. `--beside` times the reward of another
+checkout of this repository too. Times are CPU time, the least of several runs, so that other work
+on the machine counts little; a text that differs in its blanks alone is new to every cache. See
 benchmarks/bfcl_entries.py for the environment needed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from importlib import import_module
+from itertools import count, islice, product
 from pathlib import Path
 
 from bfcl_entries import Entry, Official, entries
 from bfcl_mutations import MUTATIONS
 from rich.console import Console
 
-from egpo_verl import reward
-from egpo_verl.calls import render, values
+from egpo_verl.calls import render
 from egpo_verl.reward import compute_score
 
 Task = Callable[..., object]
+Prompts = Sequence[tuple[Entry, list[str]]]
 
 ROUNDS = 5
 GROUP = 8
@@ -34,7 +37,8 @@ DRAWN = {1: 97, 2: 75, 3: 50, 4: 26, 5: 30, 6: 11, 7: 12, 8: 19}
 THREADS = 8
 THOUGHT = f"<think>{'The user asks for something that one of the tools can do. ' * 12}</think>\n"
 LONG = 1_000_000
-WANTED = (
+FORMS = ("python", "json", "hermes")
+EXPECTED = (
     "[]",
     '[{"name": "f", "arguments": {"a": "x"}}]',
     json.dumps(
@@ -75,14 +79,39 @@ def hostile(size: int) -> dict[str, str]:
     }
 
 
-def microseconds(task: Task, *arguments: object, before: Task | None = None) -> float:
-    """The least CPU time of `task` over the rounds, each begun by `before`."""
+_numbers = count()
+
+
+def fresh(text: str) -> str:
+    """`text` with blanks behind it that no text had before: what JSON reads is the same."""
+    digits = f"{next(_numbers):020b}"
+    return text + digits.replace("0", " ").replace("1", "\n")
+
+
+def scorer_of(checkout: str) -> Task:
+    """`compute_score` of another checkout, with modules of its own."""
+    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if is_ours(name)}
+    sys.path.insert(0, checkout)
+    scorer: Task = import_module("egpo_verl.reward").compute_score
+    sys.path.remove(checkout)
+    for name in filter(is_ours, list(sys.modules)):
+        del sys.modules[name]
+    sys.modules |= ours
+    return scorer
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module is of this package."""
+    return module.split(".")[0] == "egpo_verl"
+
+
+def microseconds(task: Callable[[], object], prepare: Task = tuple) -> float:
+    """The least CPU time of `task` over the rounds, each after `prepare`."""
     best = float("inf")
     for _ in range(ROUNDS):
-        if before:
-            before()
+        prepare()
         start = time.thread_time()
-        task(*arguments)
+        task()
         best = min(best, time.thread_time() - start)
     return best * 1e6
 
@@ -93,62 +122,70 @@ def table_row(name: str, times: Sequence[float]) -> str:
     return f"| {name} | {mean:.1f} | {median:.1f} | {statistics.quantiles(times, n=100)[98]:.1f} |"
 
 
-def score(entry: Entry, answer: str, info: dict[str, str]) -> object:
-    """One verdict of ours, as in training: exact comparison, no option."""
-    return compute_score("bfcl", answer, entry.reference, info)
+class Prompt:
+    """A prompt as the reward sees it, that can become new to the reward's caches."""
 
+    def __init__(self, scorer: Task, entry: Entry) -> None:
+        self.scorer, self.reference, self.tools = scorer, entry.reference, entry.tools
 
-def forget_rows() -> None:
-    """As before a new prompt: nothing judged, no reference compiled."""
-    reward._score_cached.cache_clear()
-    reward._row.cache_clear()
+    def score(self, *responses: str) -> None:
+        """Verdicts as in training: exact comparison, no option."""
+        for response in responses:
+            self.scorer("bfcl", response, self.reference, {"tools": self.tools})
 
+    def renew(self) -> None:
+        """As a prompt whose functions an earlier one offered."""
+        self.reference = fresh(self.reference)
 
-def forget() -> None:
-    """As after a start: no tools compiled either."""
-    forget_rows()
-    reward._tools.cache_clear()
-    values._composed.cache_clear()
-    values._standardised.cache_clear()
+    def renew_all(self) -> None:
+        """As the first prompt."""
+        self.reference, self.tools = fresh(self.reference), fresh(self.tools)
+
+    def renew_compiled(self) -> None:
+        """As a prompt with one response judged, which was another."""
+        self.renew()
+        self.score(f"{THOUGHT}[]")
 
 
 def groups() -> list[tuple[Entry, list[str]]]:
     """For each prompt a right answer and up to seven wrong ones."""
-    found = []
+    prompts = []
     for entry in entries():
         mutated = (mutation(entry.calls) for mutation in MUTATIONS.values())
         answers = dict.fromkeys(render(calls) for calls in mutated if calls is not None)
-        found.append((entry, list(answers)[:GROUP]))
-    return found
+        prompts.append((entry, list(answers)[:GROUP]))
+    return prompts
 
 
-def beside_bfcl(official: Official, prompts: list[tuple[Entry, list[str]]]) -> list[str]:
+def beside_bfcl(official: Official, scorers: Mapping[str, Task], prompts: Prompts) -> list[str]:
     """One answer at a time, its row compiled before, as after a prompt's first response."""
-    theirs, distinct, repeated = [], [], []
+    theirs: list[float] = []
+    distinct: dict[str, list[float]] = {name: [] for name in scorers}
+    repeated: dict[str, list[float]] = {name: [] for name in scorers}
     for entry, answers in prompts:
-        info = {"tools": entry.tools}
         for answer in answers:
-            response = THOUGHT + answer
-            theirs.append(microseconds(official.error, entry, answer))
-            score(entry, response, info)
-            repeated.append(microseconds(score, entry, response, info))
-            reward.CACHED_CHARS = -1
-            distinct.append(microseconds(score, entry, response, info))
-            reward.CACHED_CHARS = 4_096
-    return [
+            theirs.append(microseconds(lambda: official.error(entry, answer)))  # noqa: B023
+            for name, scorer in scorers.items():
+                prompt = Prompt(scorer, entry)
+                task = lambda: prompt.score(THOUGHT + answer)  # noqa: B023, E731
+                distinct[name].append(microseconds(task, prompt.renew_compiled))
+                repeated[name].append(microseconds(task))
+    lines = [
         f"{len(theirs):,} answers, one at a time; tools and reference compiled before:",
         "",
         "| CPU time of a verdict | mean us | median us | p99 us |",
         "|---|---:|---:|---:|",
         table_row("bfcl_eval: decode, ast_checker", theirs),
-        table_row("compute_score: thought to verdict", distinct),
-        table_row("compute_score: answer seen before", repeated),
-        "",
     ]
+    for name in scorers:
+        lines.append(table_row(f"{name}: thought to verdict", distinct[name]))
+        lines.append(table_row(f"{name}: answer seen before", repeated[name]))
+    return [*lines, ""]
 
 
-def in_groups(official: Official, prompts: list[tuple[Entry, list[str]]]) -> list[str]:
+def in_groups(official: Official, scorers: Mapping[str, Task], prompts: Prompts) -> list[str]:
     """Eight responses a prompt; ours from cold, so that compiling the row is inside its time."""
+    complete = [(entry, answers) for entry, answers in prompts if len(answers) == GROUP]
     lines = [
         f"Groups of {GROUP} responses to a prompt, some with the same answer behind the thought. "
         "BFCL is given functions and answers as objects; in our time tools and reference are "
@@ -157,23 +194,38 @@ def in_groups(official: Official, prompts: list[tuple[Entry, list[str]]]) -> lis
         "many distinct answers in the 40 steps of examples/quickstart.sh (temperature 0.7, the "
         "paper's).",
         "",
-        "| distinct answers | drawn | bfcl_eval us | cold us | part | tools seen us | part |",
-        "|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    chosen = [(entry, answers) for entry, answers in prompts if len(answers) == GROUP]
-    mean = [0.0, 0.0, 0.0]
-    for distinct, drawn in DRAWN.items():
-        totals = [0.0, 0.0, 0.0]
-        for entry, answers in chosen:
-            repeated = [answers[n % distinct] for n in range(GROUP)]
-            responses = [THOUGHT + answer for answer in repeated]
-            totals[0] += microseconds(all_errors, official, entry, repeated)
-            totals[1] += microseconds(all_scores, entry, responses, before=forget)
-            totals[2] += microseconds(all_scores, entry, responses, before=forget_rows)
-        times = [total / len(chosen) / GROUP for total in totals]
-        mean = [m + time * drawn / sum(DRAWN.values()) for m, time in zip(mean, times, strict=True)]
-        lines.append(group_row(str(distinct), str(drawn), times))
-    return [*lines, group_row("as drawn", str(sum(DRAWN.values())), mean), ""]
+    for name, scorer in scorers.items():
+        lines += [
+            f"| {name}: distinct answers | drawn | bfcl_eval us | cold us | part "
+            "| tools seen us | part |",
+            "|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        mean = [0.0, 0.0, 0.0]
+        for distinct, drawn in DRAWN.items():
+            totals = [0.0, 0.0, 0.0]
+            for entry, answers in complete:
+                repeated = [answers[n % distinct] for n in range(GROUP)]
+                responses = [THOUGHT + answer for answer in repeated]
+                times = group_times(official, Prompt(scorer, entry), entry, repeated, responses)
+                totals = [total + time for total, time in zip(totals, times, strict=True)]
+            share = drawn / sum(DRAWN.values())
+            each = [total / len(complete) / GROUP for total in totals]
+            mean = [m + time * share for m, time in zip(mean, each, strict=True)]
+            lines.append(group_row(str(distinct), str(drawn), each))
+        lines += [group_row("as drawn", str(sum(DRAWN.values())), mean), ""]
+    return lines
+
+
+def group_times(
+    official: Official, prompt: Prompt, entry: Entry, answers: list[str], responses: list[str]
+) -> tuple[float, float, float]:
+    """Time of a group: BFCL's, ours with nothing compiled, ours with the tools compiled."""
+    return (
+        microseconds(lambda: [official.error(entry, answer) for answer in answers]),
+        microseconds(lambda: prompt.score(*responses), prompt.renew_all),
+        microseconds(lambda: prompt.score(*responses), prompt.renew),
+    )
 
 
 def group_row(distinct: str, drawn: str, times: Sequence[float]) -> str:
@@ -185,58 +237,56 @@ def group_row(distinct: str, drawn: str, times: Sequence[float]) -> str:
     )
 
 
-def all_scores(entry: Entry, responses: list[str]) -> None:
-    """Our verdicts on the responses to one prompt."""
-    info = {"tools": entry.tools}
-    for response in responses:
-        score(entry, response, info)
-
-
-def all_errors(official: Official, entry: Entry, answers: list[str]) -> None:
-    """BFCL's verdicts on the answers to one prompt."""
-    for answer in answers:
-        official.error(entry, answer)
-
-
-def from_threads(prompts: list[tuple[Entry, list[str]]]) -> list[str]:
+def from_threads(prompts: Prompts) -> list[str]:
     """CPU time of a batch, every answer twice, from cold."""
-    jobs = [
-        (entry, THOUGHT + answer, {"tools": entry.tools})
-        for entry, answers in prompts
-        for answer in answers * 2
-    ]
+    count_of_jobs = 0
 
-    def cpu(run: Task) -> float:
+    def cpu(run: Callable[[list[tuple[Prompt, str]]], object]) -> float:
+        nonlocal count_of_jobs
         times = []
         for _ in range(ROUNDS):
-            forget()
+            jobs = []
+            for entry, answers in prompts:
+                prompt = Prompt(compute_score, entry)
+                prompt.renew_all()
+                jobs += [(prompt, THOUGHT + answer) for answer in answers * 2]
             start = time.process_time()
-            run()
-            times.append(time.process_time() - start)
-        return min(times) / len(jobs) * 1e6
+            run(jobs)
+            times.append((time.process_time() - start) / len(jobs))
+        count_of_jobs = len(jobs)
+        return min(times) * 1e6
 
     with ThreadPoolExecutor(THREADS) as pool:
-        pooled = cpu(lambda: list(pool.map(lambda job: score(*job), jobs)))
-        nothing = cpu(lambda: list(pool.map(lambda job: None, jobs)))
-    single = cpu(lambda: [score(*job) for job in jobs])
+        pooled = cpu(lambda jobs: list(pool.map(lambda job: job[0].score(job[1]), jobs)))
+        nothing = cpu(lambda jobs: list(pool.map(lambda job: None, jobs)))
+    single = cpu(lambda jobs: [prompt.score(response) for prompt, response in jobs])
     return [
-        f"A batch of {len(jobs):,} responses from cold, CPU time of one: {single:.1f} us from one "
-        f"thread, {pooled:.1f} us from a pool of {THREADS} threads, of which {nothing:.1f} us are "
-        "the pool's own (the same with a task that does nothing).",
+        f"A batch of {count_of_jobs:,} responses from cold, CPU time of one: {single:.1f} us from "
+        f"one thread, {pooled:.1f} us from a pool of {THREADS} threads, of which {nothing:.1f} us "
+        "are the pool's own (the same with a task that does nothing).",
         "",
     ]
 
 
-def judge_hostile(response: str, wanted: str, form: str, strings: str) -> object:
-    """One verdict on a hostile response."""
-    return compute_score("hostile", response, wanted, {"call_form": form}, strings=strings)
+def hostile_ms(name: str, size: int) -> float:
+    """Milliseconds of the slowest verdict on a hostile answer, with no call expected or some."""
+    worst = 0.0
+    for expected, form, strings in product(EXPECTED, FORMS, ("exact", "bfcl")):
+        times = []
+        for at in range(ROUNDS):
+            response = THOUGHT + hostile(size - 10 * at)[name]
+            start = time.thread_time()
+            compute_score("hostile", response, expected, {"call_form": form}, strings=strings)
+            times.append(time.thread_time() - start)
+        worst = max(worst, min(times) * 1e3)
+    return worst
 
 
 def worst_cases() -> list[str]:
-    """Time of hostile answers at three lengths, wanted and not wanted."""
+    """Time of hostile answers at three lengths, where calls are expected and where none is."""
     sizes = (4_000, 32_000, LONG)
     lines = [
-        "Hostile answers, where no call, one, and thirty with alternatives are wanted, in three "
+        "Hostile answers, where no call, one, and thirty with alternatives are expected, in three "
         "forms and under both comparisons of strings, the slowest:",
         "",
         "| answer | 4 kB ms | 32 kB ms | 1 MB ms |",
@@ -244,38 +294,39 @@ def worst_cases() -> list[str]:
     ]
     worst = dict.fromkeys(sizes, 0.0)
     for name in hostile(10):
-        cells = []
-        for size in sizes:
-            response = THOUGHT + hostile(size)[name]
-            times = [
-                microseconds(judge_hostile, response, *case, before=forget) / 1e3
-                for case in product(WANTED, ("python", "json", "hermes"), ("exact", "bfcl"))
-            ]
-            worst[size] = max(worst[size], max(times))
-            cells.append(f"{max(times):.2f}")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        times = {size: hostile_ms(name, size) for size in sizes}
+        worst = {size: max(ms, times[size]) for size, ms in worst.items()}
+        lines.append(f"| {name} | {' | '.join(f'{ms:.2f}' for ms in times.values())} |")
     return [*lines, f"| **worst** | {' | '.join(f'**{ms:.2f}**' for ms in worst.values())} |"]
 
 
-def main(path: Path | None) -> None:
-    """Print the tables, and write them to `path` if there is one."""
-    official, prompts = Official(), groups()
+def main() -> None:
+    """Print the tables, and write them to a report if one is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("report", type=Path, nargs="?")
+    parser.add_argument("--beside", metavar="CHECKOUT", help="another checkout of this repository")
+    parser.add_argument("--every", type=int, default=1, help="of so many prompts, take one")
+    arguments = parser.parse_args()
+    scorers: dict[str, Task] = {"compute_score": compute_score}
+    if arguments.beside:
+        scorers["of the other checkout"] = scorer_of(arguments.beside)
+    official, prompts = Official(), list(islice(groups(), 0, None, arguments.every))
     lines = [
         "# Speed of the reward",
         "",
         f"Made by `benchmarks/reward_speed.py` on Python {sys.version.split()[0]}, bfcl-eval "
         "2026.3.23: right answers to BFCL's single-turn Python entries and mutations of them.",
         "",
-        *beside_bfcl(official, prompts),
-        *in_groups(official, prompts),
+        *beside_bfcl(official, scorers, prompts),
+        *in_groups(official, scorers, prompts),
         *from_threads(prompts),
         *worst_cases(),
     ]
     text = "\n".join(lines) + "\n"
     Console(soft_wrap=True, highlight=False, markup=False).print(text)
-    if path:
-        path.write_text(text, encoding="utf-8")
+    if arguments.report:
+        arguments.report.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main()

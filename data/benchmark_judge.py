@@ -75,8 +75,8 @@ def write_rows(path: Path, count: int) -> None:
     tool = {"name": "f", "parameters": {"a": {"type": "int"}}}
     rows = []
     for n in range(count):
-        said = ({"role": "user", "content": f"Row {n}"},)
-        rows.append(to_row(Sample("made", said, (tool,), (Call("f", {"a": n}),)), n))
+        dialogue = ({"role": "user", "content": f"Row {n}"},)
+        rows.append(to_row(Sample("made", dialogue, (tool,), (Call("f", {"a": n}),)), n))
     with ParquetOut(path) as output:
         output.add(batch_of(rows))
 

@@ -66,14 +66,14 @@ def process(row, index):
     render(calls)
     tools = json.loads(row["tools"])
     truth = [{"name": call.name, "arguments": call.arguments} for call in calls]
-    said = [{"role": "system", "content": system_prompt(tools)}]
-    said.append({"role": "user", "content": row["query"]})
+    prompt = [{"role": "system", "content": system_prompt(tools)}]
+    prompt.append({"role": "user", "content": row["query"]})
     info = {"index": index, "split": "train", "tools": json.dumps(tools, ensure_ascii=False)}
     info |= {"call_form": "python", "think_in_prompt": False, "renamed": "{}"}
     info["facts"] = json.dumps({"id": row["id"]})
     return {
         "data_source": "xlam",
-        "prompt": said,
+        "prompt": prompt,
         "ability": "function_call",
         "reward_model": {"style": "rule", "ground_truth": json.dumps(truth, ensure_ascii=False)},
         "extra_info": info,
@@ -148,7 +148,7 @@ def ways(source: Path) -> dict[str, list[str]]:
     ours = [sys.executable, "-m", "egpo_verl.preprocess", "xlam", "--local_save_dir", TARGET]
     ours += ["--local_dataset_path", str(source)]
     same = ["--split_by", "random"]
-    found = {
+    commands = {
         "egpo_verl, 2 processes, same work": [*ours, "--num_proc", "2", *same],
         "egpo_verl, 1 process, same work": [*ours, *same],
         "egpo_verl, 2 processes, split by functions": [*ours, "--num_proc", "2"],
@@ -161,8 +161,8 @@ def ways(source: Path) -> dict[str, list[str]]:
         ("datasets.map over our function for a row, num_proc=2", OURS, 2),
     ):
         command = [sys.executable, "-c", function + MAPPED, str(source), TARGET]
-        found[name] = [*command, str(processes)]
-    return found
+        commands[name] = [*command, str(processes)]
+    return commands
 
 
 def write_rows(path: Path, count: int, seed: int = 0) -> None:
@@ -256,7 +256,7 @@ def family(pid: int) -> list[int]:
         children = [(task / "children").read_text().split() for task in threads.iterdir()]
     except OSError:
         return []
-    return [pid, *(other for found in children for child in found for other in family(int(child)))]
+    return [pid, *(other for pids in children for child in pids for other in family(int(child)))]
 
 
 def held_by(pid: int) -> int:

@@ -1,6 +1,13 @@
-"""The error that every command line turns into one sentence and exit code 2."""
+"""The error that every command line turns into one sentence, and the exit codes."""
 
 from __future__ import annotations
+
+STOPPED = 1
+"""Exit code: not all is done, and the same command goes on from there."""
+USER_ERROR = 2
+"""Exit code: the input has to be fixed first."""
+INTERRUPTED = 130
+"""Exit code: Ctrl-C or SIGTERM."""
 
 
 class UserError(Exception):

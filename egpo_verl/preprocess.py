@@ -10,14 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from egpo_verl.cli import Parser, count, tell
+from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
-from egpo_verl.datasets.jobs.job import Deal, convert_file, write_samples
-from egpo_verl.datasets.jobs.pipeline import Shape
+from egpo_verl.datasets.jobs.convert import RowConfig
+from egpo_verl.datasets.jobs.job import SplitConfig, convert_file, write_samples
 from egpo_verl.datasets.jobs.report import CONTAMINATED, Section, show
-from egpo_verl.datasets.jobs.workers import collect_less
+from egpo_verl.datasets.jobs.workers import tune_garbage_collector
 from egpo_verl.datasets.options import add_common_options, add_source_options, shares_of
 from egpo_verl.datasets.parquet.view import show_rows
 from egpo_verl.datasets.reading.hub import HubRows
@@ -28,7 +27,6 @@ from egpo_verl.errors import UserError
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
 
 PROGRAM = "python -m egpo_verl.preprocess"
-INTERRUPTED = 130
 EXAMPLES = f"""
 examples:
   {PROGRAM} toolworld --local_save_dir ~/data/toolworld
@@ -46,18 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0 when all is done, 2 for input that a user can mend, `INTERRUPTED` after Ctrl-C.
+        0 when all is done, otherwise one of `egpo_verl.errors`.
     """
     options = parser().parse_args(argv)
-    try:
-        options.run(options)
-    except UserError as error:
-        tell(error)
-        return 2
-    except KeyboardInterrupt:
-        tell("interrupted; nothing was written.")
-        return INTERRUPTED
-    return 0
+    return run(lambda: options.run(options), interrupted="interrupted; nothing was written.")
 
 
 def parser() -> Parser:
@@ -113,14 +103,14 @@ def _add_show(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _run_file(options: argparse.Namespace) -> None:
-    shape = replace(
-        _shape(options),
+    row_config = replace(
+        _row_config(options),
         benchmarks=tuple(options.decontaminate),
         signatures=options.near_duplicates is not None,
         max_turns=options.max_turns,
     )
     test_only = options.source.benchmark and not options.allow_benchmark_training
-    dealing = Deal(
+    split_config = SplitConfig(
         options.test_size,
         options.split_by,
         options.max_samples,
@@ -135,17 +125,18 @@ def _run_file(options: argparse.Namespace) -> None:
         rows = options.source.rows(options.local_dataset_path)
     else:
         rows = HubRows(Path(options.hub_dataset), options.hub_config)
-    with _bar() as bar:
-        task = bar.add_task(f"Reading {rows.path.name}", total=1.0)
+    with progress(f"Reading {rows.path.name}", 1.0) as done:
         report = convert_file(
             options.source,
             rows,
             options.local_save_dir,
-            shape,
-            dealing,
+            row_config,
+            split_config,
             options.num_proc,
-            lambda done: bar.update(task, completed=done),
+            done,
         )
+    for warning in rows.warnings:
+        tell(warning)
     _tell(report, options.local_save_dir)
 
 
@@ -155,50 +146,36 @@ def _run_toolworld(options: argparse.Namespace) -> None:
         name: generate(size, options.seed, name, tuple(options.levels))
         for name, size in sizes.items()
     }
-    with _bar() as bar:
-        task = bar.add_task("Making toolworld", total=1.0)
+    with progress("Making toolworld", 1.0) as done:
         report = write_samples(
             f"toolworld, seed {options.seed}",
             splits,
             options.local_save_dir,
-            _shape(options),
-            lambda done: bar.update(task, completed=done),
+            _row_config(options),
+            done,
         )
     _tell(report, options.local_save_dir)
 
 
-def _shape(options: argparse.Namespace) -> Shape:
+def _row_config(options: argparse.Namespace) -> RowConfig:
     if options.tokenizer is None:
         if options.max_prompt_length is not None:
             raise UserError("--max_prompt_length counts tokens; name a --tokenizer to count with.")
-        return Shape(options.call_form, options.think_in_prompt)
+        return RowConfig(options.call_form, options.think_in_prompt)
     limit = LengthLimit(options.tokenizer, options.max_prompt_length)
     limit.check()
-    return Shape(options.call_form, options.think_in_prompt, limit)
-
-
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    return Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    return RowConfig(options.call_form, options.think_in_prompt, limit)
 
 
 def _tell(report: list[Section], folder: Path) -> None:
-    console = Console()
-    show(report, console)
-    console.print(f"The same tables are in {folder / 'report.md'}.")
+    show(report, out())
+    say(f"The same tables are in {folder / 'report.md'}.")
     if any(line[0].startswith("benchmark_") for section in report for line in section.lines):
-        console.print(f"Rows that a benchmark has too are named in {folder / CONTAMINATED}.")
+        say(f"Rows that a benchmark has too are named in {folder / CONTAMINATED}.")
 
 
 if __name__ == "__main__":
-    collect_less()
-    # Leave by the way of an exception, so that what was put aside is removed.
+    tune_garbage_collector()
+    # Leave by the way of an exception, so that what is half-written is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -6,12 +6,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-DATA=${DATA:-../shared/data/mini_xlam/mini_xlam.jsonl.gz}
 STEPS=${STEPS:-3}
 NAME=${NAME:-smollm2_135m}
 
-if [ ! -f "$DATA" ]; then
-    echo "egpo_verl: no xLAM-shaped rows at $DATA; set DATA=FILE (json, jsonl, parquet, gz)." >&2
+if [ ! -f "${DATA:-}" ]; then
+    echo "egpo_verl: '${DATA:-}' is no file; set DATA=FILE, rows of xLAM's shape (json, jsonl, parquet, gz)." >&2
     exit 2
 fi
 

@@ -21,7 +21,7 @@ train_cpu() {
             trainer.total_training_steps="$steps" \
             trainer.project_name=egpo_verl trainer.experiment_name="$name" \
             trainer.logger='["console","file"]' \
-            trainer.default_local_dir="$checkpoints" trainer.rollout_data_dir="$run/rollouts" \
+            trainer.default_local_dir="$checkpoints" +algorithm.egpo.record_dir="$run/rollouts" \
             trainer.save_freq=20 trainer.max_actor_ckpt_to_keep=2 \
             trainer.val_before_train=False trainer.test_freq=-1 \
             "$@" 2>&1 | python -m egpo_verl.compare.progress --steps "$steps" --log "$run/console.log"

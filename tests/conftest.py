@@ -43,6 +43,26 @@ Serve = Callable[..., str]
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--real_rows",
+        type=Path,
+        metavar="DIR",
+        help="folder of real rows of published data sets, which the repository does not hold: "
+        "acebench/, api_bank/, mini_xlam/, ...; tests that read them are skipped without it",
+    )
+
+
+@pytest.fixture(scope="session")
+def real_rows(request: pytest.FixtureRequest) -> Path:
+    """The folder of `--real_rows`."""
+    folder: Path | None = request.config.getoption("--real_rows")
+    if folder is None:
+        pytest.skip("real rows are not in the repository: --real_rows DIR")
+    assert folder.is_dir(), f"--real_rows {folder} is no folder"
+    return folder
+
+
 @pytest.fixture(scope="session")
 def chat_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Chat templates of published models by name, `qwen3` and others, out of trl's wheel.
@@ -141,7 +161,8 @@ def undisturbed(train: Train, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """Three steps: the log, the folder with checkpoints, the sampler's weights and the answers, and
     the console."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    written = f"trainer.rollout_data_dir={folder / 'rollouts'}"
-    ran = train(folder, written, VERL_USE_EXTERNAL_MODULES="sampler_probe")
+    records = folder / "rollouts"
+    written = [f"trainer.rollout_data_dir={records}", f"+algorithm.egpo.record_dir={records}/egpo"]
+    ran = train(folder, *written, VERL_USE_EXTERNAL_MODULES="sampler_probe")
     assert ran.returncode == 0, ran.stdout[-6000:]
     return read_run(folder), folder, ran.stdout

@@ -7,12 +7,10 @@
     rollout     the trainer is killed while answers are being sampled
     update      a training worker is killed between its gradients and its first optimizer step
     checkpoint  trainer and worker are killed half way through writing the optimizer's file
-    empty       one response of the step has no tokens
 """
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import signal
@@ -66,13 +64,6 @@ def _in_checkpoint(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     _die()
 
 
-async def _empty(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    done = await wrapped(*args, **kwargs)
-    if args[0].__name__ == "_sample" and args[0].__self__.global_steps == STEP - 1:
-        done[0].token_ids, done[0].log_probs = [], []
-    return done
-
-
 def _wrap(module: str, name: str, wrapper: Any) -> None:
     def attach(loaded: ModuleType) -> None:
         wrapt.wrap_function_wrapper(loaded, name, wrapper)
@@ -89,6 +80,3 @@ match os.environ["FAULT"]:
         _wrap("verl.workers.engine.fsdp.transformer_impl", "FSDPEngine.optimizer_step", _in_update)
     case "checkpoint":
         wrapt.wrap_function_wrapper(torch, "save", _in_checkpoint)
-    case "empty":
-        # Its worker loads this file while the server's own is loading: the class is not there yet.
-        wrapt.wrap_function_wrapper(asyncio, "to_thread", _empty)

@@ -1,14 +1,12 @@
 """A reward for the tests: `egpo_verl.reward`, until a chosen training step.
 
 `reward.custom_reward_function.path` names this file, and `reward_kwargs` says what happens in
-which step: `kill` ends the reward worker, `nan` gives no number, `break` raises.
+which step: `nan` gives no number.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import signal
 from typing import Any
 
 from egpo_verl.reward import compute_score as honest
@@ -25,9 +23,5 @@ def compute_score(
     score = honest(data_source, solution_str, ground_truth, extra_info)
     # A step is sampled with the weights of the one before it.
     if extra_info["min_global_steps"] == step - 1:
-        if fault == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if fault == "break":
-            raise LookupError("the reward's table lacks this row")
         score["score"] = math.nan
     return score

@@ -16,7 +16,7 @@ from verl.trainer.ppo.core_algos import (
 )
 
 from egpo_verl.advantage import Sessions, egpo, egpo_advantage
-from egpo_verl.advantage.formula import group_numbers
+from egpo_verl.advantage.grpo import group_numbers
 from egpo_verl.advantage.options import EgpoOptions, OptionError
 
 
@@ -73,8 +73,8 @@ def test_lambda_zero_is_verls_grpo(seed: int, norm: bool) -> None:
         **grpo_arguments(rows), norm_adv_by_std_in_grpo=norm
     )
     looped, _ = compute_grpo_outcome_advantage(**grpo_arguments(rows), norm_adv_by_std_in_grpo=norm)
-    assert torch.equal(ours, vectorised)
-    torch.testing.assert_close(ours, looped, rtol=1e-6, atol=1e-6)
+    assert torch.equal(ours, looped)
+    torch.testing.assert_close(ours, vectorised, rtol=1e-6, atol=1e-6)
     assert returns is ours
 
 
@@ -295,7 +295,7 @@ def test_shapes_that_differ_are_refused_by_size() -> None:
 
 def test_huge_integer_labels_need_no_huge_memory() -> None:
     numbers = group_numbers(np.array([10**12, 5, 10**12]), torch.device("cpu"))
-    assert numbers.tolist() == [1, 0, 1]
+    assert numbers.tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize(

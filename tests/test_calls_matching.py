@@ -1,4 +1,4 @@
-"""When calls are those wanted: values, arguments, multisets, alternatives, defaults."""
+"""When calls are those expected: values, arguments, multisets, alternatives, defaults."""
 
 # ruff: noqa: E501 (tables read best with a case a line)
 
@@ -20,8 +20,8 @@ def exactly(*calls: Call) -> Reference:
     return Reference.from_calls(calls)
 
 
-def same(given_value: Any, wanted: Any, strings: str = "exact") -> bool:
-    return match([Call("f", {"a": given_value})], exactly(Call("f", {"a": wanted})), strings)
+def same(value: Any, expected: Any, strings: str = "exact") -> bool:
+    return match([Call("f", {"a": value})], exactly(Call("f", {"a": expected})), strings)
 
 
 EQUAL = [
@@ -44,26 +44,26 @@ DIFFERENT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "wanted"), EQUAL)
-def test_equal_values(value: Any, wanted: Any) -> None:
-    assert same(value, wanted)
-    assert same([{"k": [value]}], [{"k": [wanted]}])
+@pytest.mark.parametrize(("value", "expected"), EQUAL)
+def test_equal_values(value: Any, expected: Any) -> None:
+    assert same(value, expected)
+    assert same([{"k": [value]}], [{"k": [expected]}])
 
 
-@pytest.mark.parametrize(("value", "wanted"), DIFFERENT)
-def test_different_values(value: Any, wanted: Any) -> None:
-    assert not same(value, wanted)
-    assert not same([{"k": [value]}], [{"k": [wanted]}])
+@pytest.mark.parametrize(("value", "expected"), DIFFERENT)
+def test_different_values(value: Any, expected: Any) -> None:
+    assert not same(value, expected)
+    assert not same([{"k": [value]}], [{"k": [expected]}])
 
 
 def test_strings_as_bfcl_compares_them() -> None:
     pairs = [("New-York, NY", "new york ny"), ("it's", 'IT"S'), ("1.5", "15"), ("a*b^c/d", "abcd")]
-    for value, wanted in pairs:
-        assert not same(value, wanted)
-        assert same(value, wanted, "bfcl")
-        assert same([{"k": value}], [{"k": wanted}], "bfcl")
-    for value, wanted in [("a:b", "ab"), ("5", 5), ("a\tb", "ab"), ("ß", "ss")]:
-        assert not same(value, wanted, "bfcl")
+    for value, expected in pairs:
+        assert not same(value, expected)
+        assert same(value, expected, "bfcl")
+        assert same([{"k": value}], [{"k": expected}], "bfcl")
+    for value, expected in [("a:b", "ab"), ("5", 5), ("a\tb", "ab"), ("ß", "ss")]:
+        assert not same(value, expected, "bfcl")
 
 
 def test_a_long_run_of_combining_marks_is_compared_as_it_is() -> None:
@@ -75,34 +75,34 @@ def test_a_long_run_of_combining_marks_is_compared_as_it_is() -> None:
 
 
 def test_arguments_are_all_of_those_wanted_and_no_other() -> None:
-    wanted = exactly(Call("f", {"a": 1, "b": 2}))
-    assert match([Call("f", {"b": 2, "a": 1})], wanted)
+    expected = exactly(Call("f", {"a": 1, "b": 2}))
+    assert match([Call("f", {"b": 2, "a": 1})], expected)
     for arguments in ({"a": 1}, {"a": 1, "b": 2, "c": 3}, {"a": 1, "c": 2}, {}):
-        assert not match([Call("f", arguments)], wanted)
-    assert not match([Call("g", {"a": 1, "b": 2})], wanted)
+        assert not match([Call("f", arguments)], expected)
+    assert not match([Call("g", {"a": 1, "b": 2})], expected)
 
 
 def test_names_are_compared_composed() -> None:
-    wanted = exactly(Call("cafe\u0301", {"e\u0301": 1}))
-    assert match([Call("café", {"é": 1})], wanted)
-    assert match([Call("cafe\u0301", {"e\u0301": 1})], wanted)
-    assert not match([Call("cafe", {"é": 1})], wanted)
+    expected = exactly(Call("cafe\u0301", {"e\u0301": 1}))
+    assert match([Call("café", {"é": 1})], expected)
+    assert match([Call("cafe\u0301", {"e\u0301": 1})], expected)
+    assert not match([Call("cafe", {"é": 1})], expected)
 
 
 def test_a_stranger_does_not_stand_in_for_what_may_be_left_out() -> None:
-    wanted = Reference.from_json(
+    expected = Reference.from_json(
         '{"calls": [{"name": "f", "arguments": {"a": [1], "b": [2]}, "omissible": ["b"]}]}'
     )
-    assert match([Call("f", {"a": 1})], wanted)
-    assert not match([Call("f", {"a": 1, "x": 2})], wanted)
+    assert match([Call("f", {"a": 1})], expected)
+    assert not match([Call("f", {"a": 1, "x": 2})], expected)
 
 
 def test_two_spellings_of_one_name_are_that_name_twice() -> None:
-    wanted = exactly(Call("f", {"é": 1}))
-    assert match([Call("f", {"e\u0301": 1})], wanted)
+    expected = exactly(Call("f", {"é": 1}))
+    assert match([Call("f", {"e\u0301": 1})], expected)
     for pair in ((1, 1), (1, 2), (2, 1)):
         for names in (("é", "e\u0301"), ("e\u0301", "é")):
-            assert not match([Call("f", dict(zip(names, pair, strict=True)))], wanted)
+            assert not match([Call("f", dict(zip(names, pair, strict=True)))], expected)
     inside = exactly(Call("f", {"a": {"é": 1}}))
     assert not match([Call("f", {"a": {"e\u0301": 1, "é": 1}})], inside)
 
@@ -118,9 +118,9 @@ def test_a_long_text_is_normalised_once_however_many_calls_are_wanted(
         return normalize(form, text)
 
     monkeypatch.setattr(values, "normalize", counted)
-    wanted = exactly(*(Call("f", {"a": f"é{n}"}) for n in range(30)))
+    expected = exactly(*(Call("f", {"a": f"é{n}"}) for n in range(30)))
     calls = [Call("f", {"a": f"{strings} e\u0301" * 1000}), *[Call("f", {"a": "x"})] * 29]
-    assert not match(calls, wanted, strings)
+    assert not match(calls, expected, strings)
     assert len([length for length in lengths if length > 1000]) == 1
 
 
@@ -159,19 +159,19 @@ def alternatives(*calls: tuple[dict[str, list[Any]], list[str]]) -> Reference:
 
 
 def test_alternatives_and_omissible_arguments() -> None:
-    wanted = alternatives(({"a": [1, "one"], "b": [2], "c": []}, ["b", "c"]))
+    expected = alternatives(({"a": [1, "one"], "b": [2], "c": []}, ["b", "c"]))
     for arguments in ({"a": 1}, {"a": "one"}, {"a": 1, "b": 2}):
-        assert match([Call("f", arguments)], wanted)
+        assert match([Call("f", arguments)], expected)
     for arguments in ({}, {"b": 2}, {"a": 2}, {"a": 1, "b": 3}, {"a": 1, "c": None}, {"a": [1]}):
-        assert not match([Call("f", arguments)], wanted)
+        assert not match([Call("f", arguments)], expected)
 
 
 def test_overlapping_alternatives_are_assigned_as_a_whole() -> None:
-    wanted = alternatives(({"a": [1, 2]}, []), ({"a": [1]}, []))
-    assert match([Call("f", {"a": 1}), Call("f", {"a": 2})], wanted)
-    assert match([Call("f", {"a": 2}), Call("f", {"a": 1})], wanted)
-    assert match([Call("f", {"a": 1}), Call("f", {"a": 1})], wanted)
-    assert not match([Call("f", {"a": 2}), Call("f", {"a": 2})], wanted)
+    expected = alternatives(({"a": [1, 2]}, []), ({"a": [1]}, []))
+    assert match([Call("f", {"a": 1}), Call("f", {"a": 2})], expected)
+    assert match([Call("f", {"a": 2}), Call("f", {"a": 1})], expected)
+    assert match([Call("f", {"a": 1}), Call("f", {"a": 1})], expected)
+    assert not match([Call("f", {"a": 2}), Call("f", {"a": 2})], expected)
 
 
 SMALL = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3), min_size=1, max_size=5)
@@ -180,19 +180,19 @@ SMALL = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=3), min_size=1
 @given(SMALL, st.data())
 @settings(max_examples=1500)
 def test_the_assignment_is_that_of_trying_every_order(
-    wanted: list[list[int]], data: st.DataObject
+    expected: list[list[int]], data: st.DataObject
 ) -> None:
-    count = len(wanted)
+    count = len(expected)
     values = data.draw(st.lists(st.integers(0, 3), min_size=count, max_size=count))
-    found = match(
+    matches = match(
         [Call("f", {"a": value}) for value in values],
-        alternatives(*[({"a": list(serving)}, []) for serving in wanted]),
+        alternatives(*[({"a": list(serving)}, []) for serving in expected]),
     )
     by_force = any(
-        all(value in serving for value, serving in zip(order, wanted, strict=True))
+        all(value in serving for value, serving in zip(order, expected, strict=True))
         for order in permutations(values)
     )
-    assert found == by_force
+    assert matches == by_force
 
 
 PLAIN = st.recursive(
@@ -240,8 +240,8 @@ def test_a_whole_number_in_the_reference_is_a_float_where_one_is_declared() -> N
             "z": {},
         }
     )
-    wanted = {"x": 5, "i": 5, "l": [5], "t": [5, 5], "d": {"y": 5}, "m": {"k": 5}, "u": 5, "z": 5}
-    reference = exactly(Call("f", wanted)).for_tools(declared)
+    expected = {"x": 5, "i": 5, "l": [5], "t": [5, 5], "d": {"y": 5}, "m": {"k": 5}, "u": 5, "z": 5}
+    reference = exactly(Call("f", expected)).for_tools(declared)
     floats = {
         "x": 5.0,
         "i": 5,
@@ -252,7 +252,7 @@ def test_a_whole_number_in_the_reference_is_a_float_where_one_is_declared() -> N
         "u": 5.0,
         "z": 5,
     }
-    assert match([Call("f", wanted)], reference)
+    assert match([Call("f", expected)], reference)
     assert match([Call("f", floats)], reference)
     for name, value in {"i": 5.0, "t": [5.0, 5.0], "z": 5.0, "x": True}.items():
         assert not match([Call("f", {**floats, name: value})], reference)
@@ -270,13 +270,13 @@ FLOATS_INSIDE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("spec", "wanted", "given_value"), FLOATS_INSIDE)
-def test_floats_declared_inside_other_types(spec: Any, wanted: Any, given_value: Any) -> None:
+@pytest.mark.parametrize(("spec", "expected", "value"), FLOATS_INSIDE)
+def test_floats_declared_inside_other_types(spec: Any, expected: Any, value: Any) -> None:
     declared = tools({"a": spec})
-    reference = exactly(Call("f", {"a": wanted})).for_tools(declared)
-    assert declared.check([Call("f", {"a": given_value})]) is None
-    assert match([Call("f", {"a": given_value})], reference)
-    assert not match([Call("f", {"a": given_value})], exactly(Call("f", {"a": wanted})))
+    reference = exactly(Call("f", {"a": expected})).for_tools(declared)
+    assert declared.check([Call("f", {"a": value})]) is None
+    assert match([Call("f", {"a": value})], reference)
+    assert not match([Call("f", {"a": value})], exactly(Call("f", {"a": expected})))
 
 
 def test_a_whole_number_that_no_float_holds_stays_whole() -> None:
@@ -290,8 +290,8 @@ def test_a_whole_number_that_no_float_holds_stays_whole() -> None:
 def test_a_stated_default_may_be_written_or_left_out() -> None:
     declared = tools({"a": {"type": "int"}, "n": {"type": "int", "default": 10}}, ("a",))
     written, left_out, other = {"a": 1, "n": 10}, {"a": 1}, {"a": 1, "n": 9}
-    for wanted in (written, left_out):
-        reference = exactly(Call("f", wanted)).for_tools(declared)
+    for expected in (written, left_out):
+        reference = exactly(Call("f", expected)).for_tools(declared)
         assert match([Call("f", written)], reference)
         assert match([Call("f", left_out)], reference)
         assert not match([Call("f", other)], reference)
@@ -335,8 +335,8 @@ def test_defaults_inside_objects() -> None:
         {"d": {"v": "x", "k": 7}, "l": [{"k": 7}, {"k": 2}]},
         {"d": {"v": "x", "k": 7}, "l": [{"k": 7}]},
     ]
-    for wanted in (short, long):
-        reference = exactly(Call("f", wanted)).for_tools(declared)
+    for expected in (short, long):
+        reference = exactly(Call("f", expected)).for_tools(declared)
         assert match([Call("f", short)], reference)
         assert match([Call("f", long)], reference)
         assert not any(match([Call("f", other)], reference) for other in others)
@@ -364,8 +364,8 @@ def test_defaults_wherever_an_object_states_them(spec: Any, short: Any, long: An
     for schema_of_a in (spec, {"type": "array", "items": spec}):
         wrap = schema_of_a is not spec
         left_out, written = ([short], [long]) if wrap else (short, long)
-        for wanted in (left_out, written):
-            reference = exactly(Call("f", {"a": wanted})).for_tools(tools({"a": schema_of_a}))
+        for expected in (left_out, written):
+            reference = exactly(Call("f", {"a": expected})).for_tools(tools({"a": schema_of_a}))
             assert match([Call("f", {"a": left_out})], reference)
             assert match([Call("f", {"a": written})], reference)
     assert not match([Call("f", {"a": short})], exactly(Call("f", {"a": long})))

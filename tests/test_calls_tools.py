@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egpo_verl.calls import Call, Problem, ToolSet
+from egpo_verl.calls import Call, Reason, ToolSet
 
 
 def toolset(*specifications: dict[str, Any]) -> ToolSet:
@@ -58,7 +58,7 @@ def test_every_spelling_of_a_type_checks_that_type(kind: str, name: str) -> None
         for sample_kind, values in SAMPLES.items():
             for value in values:
                 fits = sample_kind == kind or (kind == "number" and sample_kind == "integer")
-                problem = None if fits else Problem.WRONG_VALUE
+                problem = None if fits else Reason.WRONG_VALUE
                 assert tools.check([Call("f", {"a": value})]) is problem
 
 
@@ -99,7 +99,7 @@ def test_generic_types_check_what_is_inside(kind: Any, good: list[Any], bad: lis
     for value in good:
         assert tools.check([Call("f", {"a": value})]) is None
     for value in bad:
-        assert tools.check([Call("f", {"a": value})]) is Problem.WRONG_VALUE
+        assert tools.check([Call("f", {"a": value})]) is Reason.WRONG_VALUE
 
 
 @pytest.mark.parametrize(
@@ -130,15 +130,15 @@ def test_required_inside_and_beside_the_parameters() -> None:
     parameters = {"type": "object", "properties": {"a": {}, "b": {}}, "required": ["a"]}
     tools = toolset({"name": "f", "parameters": parameters, "required": ["b"]})
     assert tools.check([Call("f", {"a": 1, "b": 1})]) is None
-    assert tools.check([Call("f", {"a": 1})]) is Problem.MISSING_ARGUMENT
-    assert tools.check([Call("f", {"b": 1})]) is Problem.MISSING_ARGUMENT
+    assert tools.check([Call("f", {"a": 1})]) is Reason.MISSING_ARGUMENT
+    assert tools.check([Call("f", {"b": 1})]) is Reason.MISSING_ARGUMENT
 
 
 def test_an_object_with_members_is_an_object() -> None:
     tools = schema({"type": "object", "properties": {"w": {"type": "integer"}}})
     assert tools.check([Call("f", {"a": {"w": 1}})]) is None
     for value in (1, "w", [], None, {"w": "1"}):
-        assert tools.check([Call("f", {"a": value})]) is Problem.WRONG_VALUE
+        assert tools.check([Call("f", {"a": value})]) is Reason.WRONG_VALUE
 
 
 @pytest.mark.parametrize("items", [None, True])
@@ -158,7 +158,7 @@ def test_a_missing_type_checks_nothing_and_needs_no_note() -> None:
 @settings(max_examples=1500)
 def test_any_text_is_a_type_checked_or_noted(kind: str) -> None:
     tools = flat(kind)
-    assert tools.check([Call("f", {"a": 1})]) in (None, Problem.WRONG_VALUE)
+    assert tools.check([Call("f", {"a": 1})]) in (None, Reason.WRONG_VALUE)
 
 
 JSONS = st.recursive(
@@ -212,53 +212,53 @@ JSONS = st.recursive(
 def test_any_specification_is_a_signature_checked_or_noted(parameters: Any) -> None:
     tools = toolset({"name": "f", "parameters": parameters})
     for arguments in ({}, {"type": 1}, {"a": [1, {"b": "x"}]}):
-        assert tools.check([Call("f", arguments)]) in (None, *Problem)
+        assert tools.check([Call("f", arguments)]) in (None, *Reason)
 
 
 REQUIRED = [
     # xLAM: optional by its type's text, or by a default.
-    ({"a": {"type": "str"}}, {}, Problem.MISSING_ARGUMENT),
+    ({"a": {"type": "str"}}, {}, Reason.MISSING_ARGUMENT),
     ({"a": {"type": "str, optional"}}, {}, None),
     ({"a": {"type": "str (optional)"}}, {}, None),
     ({"a": {"type": "str", "default": "x"}}, {}, None),
     ({"a": {"type": "str", "default": ""}}, {}, None),
     ({"a": {"type": "str", "required": False}}, {}, None),
     ({"a": {"type": "str", "optional": True}}, {}, None),
-    ({"a": {"type": "str, optional", "required": True}}, {}, Problem.MISSING_ARGUMENT),
+    ({"a": {"type": "str, optional", "required": True}}, {}, Reason.MISSING_ARGUMENT),
     ({"a": {"type": ["string", "null"]}}, {}, None),
-    ({"a": {"type": "str, optional"}}, {"a": 1}, Problem.WRONG_VALUE),
-    ({"a": "int"}, {}, Problem.MISSING_ARGUMENT),
+    ({"a": {"type": "str, optional"}}, {"a": 1}, Reason.WRONG_VALUE),
+    ({"a": "int"}, {}, Reason.MISSING_ARGUMENT),
     ({"a": None}, {}, None),
     ({"a": "int, optional"}, {}, None),
-    ({"a": "int, optional"}, {"a": "x"}, Problem.WRONG_VALUE),
-    ({"a": {"type": "str"}}, {"a": "x", "b": 1}, Problem.UNKNOWN_ARGUMENT),
+    ({"a": "int, optional"}, {"a": "x"}, Reason.WRONG_VALUE),
+    ({"a": {"type": "str"}}, {"a": "x", "b": 1}, Reason.UNKNOWN_ARGUMENT),
     ({}, {}, None),
-    ({}, {"a": 1}, Problem.UNKNOWN_ARGUMENT),
-    (None, {"a": 1}, Problem.UNKNOWN_ARGUMENT),
+    ({}, {"a": 1}, Reason.UNKNOWN_ARGUMENT),
+    (None, {"a": 1}, Reason.UNKNOWN_ARGUMENT),
     # A flat map may describe parameters that are called as keywords of JSON Schema.
     ({"type": {"type": "str"}, "properties": {"type": "int"}}, {"type": "x", "properties": 1}, None),
-    ({"type": {"type": "str"}}, {"type": 1}, Problem.WRONG_VALUE),
+    ({"type": {"type": "str"}}, {"type": 1}, Reason.WRONG_VALUE),
     # JSON Schema.
     ({"type": "object", "properties": {"a": {"type": "string"}}}, {}, None),
-    ({"type": "object", "properties": {"a": {}}, "required": ["a"]}, {}, Problem.MISSING_ARGUMENT),
+    ({"type": "object", "properties": {"a": {}}, "required": ["a"]}, {}, Reason.MISSING_ARGUMENT),
     ({"type": "object", "properties": {"a": {}}, "required": ["a", "a"]}, {"a": 1}, None),
     ({"type": "object", "properties": {"a": {}}, "required": None}, {}, None),
-    ({"type": "object", "properties": {"a": {"required": True}}}, {}, Problem.MISSING_ARGUMENT),
+    ({"type": "object", "properties": {"a": {"required": True}}}, {}, Reason.MISSING_ARGUMENT),
     ({"type": "object", "properties": {"a": {"required": True}}}, {"a": 1}, None),
-    ({"type": "object", "properties": {"a": {}}}, {"b": 1}, Problem.UNKNOWN_ARGUMENT),
+    ({"type": "object", "properties": {"a": {}}}, {"b": 1}, Reason.UNKNOWN_ARGUMENT),
     ({"type": "object", "properties": {"a": {}}, "additionalProperties": True}, {"b": 1}, None),
     ({"type": "object", "properties": {}, "additionalProperties": {"type": "int"}}, {"b": 1}, None),
-    ({"type": "object", "properties": {}, "additionalProperties": {"type": "int"}}, {"b": "x"}, Problem.WRONG_VALUE),
-    ({"type": "object", "properties": {}}, {"b": 1}, Problem.UNKNOWN_ARGUMENT),
-    ({"type": "object"}, {"b": 1}, Problem.UNKNOWN_ARGUMENT),
+    ({"type": "object", "properties": {}, "additionalProperties": {"type": "int"}}, {"b": "x"}, Reason.WRONG_VALUE),
+    ({"type": "object", "properties": {}}, {"b": 1}, Reason.UNKNOWN_ARGUMENT),
+    ({"type": "object"}, {"b": 1}, Reason.UNKNOWN_ARGUMENT),
     ({"type": "dict", "properties": {"a": {"type": "float"}}, "required": ["a"]}, {"a": 1}, None),
-    ({"properties": {"a": {"type": "float"}}}, {"a": "x"}, Problem.WRONG_VALUE),
+    ({"properties": {"a": {"type": "float"}}}, {"a": "x"}, Reason.WRONG_VALUE),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("parameters", "arguments", "problem"), REQUIRED)
 def test_what_must_and_may_be_given(
-    parameters: Any, arguments: dict[str, Any], problem: Problem | None
+    parameters: Any, arguments: dict[str, Any], problem: Reason | None
 ) -> None:
     assert toolset({"name": "f", "parameters": parameters}).check([Call("f", arguments)]) is problem
 
@@ -307,7 +307,7 @@ def test_keywords_of_json_schema(spec: Any, good: list[Any], bad: list[Any]) -> 
     for value in good:
         assert tools.check([Call("f", {"a": value})]) is None
     for value in bad:
-        assert tools.check([Call("f", {"a": value})]) is Problem.WRONG_VALUE
+        assert tools.check([Call("f", {"a": value})]) is Reason.WRONG_VALUE
 
 
 @pytest.mark.parametrize("place", ["$defs", "definitions"])
@@ -331,7 +331,7 @@ def test_references_stay_inside_the_document(place: str) -> None:
         }
     )
     assert tools.check([Call("f", {"a": {"v": 1, "next": {"v": 2}}})]) is None
-    assert tools.check([Call("f", {"a": {"v": 1, "next": {"v": "2"}}})]) is Problem.WRONG_VALUE
+    assert tools.check([Call("f", {"a": {"v": 1, "next": {"v": "2"}}})]) is Reason.WRONG_VALUE
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_a_schema_is_checked_to_a_depth_and_then_noted(deeper_spec: Any, deeper:
         tools = schema(spec)
         # The function's own object is a level too.
         checked = levels <= 15
-        assert tools.check([Call("f", {"a": value})]) is (Problem.WRONG_VALUE if checked else None)
+        assert tools.check([Call("f", {"a": value})]) is (Reason.WRONG_VALUE if checked else None)
         assert len(tools.unchecked) == (not checked)
 
 
@@ -398,10 +398,10 @@ def test_tools_in_every_dialect(tool: dict[str, Any]) -> None:
     tools = toolset(tool, {"name": "g"})
     assert tools.names == ("f", "g")
     assert tools.check([Call("f", {"a": 1}), Call("g")]) is None
-    assert tools.check([Call("f")]) is Problem.MISSING_ARGUMENT
-    assert tools.check([Call("f", {"a": "1"})]) is Problem.WRONG_VALUE
-    assert tools.check([Call("f", {"a": 1}), Call("h")]) is Problem.UNKNOWN_FUNCTION
-    assert tools.check([Call("g", {"a": 1})]) is Problem.UNKNOWN_ARGUMENT
+    assert tools.check([Call("f")]) is Reason.MISSING_ARGUMENT
+    assert tools.check([Call("f", {"a": "1"})]) is Reason.WRONG_VALUE
+    assert tools.check([Call("f", {"a": 1}), Call("h")]) is Reason.UNKNOWN_FUNCTION
+    assert tools.check([Call("g", {"a": 1})]) is Reason.UNKNOWN_ARGUMENT
     assert tools.check([]) is None
 
 
@@ -434,10 +434,10 @@ def test_names_are_compared_composed() -> None:
         },
     )
     assert tools.check([Call("café", {"prix\u0301": 1}), Call("g", {"é": 1})]) is None
-    assert tools.check([Call("café", {"prix": 1})]) is Problem.MISSING_ARGUMENT
-    assert tools.check([Call("g", {"e": 1})]) is Problem.MISSING_ARGUMENT
+    assert tools.check([Call("café", {"prix": 1})]) is Reason.MISSING_ARGUMENT
+    assert tools.check([Call("g", {"e": 1})]) is Reason.MISSING_ARGUMENT
     assert tools.check([Call("g", {"e\u0301": 1})]) is None
-    assert tools.check([Call("g", {"e\u0301": 1, "x": 1})]) is Problem.UNKNOWN_ARGUMENT
+    assert tools.check([Call("g", {"e\u0301": 1, "x": 1})]) is Reason.UNKNOWN_ARGUMENT
 
 
 @pytest.mark.parametrize("kind", ["int", "List[int]"])
@@ -447,11 +447,11 @@ def test_two_spellings_of_one_argument_do_not_fit(kind: str) -> None:
     assert tools.check([Call("f", {"e\u0301": value})]) is None
     for names in (("é", "e\u0301"), ("e\u0301", "é")):
         problem = tools.check([Call("f", dict.fromkeys(names, value))])
-        assert problem is Problem.UNKNOWN_ARGUMENT
+        assert problem is Reason.UNKNOWN_ARGUMENT
 
 
 def test_text_that_is_no_unicode_never_raises() -> None:
     call = Call("f", {"a": "\ud800"})
-    assert flat("int").check([call]) is Problem.WRONG_VALUE
-    assert schema({"enum": ["x"]}).check([call]) is Problem.WRONG_VALUE
+    assert flat("int").check([call]) is Reason.WRONG_VALUE
+    assert schema({"enum": ["x"]}).check([call]) is Reason.WRONG_VALUE
     assert schema({"type": "string", "minLength": 1}).check([call]) is None

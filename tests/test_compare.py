@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from egpo_verl.calls.reasons import Reason, describe, label
 from egpo_verl.compare import __main__ as compare
 from egpo_verl.compare import curves, progress
 from egpo_verl.compare.run_log import RunLogError, read_run
 from egpo_verl.compare.runs import band_of, read_arms
-from egpo_verl.reasons import WORDS, short, words
-from egpo_verl.reward import Reason
 
 
 def log(path: Path, steps: range, reward: float = 0.0) -> Path:
@@ -155,10 +154,10 @@ def test_the_picture_names_arms_bands_and_reasons(tmp_path: Path) -> None:
 
 
 def test_every_reason_has_words() -> None:
-    assert set(WORDS) == set(Reason)
-    assert all(WORDS.values())
-    assert (words(64), short(64)) == (WORDS[Reason.WRONG_ARGUMENT], "wrong argument")
-    assert words(99) == short(99) == "reason 99"
+    assert all(describe(reason) for reason in Reason)
+    assert label(64) == "wrong argument"
+    assert describe(64) == "the functions expected, with other arguments"
+    assert describe(99) == label(99) == "reason 99"
 
 
 @pytest.mark.parametrize(

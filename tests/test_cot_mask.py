@@ -163,10 +163,10 @@ def pad_rows(rows: list[list[int]], value: int = 0) -> torch.Tensor:
 def masks(tokenizer: Any, rows: list[list[int]], generated: list[list[int]], **kwargs: Any) -> Any:
     """`cot_mask` on a padded batch, as lists of the rows' own lengths."""
     responses, response_mask = pad_rows(rows, tokenizer.eos_token_id), pad_rows(generated)
-    found = cot_mask(tokenizer, responses, response_mask, **kwargs)
-    assert found.dtype == torch.bool
-    assert not found[response_mask == 0].any()
-    return [line[: len(row)].int().tolist() for line, row in zip(found, rows, strict=True)]
+    mask = cot_mask(tokenizer, responses, response_mask, **kwargs)
+    assert mask.dtype == torch.bool
+    assert not mask[response_mask == 0].any()
+    return [line[: len(row)].int().tolist() for line, row in zip(mask, rows, strict=True)]
 
 
 # --- Stories: pieces of a response, each encoded on its own. "say" and "think" are the policy's
@@ -244,8 +244,8 @@ def tell(tokenizer: Any, story: list[tuple[str, str]]) -> tuple[list[int], list[
 
 def test_every_story_in_one_batch(tokenizer: Any) -> None:
     told = [tell(tokenizer, story) for story in STORIES.values()]
-    found = masks(tokenizer, [row[0] for row in told], [row[1] for row in told])
-    assert dict(zip(STORIES, found, strict=True)) == dict(
+    mask = masks(tokenizer, [row[0] for row in told], [row[1] for row in told])
+    assert dict(zip(STORIES, mask, strict=True)) == dict(
         zip(STORIES, [row[2] for row in told], strict=True)
     )
 
@@ -267,9 +267,9 @@ def test_thought_opened_by_the_prompt(tokenizer: Any) -> None:
         "": False,
     }
     rows = [encode(tokenizer, text) for text in prompts]
-    said, closed = encode(tokenizer, "so be it"), encode(tokenizer, "</think>")
-    expected = [[int(is_open)] * len(said) + [0] * len(closed) for is_open in prompts.values()]
-    responses, ones = [said + closed] * len(rows), [[1] * len(said + closed)] * len(rows)
+    words, closed = encode(tokenizer, "so be it"), encode(tokenizer, "</think>")
+    expected = [[int(is_open)] * len(words) + [0] * len(closed) for is_open in prompts.values()]
+    responses, ones = [words + closed] * len(rows), [[1] * len(words + closed)] * len(rows)
     pad = tokenizer.pad_token_id
     left = pad_rows([row[::-1] for row in rows], pad).flip(1)
     tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
@@ -382,9 +382,9 @@ def check_against_reference(tokenizer: Any, batch: list[Any]) -> None:
         rows.append(row)
         generated.append(mask)
         prompts.append(encode(tokenizer, prompt))
-    found = masks(tokenizer, rows, generated, prompts=[torch.tensor(p).long() for p in prompts])
+    mask = masks(tokenizer, rows, generated, prompts=[torch.tensor(p).long() for p in prompts])
     opened = [decode(tokenizer, prompt) for prompt in prompts]
-    assert found == [
+    assert mask == [
         reference(tokenizer, row, mask, prompt)
         for row, mask, prompt in zip(rows, generated, opened, strict=True)
     ]
@@ -423,8 +423,8 @@ def test_a_token_that_holds_a_piece_of_a_tag_is_no_thought() -> None:
     pieces = [decode(tokenizer, [i]) for i in ids]
     assert ">\n" in pieces
     assert ".</" in pieces
-    [found] = masks(tokenizer, [ids], [[1] * len(ids)])
-    thought = [piece for piece, is_thought in zip(pieces, found, strict=True) if is_thought]
+    [mask] = masks(tokenizer, [ids], [[1] * len(ids)])
+    thought = [piece for piece, is_thought in zip(pieces, mask, strict=True) if is_thought]
     assert "".join(thought) == "over there"
 
 
@@ -445,6 +445,6 @@ def test_special_tags_work_like_any_other() -> None:
     tokenizer.add_special_tokens({"additional_special_tokens": ["<think>", "</think>"]})
     ids = encode(tokenizer, "<think>so</think>it")
     assert decode(tokenizer, ids[:1]) == "<think>"
-    [found] = masks(tokenizer, [ids], [[1] * len(ids)])
+    [mask] = masks(tokenizer, [ids], [[1] * len(ids)])
     expected = [0] + [1] * len(encode(tokenizer, "so")) + [0] + [0] * len(encode(tokenizer, "it"))
-    assert found == expected
+    assert mask == expected

@@ -134,8 +134,8 @@ def test_ids_above_the_vocabulary() -> None:
     tokenizer = bytes_only()
     ids = tokenizer("<think>so</think>", add_special_tokens=False)["input_ids"]
     ids = torch.tensor([[*ids[:8], 300, *ids[8:]], [*ids[:3], 300, *ids[3:]]])
-    found = cot_mask(tokenizer, ids, torch.ones_like(ids))
-    assert found.int().tolist() == [[0] * 7 + [1] * 3 + [0] * 8, [0] * 18]
+    mask = cot_mask(tokenizer, ids, torch.ones_like(ids))
+    assert mask.int().tolist() == [[0] * 7 + [1] * 3 + [0] * 8, [0] * 18]
 
 
 @pytest.mark.parametrize("alien", [-100, 50_000])

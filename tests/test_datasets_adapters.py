@@ -21,11 +21,10 @@ from egpo_verl.reward import compute_score
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "data" / "samples"
-SHARED = ROOT.parent / "shared" / "data"
 OVEN = Call("oven_temperature")
 
 # For each sample of a source: the roles of its messages, and its calls; or why it is refused.
-WANTED: dict[str, list[tuple[str, list[Call]] | str]] = {
+EXPECTED: dict[str, list[tuple[str, list[Call]] | str]] = {
     "xlam": [
         ("user", [Call("tide_times", {"harbour": "Vlissingen", "day": "2031-04-02"})]),
         (
@@ -60,7 +59,7 @@ WANTED: dict[str, list[tuple[str, list[Call]] | str]] = {
         ),
         ("user", []),
         "bad_calls",
-        "spoilt_history",
+        "invalid_history",
     ],
     "toolrl": [
         (
@@ -188,21 +187,21 @@ def samples_of(name: str, path: Path | None = None) -> list[Sample | Unusable]:
 
 
 def test_every_source_has_a_sample() -> None:
-    assert WANTED.keys() == SOURCES.keys()
+    assert EXPECTED.keys() == SOURCES.keys()
 
 
-@pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("name", EXPECTED)
 def test_each_schema_becomes_the_samples_it_means(name: str) -> None:
-    found: list[Any] = [
+    samples: list[Any] = [
         sample.reason
         if isinstance(sample, Unusable)
         else (" ".join(m["role"] for m in sample.messages), list(sample.calls))
         for sample in samples_of(name)
     ]
-    assert found == WANTED[name]
+    assert samples == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("form", ["python", "hermes"])
 def test_what_the_samples_become_is_sound(name: str, form: str) -> None:
     """The reference of every row parses, fits the functions, and is rewarded by itself."""
@@ -225,7 +224,7 @@ def test_what_the_samples_become_is_sound(name: str, form: str) -> None:
             assert row["reward_model"]["ground_truth"] == "[]"
 
 
-@pytest.mark.parametrize("name", WANTED)
+@pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("form", FORMS)
 def test_the_reward_is_one_for_the_reference_and_zero_for_its_opposite(
     name: str, form: str
@@ -273,9 +272,9 @@ def test_earlier_calls_of_a_dialogue_keep_their_meaning() -> None:
     last = samples_of("toolace")[2]
     assert isinstance(last, Sample)
     row = to_row(last, 0)
-    said = parse(row["prompt"][2]["content"]).calls
-    assert said is not None
-    assert [call.name for call in said] == ["Kite_Weather_API", "Kite.shop_search"]
+    calls = parse(row["prompt"][2]["content"]).calls
+    assert calls is not None
+    assert [call.name for call in calls] == ["Kite_Weather_API", "Kite.shop_search"]
     assert row["prompt"][0]["content"].endswith("Today is 2031-05-04, Sunday.")
 
 
@@ -395,8 +394,8 @@ def test_glaive_chat_is_cut_at_its_speakers() -> None:
 def test_junk_in_any_column_is_refused_and_never_raises(name: str, junk: Any) -> None:
     for columns in SOURCES[name].columns:
         row = dict.fromkeys(columns, junk)
-        found = SOURCES[name].samples(row)
-        assert all(isinstance(item, Unusable) and item.reason in REASONS for item in found)
+        samples = SOURCES[name].samples(row)
+        assert all(isinstance(item, Unusable) and item.reason in REASONS for item in samples)
 
 
 REAL = [
@@ -412,13 +411,12 @@ REAL = [
 ]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real rows are not at ../shared/data")
 @pytest.mark.parametrize(("name", "file", "kept", "made"), REAL)
-def test_real_rows(name: str, file: str, kept: int, made: int) -> None:
+def test_real_rows(real_rows: Path, name: str, file: str, kept: int, made: int) -> None:
     """The share of real rows that survives does not fall: each loss was looked at once."""
-    found = samples_of(name, SHARED / file)
-    assert len(found) == made
-    assert sum(map(survives, found)) >= kept
+    samples = samples_of(name, real_rows / file)
+    assert len(samples) == made
+    assert sum(map(survives, samples)) >= kept
 
 
 def survives(sample: Sample | Unusable) -> bool:

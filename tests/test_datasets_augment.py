@@ -1,4 +1,4 @@
-"""Training rows told otherwise: needed functions gone, names masked, order changed."""
+"""Training rows changed: needed functions gone, names masked, order changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that say the same as an earlier one, and rows that a benchmark has too."""
+"""Rows that say the same, or nearly the same, as an earlier one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets.checks.contamination import Benchmarks, benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Digests, Duplicates, digest, signature
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.unusable import Unusable
@@ -33,6 +32,8 @@ def asked(text: str, tools: tuple[dict[str, Any], ...] = (TIDE,), *calls: Call) 
         (asked("When is high water in Ｈoorn?"), True),
         (asked("When is low water in Hoorn?"), False),
         (asked("When is high water in Hoorn?", (TIDE, {"name": "ebb"})), False),
+        (asked("When is high water in Hoorn?", ({**TIDE, "description": "Tides."},)), True),
+        (asked("When is high water in Hoorn?", ({**TIDE, "parameters": {"day": {}}},)), False),
         (asked("When is high water in Hoorn?", (TIDE,), CALL, CALL), False),
         (asked("When is high water in Hoorn?", (TIDE,), Call("tide", {"harbour": "hoorn"})), False),
     ],
@@ -82,96 +83,54 @@ def test_near_duplicates_without_the_library_are_one_sentence(
         Duplicates(threshold=0.8)
 
 
-QUESTION = "How long does a fast train take from Utrecht to Groningen on a Sunday"
-LONG = "I would like to know how many apples of the late kind fit into the small blue crate"
-BENCHMARKS: list[tuple[str, Any]] = [
-    (
-        "bfcl.json",
-        {
-            "id": "simple_0",
-            "question": [[{"role": "user", "content": QUESTION}]],
-            "function": [{"name": "train.time", "description": "Hours of a train ride."}],
-        },
-    ),
-    (
-        "acebench.json",
-        {"id": "a", "question": f"user: {LONG}.\nsystem: Why?\nuser: I pack them.\n"},
-    ),
-    (
-        "rlla.jsonl",
-        {"input": f"**History**\n<user> {QUESTION}? </user>\n\n<response> 2 h </response>"},
-    ),
-    ("when2call.jsonl", {"question": QUESTION, "tools": [json.dumps({**TIDE, "name": "other"})]}),
-    ("sharegpt.json", {"conversations": [{"from": "human", "value": LONG}]}),
-]
-
-
-@pytest.fixture(params=BENCHMARKS, ids=[name for name, _ in BENCHMARKS])
-def benchmark(request: pytest.FixtureRequest, tmp_path: Path) -> Benchmarks:
-    name, row = request.param
-    (tmp_path / name).write_text(json.dumps(row), "utf-8")
-    return benchmarks_in((tmp_path / name,))
-
-
-def test_questions_are_found_in_any_schema(benchmark: Benchmarks) -> None:
-    text = LONG if any("apples" in question for question in benchmark.questions) else QUESTION
-    for said in (text, text.upper() + "???", text.replace(" ", "  \n")):
-        with pytest.raises(Unusable, match="asks the same question"):
-            benchmark.check(asked(said))
-    with pytest.raises(Unusable, match="13 words"):
-        benchmark.check(asked(f"Hello! {text}, and what does it cost, please?"))
-    benchmark.check(asked("Hello! " + " ".join(text.split()[:12]) + " no more", ({"name": "t"},)))
-
-
-def test_a_tool_is_known_by_its_description_whatever_its_name(tmp_path: Path) -> None:
-    (tmp_path / "b.json").write_text(
-        json.dumps({"tools": [TIDE, {"name": "get", "description": "Get it."}]})
+def dialogues(language: str) -> list[dict[str, Any]]:
+    """Each asks once, calls a function, and is told its result before it answers."""
+    ask, result, answer = {
+        "en": (
+            "What will the {} bakery near the old harbour bake on day {}?",
+            "The {} bakery bakes {} loaves of rye and as many of oat, from four in the morning on",
+            "It will bake {} loaves.",
+        ),
+        "zh": (
+            "请告诉我老港口附近的{}面包店在第{}天一共会烤多少个面包",
+            "{}面包店从早上四点开始一共会烤{}个黑麦面包和同样多的燕麦面包",
+            "一共会烤{}个面包。",
+        ),
+    }[language]
+    names = (
+        ["blue", "green", "white"] if language == "en" else ["蓝色的海鸥", "绿色的橡树", "小星星"]
     )
-    known = benchmarks_in((tmp_path,))
-    masked = {"name": "xq7", "description": "times of high water, at one harbour"}
-    wrapped = {"type": "function", "function": masked}
-    for tool in (masked, wrapped):
-        with pytest.raises(Unusable, match=r"describes the same tool.*b\.json"):
-            known.check(asked("Tide?", (tool,)))
-    known.check(asked("Tide?", ({"name": "get", "description": "Get it."},)))
+    rows = []
+    for number, name in enumerate(names):
+        call = {"name": "loaves", "arguments": {"bakery": name}}
+        rows.append(
+            {
+                "messages": [
+                    {"role": "user", "content": ask.format(f"{name} " * 6, number)},
+                    {"role": "assistant", "tool_calls": [{"function": call}]},
+                    {"role": "tool", "content": result.format(f"{name} " * 6, number)},
+                    {"role": "assistant", "content": answer.format(number)},
+                ],
+                "tools": [{"name": "loaves", "parameters": {"bakery": {"type": "string"}}}],
+            }
+        )
+    return rows
 
 
-def test_a_file_with_nothing_to_look_for_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "b.json").write_text("[1, 2]")
-    with pytest.raises(UserError, match="no question and no tool"):
-        benchmarks_in((tmp_path / "b.json",))
-
-
-def test_a_test_set_drawn_from_a_benchmark_is_caught_row_by_row(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_turn_after_a_tools_result_is_no_near_duplicate(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As with When2Call: the questions of a benchmark, asked again in another schema."""
-    questions = [f"{QUESTION} in week {n}" for n in range(20)]
-    bfcl = [
-        {"id": f"simple_{n}", "question": [[{"role": "user", "content": text}]], "function": []}
-        for n, text in enumerate(questions)
-    ]
-    benchmark = tmp_path / "BFCL_v4_simple_python.json"
-    benchmark.write_text("".join(json.dumps(row) + "\n" for row in bfcl))
-
-    train = {"name": "train", "parameters": {"week": {"type": "int"}}}
-    own = [f"Which train leaves first on day {n}?" for n in range(20)]
-    mixed = [text for pair in zip(own, questions, strict=True) for text in pair]
-    rows = [
-        {
-            "query": text.lower() + "?",
-            "tools": json.dumps([{**train, "name": f"train{n % 7}"}]),
-            "answers": json.dumps([{"name": f"train{n % 7}", "arguments": {"week": n}}]),
-        }
-        for n, text in enumerate(mixed)
-    ]
-    (tmp_path / "in.json").write_text(json.dumps(rows))
-    out = tmp_path / "out"
-    paths = ("--local_dataset_path", str(tmp_path / "in.json"), "--local_save_dir", str(out))
-    more = ("--decontaminate", str(benchmark), "--num_proc", "2")
-    assert main(["xlam", *paths, *more]) == 0
-
-    named = [json.loads(line) for line in (out / "contaminated.jsonl").read_text().splitlines()]
-    assert [row["index"] for row in named] == list(range(1, 40, 2))
-    assert all("BFCL_v4_simple_python.json" in row["found"] for row in named)
-    assert "benchmark_question" in capsys.readouterr().out
+    """Its question is the tool's result, though the user says nothing new."""
+    pytest.importorskip("datasketch")
+    rows = dialogues(language)
+    # The same dialogue, asked politely: both of its turns are near duplicates.
+    polite = json.loads(json.dumps(rows[0]))
+    polite["messages"][0]["content"] += " please" if language == "en" else "呢"
+    source = tmp_path / "rows.json"
+    source.write_text(json.dumps([*rows, polite], ensure_ascii=False), "utf-8")
+    paths = ("--local_dataset_path", str(source), "--local_save_dir", str(tmp_path / "out"))
+    assert main(["openai", *paths, "--near_duplicates", "0.6", "--split_by", "random"]) == 0
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert "| kept | 6 |" in report
+    assert "| near_duplicate | 2 |" in report

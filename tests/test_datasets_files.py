@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egpo_verl.datasets.reading import files
+from egpo_verl.datasets.reading import json_rows
+from egpo_verl.datasets.reading.answered import AnsweredRows
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
+from egpo_verl.preprocess import main
 
 ROWS = [{"query": f"q{n} ü 日本", "tools": "[]", "answers": "[]"} for n in range(7)]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
@@ -84,15 +86,89 @@ def test_a_list_is_read_in_pieces_of_any_size(
     path = tmp_path_factory.mktemp("pieces") / "rows.json"
     path.write_text(json.dumps(rows, indent=indent), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "CHUNK", chunk)
+        patch.setattr(json_rows, "CHUNK", chunk)
         assert list(Rows(path)) == rows
 
 
-def test_one_broken_line_costs_one_row(tmp_path: Path) -> None:
-    found = list(Rows(write(tmp_path / "rows.jsonl", '{"a": 1}\n{"a": \n{"a": 3}\n')))
-    assert [found[0], found[2]] == [{"a": 1}, {"a": 3}]
-    assert isinstance(found[1], Unusable)
-    assert found[1].reason == "not_an_object"
+def reasons(rows: Rows) -> list[str]:
+    return [f"{row.reason}: {row.detail}" for row in rows if isinstance(row, Unusable)]
+
+
+@pytest.mark.parametrize("packing", ["", ".gz"])
+@pytest.mark.parametrize("chunk", [17, 1 << 20])
+def test_a_broken_line_is_named_and_costs_one_row(
+    tmp_path: Path, packing: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_rows, "CHUNK", chunk)
+    lines = [json.dumps({"n": n}) for n in range(1, 400)]
+    lines[321] = '{"n": 322, "a": }'
+    lines.insert(100, "")
+    rows = Rows(write(tmp_path / f"rows.jsonl{packing}", "\n".join(lines) + "\n"))
+    assert len([row for row in rows if isinstance(row, dict)]) == 398
+    assert reasons(rows) == ['not_an_object: line 323: Expecting value in \'{"n": 322, "a": }\'']
+    assert rows.warnings == []
+
+
+@pytest.mark.parametrize("chunk", [13, 1 << 20])
+@pytest.mark.parametrize("layout", ["lines", "list", "indented list"])
+def test_a_byte_of_another_encoding_costs_its_row(
+    tmp_path: Path, layout: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_rows, "CHUNK", chunk)
+    rows = [{"city": "Köln"}, {"city": "CAFE"}, {"city": "東京"}]
+    if layout == "lines":
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    else:
+        text = json.dumps(rows, ensure_ascii=False, indent=1 if "indented" in layout else None)
+    path = tmp_path / "rows.json"
+    path.write_bytes(text.encode().replace(b"CAFE", "café".encode("latin-1")))
+    line = {"lines": 2, "list": 1, "indented list": 6}[layout]
+    assert reasons(Rows(path)) == [f"bad_text: line {line}: byte 0xE9 is not UTF-8"]
+    assert [row for row in Rows(path) if isinstance(row, dict)] == [rows[0], rows[2]]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 12])
+def test_a_file_that_ends_within_a_line_is_told(tmp_path: Path, cut: int) -> None:
+    """Whatever is cut: a brace, a key, half a character."""
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(LINES.encode().rstrip(b"\n")[:-cut])
+    rows = Rows(path)
+    assert [row for row in rows if isinstance(row, dict)] == ROWS[:-1]
+    assert rows.warnings == [
+        f"{path} ends in the middle of line 7, so more rows may be missing; "
+        "download or export it again."
+    ]
+    assert reasons(rows)[0].startswith("cut_row: line 7: ")
+
+
+def test_half_a_download_is_a_warning_at_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (Path(__file__).parents[1] / "data" / "samples" / "xlam.jsonl").read_bytes()
+    path = tmp_path / "xlam.jsonl"
+    path.write_bytes(whole[: len(whole) // 2])
+    words = ("--local_dataset_path", str(path), "--local_save_dir", str(tmp_path / "out"))
+    assert main(["xlam", *words, "--split_by", "random"]) == 0
+    assert "ends in the middle of line 4" in capsys.readouterr().err
+    assert "| cut_row | 1 |" in (tmp_path / "out" / "report.md").read_text("utf-8")
+
+
+def test_a_list_that_is_cut_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = json.dumps(ROWS, indent=1)
+    with pytest.raises(UserError, match="in row 6 on line 32"):
+        list(Rows(write(tmp_path / "rows.json", text[:-40])))
+
+
+def test_a_broken_answer_costs_its_question(tmp_path: Path) -> None:
+    """Benchmarks have their answers in a second file of the same name."""
+    (tmp_path / "possible_answer").mkdir()
+    write(tmp_path / "q.json", '{"id": "a"}\n{"id": "b"}\n')
+    write(
+        tmp_path / "possible_answer" / "q.json",
+        '{"id": "a", "ground\n{"id": "b", "ground_truth": 1}\n',
+    )
+    rows = list(AnsweredRows(tmp_path / "q.json"))
+    assert rows == [{"id": "a"}, {"id": "b", "ground_truth": 1}]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +179,6 @@ def test_one_broken_line_costs_one_row(tmp_path: Path) -> None:
         ("rows.json", b'[{"a": 1}, {"a": ', "not a complete JSON list"),
         ("rows.json", b'[{"a": 1}, oops]', "not a complete JSON list"),
         ("rows.json", b"[", "not a complete JSON list"),
-        ("rows.json", '["ü"]'.encode("latin-1"), "not UTF-8"),
         ("rows.json.gz", b"not gzip at all", "cannot be read"),
         ("rows.json.gz", gzip.compress(LINES.encode())[:-20], "cannot be read"),
         ("rows.jsonl.zst", b"not zstd at all", "cannot be read"),
@@ -141,8 +216,8 @@ def test_a_folder_is_all_its_data_files_by_name(tmp_path: Path) -> None:
 
 def test_a_row_that_never_ends_is_refused_before_memory_is(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "CHUNK", 10)
-        patch.setattr(files, "LONGEST_ROW", 100)
+        patch.setattr(json_rows, "CHUNK", 10)
+        patch.setattr(json_rows, "LONGEST_ROW", 100)
         endless = write(tmp_path / "rows.json", '[{"a": "' + "x" * 10_000)
         with pytest.raises(UserError, match="row 0"):
             list(Rows(endless))

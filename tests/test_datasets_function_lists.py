@@ -18,8 +18,8 @@ from egpo_verl.datasets.checks.check import check
 from egpo_verl.datasets.reading import json_text
 from egpo_verl.datasets.reading.json_text import FunctionLists
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools import facts
-from egpo_verl.datasets.tools.facts import facts_of
+from egpo_verl.datasets.tools import features
+from egpo_verl.datasets.tools.features import features_of
 
 # Few letters and few keys, so that one text often begins with another.
 VALUES = st.recursive(
@@ -48,15 +48,15 @@ def test_what_is_no_json_is_refused_whatever_was_read_before(
         reader.read(json.dumps(items))
     for broken in (text, f"[{text}", *(json.dumps(items)[:-1] + text for items in lists)):
         try:
-            wanted = json.loads(broken)
+            expected = json.loads(broken)
         except ValueError:
             with pytest.raises(ValueError):  # noqa: PT011 (its words may differ)
                 reader.read(broken)
         else:
-            assert reader.read(broken) == wanted
+            assert reader.read(broken) == expected
 
 
-def test_a_known_function_is_given_again_not_read_again() -> None:
+def test_a_known_function_is_not_read_again() -> None:
     reader = FunctionLists()
     first, second = ({"name": name, "description": "does it " * 20} for name in "fg")
     one = reader.read(json.dumps([first, second]))
@@ -65,29 +65,25 @@ def test_a_known_function_is_given_again_not_read_again() -> None:
     assert again[0] is one[1]
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forgetting_functions_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_text, "MOST", 10)
-    monkeypatch.setattr(facts, "MOST", 10)
-    facts._facts.clear()
+    monkeypatch.setattr(features, "MOST", 10)
     reader = FunctionLists()
     for number in range(95):
         (tool,) = reader.read(json.dumps([{"name": f"f{number}", "parameters": {}}]))
-        assert facts_of(tool).name == f"f{number}"
-        assert facts_of(tool) is facts_of(tool)
-    assert len(reader._known) <= 10
-    assert len(facts._facts) <= 10
-    # Functions that begin alike are told apart, and only a few of them are remembered.
+        assert features_of(tool).name == f"f{number}"
+        assert features_of(tool) is features_of(tool)
+    # Functions that begin alike are told apart.
     alike = [{"description": "x" * 200, "name": f"f{number}"} for number in range(30)]
     assert [reader.read(json.dumps([tool])) for tool in alike * 2] == [[t] for t in alike * 2]
-    assert max(map(len, reader._known.values())) <= json_text.SAME_HEAD
 
 
 def test_functions_of_one_look_keep_their_own_signatures() -> None:
     """Rows that come as objects: equal or not, each is checked by what it declares itself."""
-    said = ({"role": "user", "content": "q"},)
+    messages = ({"role": "user", "content": "q"},)
     for kind, value in (("int", 1), ("str", "x"), ("int", 2), ("str", "y")):
         tool = {"name": "f", "parameters": {"a": {"type": kind}}}
-        assert check(Sample("x", said, (tool,), (Call("f", {"a": value}),))).repairs == {}
+        assert check(Sample("x", messages, (tool,), (Call("f", {"a": value}),))).repairs == {}
 
 
 def test_a_seed_gives_the_same_files_in_every_process(tmp_path: Path) -> None:

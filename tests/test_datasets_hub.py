@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +39,36 @@ def test_the_hubs_own_library_streams_the_rows(tmp_path: Path) -> None:
     assert sorted(row["extra_info"]["index"] for row in rows) == list(range(8))
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://nowhere.invalid"])
+def test_a_hub_that_cannot_be_reached_is_one_sentence(tmp_path: Path, address: str) -> None:
+    """Without the half minute, and the ten lines, of its library's retries."""
+    pytest.importorskip("datasets")
+    command = [sys.executable, "-m", "egpo_verl.preprocess", "xlam"]
+    ran = subprocess.run(
+        [*command, "--local_save_dir", str(tmp_path / "out")],
+        env={**os.environ, "HF_ENDPOINT": address, "no_proxy": "*"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 2
+    (sentence,) = ran.stderr.splitlines()
+    assert sentence.startswith(f"the hub does not answer at {address} (")
+    assert "--local_dataset_path" in sentence
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub that answers, though it knows nothing."""
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("no_proxy", "*")
+    yield
+    server.shutdown()
+    server.server_close()
+
+
 class Fake:
     """Stands in for the library."""
 
@@ -43,6 +79,7 @@ class Fake:
         raise self.error
 
 
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize(
     "error",
     [

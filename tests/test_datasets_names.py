@@ -111,10 +111,10 @@ def test_a_row_is_renamed_as_a_whole_and_restored(
     sample = Sample("xlam", (asked, earlier, asked), (tool, {"name": "idle"}), (call,))
     renamed, way_back = rename(sample)
 
-    wanted = Call("Hive_Weight", {"hive_id": 12, "from_": "May", "days": 3})
+    expected = Call("Hive_Weight", {"hive_id": 12, "from_": "May", "days": 3})
     assert renamed.tools == (new, {"name": "idle"})
-    assert renamed.calls == (wanted,)
-    assert renamed.messages == (asked, {**earlier, "calls": (wanted,)}, asked)
+    assert renamed.calls == (expected,)
+    assert renamed.messages == (asked, {**earlier, "calls": (expected,)}, asked)
     assert parse(render(renamed.calls)).calls == renamed.calls
     assert restore(renamed.calls, Renaming.from_json(way_back.to_json())) == (call,)
 

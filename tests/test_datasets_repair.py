@@ -52,8 +52,8 @@ def test_lossless_repairs(
     value: Any, schema: dict[str, Any], new: Any, kinds: dict[str, int]
 ) -> None:
     counted = Counter[str]()
-    found = repaired(value, schema, counted)
-    assert (found, type(found)) == (new, type(new))
+    result = repaired(value, schema, counted)
+    assert (result, type(result)) == (new, type(new))
     assert counted == kinds
 
 

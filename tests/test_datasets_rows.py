@@ -50,8 +50,8 @@ def test_a_row_without_a_call_wants_an_empty_list() -> None:
 
 
 def test_the_datasets_own_system_text_follows_ours() -> None:
-    own = {"role": "system", "content": "Today is Monday."}
-    sample = Sample("xlam", (own, ASKED), (TOOL,), (CALL,))
+    system = {"role": "system", "content": "Today is Monday."}
+    sample = Sample("xlam", (system, ASKED), (TOOL,), (CALL,))
     row = to_row(sample, 0)
     assert [message["role"] for message in row["prompt"]] == ["system", "user"]
     assert row["prompt"][0]["content"] == f"{system_prompt([TOOL])}\n\nToday is Monday."
@@ -60,10 +60,10 @@ def test_the_datasets_own_system_text_follows_ours() -> None:
 
 def test_earlier_calls_are_written_in_the_form_of_the_row() -> None:
     earlier = {"role": "assistant", "content": "", "calls": (CALL, CALL)}
-    heard = {"role": "tool", "content": "14:05"}
-    row = to_row(Sample("x", (ASKED, earlier, heard, ASKED), (TOOL,), (CALL,)), 0)
+    result = {"role": "tool", "content": "14:05"}
+    row = to_row(Sample("x", (ASKED, earlier, result, ASKED), (TOOL,), (CALL,)), 0)
     assert parse(row["prompt"][2]["content"]).calls == (CALL, CALL)
-    assert row["prompt"][3] == heard
+    assert row["prompt"][3] == result
 
 
 def test_a_row_comes_back_as_its_sample_through_parquet(tmp_path: Path) -> None:

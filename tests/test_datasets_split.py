@@ -1,4 +1,4 @@
-"""Who gets which row: by tool set, at random, in wanted shares."""
+"""Who gets which row: by tool set, at random, in given shares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from egpo_verl.calls import ToolSet
 from egpo_verl.datasets.parquet.rows import from_row
 from egpo_verl.datasets.selection.balance import balanced
-from egpo_verl.datasets.selection.ledger import KINDS, Bags, Ledger, kind_of
+from egpo_verl.datasets.selection.index import KINDS, IntLists, RowIndex, kind_of
 from egpo_verl.datasets.selection.split import split_by_tools, split_randomly
 from egpo_verl.datasets.tools.names import Renaming, restore
 from egpo_verl.errors import UserError
@@ -34,86 +34,86 @@ ROWS = st.lists(
 )
 
 
-def ledger_of(rows: list[tuple[int, set[str], int]]) -> Ledger:
-    ledger = Ledger()
+def index_of(rows: list[tuple[int, set[str], int]]) -> RowIndex:
+    index = RowIndex()
     for group, offered, calls in sorted(rows, key=lambda row: row[0]):
         called = sorted(offered)[:calls]
-        ledger.add(group, kind_of(len(called), len(offered)), sorted(offered), called)
-    return ledger
+        index.add(group, kind_of(len(called), len(offered)), sorted(offered), called)
+    return index
 
 
 @given(ROWS, st.floats(0.01, 0.9), st.integers(0, 5))
 def test_no_row_calls_a_function_of_the_other_side(
     rows: list[tuple[int, set[str], int]], test_size: float, seed: int
 ) -> None:
-    ledger = ledger_of(rows)
-    everything = range(len(ledger))
+    index = index_of(rows)
+    everything = range(len(index))
     try:
-        split = split_by_tools(ledger, everything, test_size, seed)
+        split = split_by_tools(index, everything, test_size, seed)
     except UserError:
         return
-    assert split == split_by_tools(ledger, everything, test_size, seed)
+    assert split == split_by_tools(index, everything, test_size, seed)
     assert {"train", "test"} <= set(split.files) <= {"train", "test", ""}
     assert split.files.count("") == split.spanning
     for row in everything:
-        called = set(ledger.called[row])
+        called = set(index.called[row])
         if split.files[row] == "test":
             assert called <= split.held_out
         elif split.files[row] == "train":
             assert not called & split.held_out
     sides: dict[int, set[str]] = {}
     for row in everything:
-        sides.setdefault(ledger.groups[row], set()).add(split.files[row])
+        sides.setdefault(index.groups[row], set()).add(split.files[row])
     assert all(len(files) == 1 for files in sides.values()), "a dialogue was torn"
 
 
-def test_a_fair_set_is_split_in_the_wanted_share_without_loss() -> None:
-    ledger = Ledger()
+def test_a_fair_set_is_split_in_the_asked_share_without_loss() -> None:
+    index = RowIndex()
     for row in range(1000):
         name = f"f{row % 200}"
-        ledger.add(row, "multiple", [name, f"f{(row * 7) % 200}"], [name])
-    split = split_by_tools(ledger, range(1000), 0.1, 0)
+        index.add(row, "multiple", [name, f"f{(row * 7) % 200}"], [name])
+    split = split_by_tools(index, range(1000), 0.1, 0)
     assert split.spanning == 0
     assert 90 <= split.files.count("test") <= 150
-    other = split_by_tools(ledger, range(1000), 0.1, 1)
+    other = split_by_tools(index, range(1000), 0.1, 1)
     assert other.held_out != split.held_out
 
 
 def test_the_same_function_everywhere_cannot_be_held_out() -> None:
-    ledger = ledger_of([(n, {"a"}, 1) for n in range(10)])
+    index = index_of([(n, {"a"}, 1) for n in range(10)])
     with pytest.raises(UserError, match="--split_by random"):
-        split_by_tools(ledger, range(10), 0.1, 0)
+        split_by_tools(index, range(10), 0.1, 0)
 
 
 @given(st.integers(2, 60), st.floats(0.01, 0.99), st.integers(0, 3))
-def test_a_random_split_has_the_wanted_size(total: int, test_size: float, seed: int) -> None:
-    ledger = ledger_of([(n, {"a"}, 1) for n in range(total)])
-    files = split_randomly(ledger, range(total), test_size, seed).files
-    wanted = min(max(1, round(test_size * total)), total - 1)
-    assert Counter(files) == {"test": wanted, "train": total - wanted}
+def test_a_random_split_has_the_asked_size(total: int, test_size: float, seed: int) -> None:
+    index = index_of([(n, {"a"}, 1) for n in range(total)])
+    files = split_randomly(index, range(total), test_size, seed).files
+    size = min(max(1, round(test_size * total)), total - 1)
+    assert Counter(files) == {"test": size, "train": total - size}
 
 
-def test_bags_are_lists_of_lists() -> None:
-    bags = Bags()
+def test_int_lists_are_lists_of_lists() -> None:
+    int_lists = IntLists()
     lists = [[1, 2], [], [3], [], [4, 5, 6]]
     for items in lists:
-        bags.append(items)
-    assert [list(bags[place]) for place in range(len(bags))] == lists
+        int_lists.append(items)
+    assert [list(int_lists[place]) for place in range(len(int_lists))] == lists
 
 
 MIX = {"no_call": 40, "single": 100, "multiple": 200, "parallel": 60}
 
 
-def mixed() -> Ledger:
-    ledger = Ledger()
+def mixed() -> RowIndex:
+    index = RowIndex()
     for kind, count in MIX.items():
         for row in range(count):
-            ledger.add(row, kind, ["a"], [])
-    return ledger
+            index.add(row, kind, ["a"], [])
+    return index
 
 
 @pytest.mark.parametrize(
-    ("shares", "wanted"),
+    ("shares", "expected"),
     [
         ({"no_call": 0.1}, MIX),
         ({"no_call": 0.05}, {"no_call": 19, "single": 100, "multiple": 200, "parallel": 60}),
@@ -124,24 +124,24 @@ def mixed() -> Ledger:
     ],
 )
 def test_shares_are_reached_by_leaving_rows_out(
-    shares: dict[str, float], wanted: dict[str, int]
+    shares: dict[str, float], expected: dict[str, int]
 ) -> None:
-    ledger = mixed()
-    rows = balanced(ledger, range(len(ledger)), shares, 0)
+    index = mixed()
+    rows = balanced(index, range(len(index)), shares, 0)
     assert rows == sorted(set(rows))
-    kinds = Counter(KINDS[ledger.kinds[row]] for row in rows)
-    for kind, count in wanted.items():
+    kinds = Counter(KINDS[index.kinds[row]] for row in rows)
+    for kind, count in expected.items():
         assert kinds[kind] == count
     for kind, share in shares.items():
         assert kinds[kind] == pytest.approx(share * len(rows), abs=1)
 
 
 def test_a_share_without_rows_is_one_sentence() -> None:
-    ledger = ledger_of([(0, {"a"}, 1), (1, {"b"}, 1)])
+    index = index_of([(0, {"a"}, 1), (1, {"b"}, 1)])
     with pytest.raises(UserError, match="no row is of that kind"):
-        balanced(ledger, range(2), {"parallel": 0.5}, 0)
+        balanced(index, range(2), {"parallel": 0.5}, 0)
     with pytest.raises(UserError, match="below 1"):
-        balanced(ledger, range(2), {"single": 0.5}, 0)
+        balanced(index, range(2), {"single": 0.5}, 0)
 
 
 def xlam_file(path: Path, rows: int) -> Path:
@@ -157,10 +157,10 @@ def xlam_file(path: Path, rows: int) -> Path:
             }
             for number in dict.fromkeys(numbers)
         ]
-        wanted = [] if row % 10 == 9 else numbers[:1] * (1 + row % 2)
+        called = [] if row % 10 == 9 else numbers[:1] * (1 + row % 2)
         answers = [
             {"name": f"Tool {number}", "arguments": {"the-value": row + place}}
-            for place, number in enumerate(wanted)
+            for place, number in enumerate(called)
         ]
         line = {
             "query": f"Question {row}",
@@ -200,8 +200,8 @@ def test_no_function_of_the_test_file_is_in_the_train_file(tmp_path: Path) -> No
             assert all(call.name.startswith("Tool ") for call in restore(sample.calls, back))
             assert row["prompt"][0]["content"].count('"name": "Tool_') == len(sample.tools)
     by_row = {row["extra_info"]["index"]: len(from_row(row).tools) for row in files["test"]}
-    wanted = {n: len({n % 40, n * 3 % 40, n * 7 % 40, n * 11 % 40}) for n in by_row}
-    assert by_row == wanted, "the test got easier"
+    offered_before = {n: len({n % 40, n * 3 % 40, n * 7 % 40, n * 11 % 40}) for n in by_row}
+    assert by_row == offered_before, "the test got easier"
 
 
 def test_a_random_split_changes_no_row(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_the_report_accounts_for_rows_left_out(tmp_path: Path) -> None:
     rows = files["train"] + files["test"]
     assert sum(not from_row(row).calls for row in rows) <= 12
     report = (tmp_path / "out" / "report.md").read_text()
-    left = int(report.split("left out for the wanted shares or number | ")[1].split()[0])
+    left = int(report.split("left out for --share or --max_samples | ")[1].split()[0])
     assert len(rows) + left == 400
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from worker_functions import length, squared
 
-from egpo_verl.datasets.jobs.workers import WorkerDied, WorkerTraceback, mapped
+from egpo_verl.datasets.jobs.workers import WorkerDied, WorkerTraceback, map_in_processes
 
 pytestmark = pytest.mark.slow
 BIG = "x" * (1 << 20)
@@ -19,13 +19,15 @@ BIG = "x" * (1 << 20)
 
 
 def my_processes() -> list[psutil.Process]:
-    found = psutil.Process().children()
-    return [child for child in found if any("spawn_main" in word for word in child.cmdline())]
+    children = psutil.Process().children()
+    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
 
 
 def test_results_come_in_order() -> None:
-    assert list(mapped(squared, range(50), 3)) == [number * number for number in range(50)]
-    assert list(mapped(squared, [], 2)) == []
+    assert list(map_in_processes(squared, range(50), 3)) == [
+        number * number for number in range(50)
+    ]
+    assert list(map_in_processes(squared, [], 2)) == []
     assert not my_processes()
 
 
@@ -37,7 +39,7 @@ def test_only_a_few_items_are_taken_ahead() -> None:
             taken.append(number)
             yield number
 
-    results = mapped(squared, items(), 2)
+    results = map_in_processes(squared, items(), 2)
     assert [next(results) for _ in range(3)] == [0, 1, 4]
     assert len(taken) <= 3 + 2 * 2
     results.close()
@@ -46,7 +48,7 @@ def test_only_a_few_items_are_taken_ahead() -> None:
 
 def test_an_exception_comes_with_its_place() -> None:
     with pytest.raises(ValueError, match="-1 is negative") as raised:
-        list(mapped(squared, [1, -1, 2], 2))
+        list(map_in_processes(squared, [1, -1, 2], 2))
     assert isinstance(raised.value.__cause__, WorkerTraceback)
     assert "worker_functions.py" in str(raised.value.__cause__)
     assert not my_processes()
@@ -55,7 +57,7 @@ def test_an_exception_comes_with_its_place() -> None:
 @pytest.mark.parametrize("killed", [1, 2])
 def test_killed_processes_are_an_error_at_once(killed: int) -> None:
     """Python's own pool waits for ever here, in the versions that its module names."""
-    results = mapped(length, [BIG] * 200, 2)
+    results = map_in_processes(length, [BIG] * 200, 2)
     assert next(results) == len(BIG)
     for process in my_processes()[:killed]:
         process.kill()
@@ -67,7 +69,7 @@ def test_killed_processes_are_an_error_at_once(killed: int) -> None:
 
 
 def test_a_process_never_sees_an_interrupt() -> None:
-    results = mapped(length, [BIG] * 20, 2)
+    results = map_in_processes(length, [BIG] * 20, 2)
     next(results)
     for process in my_processes():
         os.kill(process.pid, signal.SIGINT)

@@ -20,7 +20,6 @@ from egpo_verl.evaluate.__main__ import main
 from egpo_verl.evaluate.acebench.questions import NORMAL, SPECIAL, in_training_template, questions
 from egpo_verl.evaluate.chat import Chat
 
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "acebench"
 EVAL_MAIN = """
 import argparse, json, os, socket
 from category import NAMES
@@ -330,11 +329,10 @@ def test_a_scorer_that_fails_is_told_in_one_sentence(run: Run) -> None:
     assert "more than the scorer can take" in said
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real rows are not at ../shared/data")
-def test_every_real_question_can_be_asked(tmp_path: Path) -> None:
+def test_every_real_question_can_be_asked(real_rows: Path, tmp_path: Path) -> None:
     import tarfile
 
-    with tarfile.open(SHARED / "data_en.tar.gz") as archive:
+    with tarfile.open(real_rows / "acebench" / "data_en.tar.gz") as archive:
         archive.extractall(tmp_path / "data_all", filter="data")
     found = questions(tmp_path, ["en"], [*NORMAL, *SPECIAL], None)
     chats = [in_training_template(question, "python") for question in found]

@@ -19,7 +19,6 @@ from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.__main__ import main
 from egpo_verl.evaluate.api_bank import official, static
 
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "api_bank"
 PARAMETERS = "{'boat': {'type': 'str'}, 'metres': {'type': 'float'}}"
 SYSTEM = f"""Help.
 
@@ -369,11 +368,10 @@ def test_a_broken_clone_is_told_in_one_sentence(
     assert not oracle.asked
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real rows are not at ../shared/data")
-def test_the_real_static_questions_and_their_own_answers() -> None:
+def test_the_real_static_questions_and_their_own_answers(real_rows: Path) -> None:
     from egpo_verl.calls import render
 
-    found = static.questions(SHARED, static.LEVELS, None)
+    found = static.questions(real_rows / "api_bank", static.LEVELS, None)
     sizes = [sum(question.level == level for question in found) for level in static.LEVELS]
     assert sizes == [399, 67, 131]
     assert all(static.judge(q, render(q.sample.calls)).exact for q in found)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from egpo_verl.calls import Problem
+from egpo_verl.calls import Reason
 from egpo_verl.evaluate.spoken import in_python, spoken
 
 RESPONSES = {
     "template followed": ("<think>so</think>[f(a=1)]", "so", "[f(a=1)]", None),
     "blanks around": (" <think>\nso\n</think>\n\n[f()]\n", "so", "[f()]", None),
-    "no thought": ("[f(a=1)]", "", "[f(a=1)]", Problem.NO_THOUGHT),
-    "thought never closed": ("<think>so [f(a=1)]", "so [f(a=1)]", "", Problem.OPEN_THOUGHT),
+    "no thought": ("[f(a=1)]", "", "[f(a=1)]", Reason.NO_THOUGHT),
+    "thought never closed": ("<think>so [f(a=1)]", "so [f(a=1)]", "", Reason.OPEN_THOUGHT),
     "two thoughts": (
         "<think>a</think>[g()]<think>b</think>[f()]",
         "a</think>[g()]<think>b",
         "[f()]",
-        Problem.SECOND_THOUGHT,
+        Reason.SECOND_THOUGHT,
     ),
     "text before": ("Well. <think>a</think>[f()]", "Well. <think>a", "[f()]", "before"),
-    "nothing after": ("<think>a</think>", "a", "", Problem.EMPTY_ANSWER),
-    "nothing": ("", "", "", Problem.NO_THOUGHT),
+    "nothing after": ("<think>a</think>", "a", "", Reason.EMPTY_ANSWER),
+    "nothing": ("", "", "", Reason.NO_THOUGHT),
 }
 
 
@@ -29,7 +29,7 @@ def test_a_response_is_taken_apart(name: str) -> None:
     response, thought, answer, problem = RESPONSES[name]
     found = spoken(response)
     assert (found.thought, found.answer) == (thought, answer)
-    expected = Problem.TEXT_BEFORE_THOUGHT if problem == "before" else problem
+    expected = Reason.TEXT_BEFORE_THOUGHT if problem == "before" else problem
     assert found.problem is expected
 
 

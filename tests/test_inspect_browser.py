@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from egpo_verl.calls.reasons import describe
 from egpo_verl.inspect.__main__ import main
-from egpo_verl.reasons import words
 from egpo_verl.reward import Reason
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="pip install selenium")
@@ -117,11 +117,11 @@ def test_a_reason_is_filtered_and_its_difference_marked(page: Any, tmp_path: Pat
     pick(page, "step", 2)
     wrong = int(Reason.WRONG_ARGUMENT)
     count = reasons().count(wrong)
-    assert one(page, f"#reason option[value='{wrong}']").text == f"{count} · {words(wrong)}"
+    assert one(page, f"#reason option[value='{wrong}']").text == f"{count} · {describe(wrong)}"
     pick(page, "reason", wrong)
     assert one(page, "#count").text.startswith(f"{count} answers to ")
     assert len(all_of(page, "#list li")) == count
-    assert words(wrong) in one(page, ".answer .verdict").text
+    assert describe(wrong) in one(page, ".answer .verdict").text
     marked = all_of(page, "tr.argument.differs")
     assert marked
     assert all(

@@ -22,7 +22,6 @@ from egpo_verl.preprocess import main
 
 ROOT = Path(__file__).parents[1]
 XLAM = ROOT / "data" / "samples" / "xlam.jsonl"
-MINI_XLAM = ROOT.parent / "shared" / "data" / "mini_xlam" / "mini_xlam.jsonl.gz"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -80,17 +79,17 @@ def test_a_dataset_becomes_train_and_test_with_a_report(run: Run, tmp_path: Path
 def test_every_reference_is_what_the_file_said(run: Run, tmp_path: Path) -> None:
     """Calls under their old names, repaired values aside, equal the file's answers."""
     run("xlam", "--local_dataset_path", XLAM, "--local_save_dir", tmp_path)
-    wanted = {
+    expected = {
         row["id"]: tuple(Call(c["name"], c["arguments"]) for c in json.loads(row["answers"]))
         for row in map(json.loads, XLAM.read_text("utf-8").splitlines())
     }
-    wanted[2] = (Call("Hive Weight", {"hive-id": 12, "from": "2030-06-01", "days": 10}),)
-    wanted[3] = (Call("knit.rows", {"pattern": [2, 3, 2], "repeats": 8}),)
+    expected[2] = (Call("Hive Weight", {"hive-id": 12, "from": "2030-06-01", "days": 10}),)
+    expected[3] = (Call("knit.rows", {"pattern": [2, 3, 2], "repeats": 8}),)
     for row in rows_of(tmp_path / "train.parquet") + rows_of(tmp_path / "test.parquet"):
         sample = from_row(row)
         assert parse(render(sample.calls)).calls == sample.calls
         way_back = Renaming.from_json(row["extra_info"]["renamed"])
-        assert restore(sample.calls, way_back) == wanted[sample.extra["id"]]
+        assert restore(sample.calls, way_back) == expected[sample.extra["id"]]
 
 
 def test_the_split_is_the_seeds(run: Run, tmp_path: Path) -> None:
@@ -111,7 +110,7 @@ def test_several_processes_write_the_same_rows(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in ("CHUNK", "LARGEST_CHUNK"):
-        monkeypatch.setattr(f"egpo_verl.datasets.jobs.pipeline.{size}", 3)
+        monkeypatch.setattr(f"egpo_verl.datasets.jobs.convert.{size}", 3)
     source = tmp_path / "in.jsonl"
     source.write_text("{broken\n" + XLAM.read_text("utf-8") + "[]\n", "utf-8")
     for processes in ("1", "2"):
@@ -312,11 +311,11 @@ def test_it_works_without_torch_and_verl(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(not MINI_XLAM.exists(), reason="the real rows are not at ../shared/data")
-def test_real_xlam_rows_are_all_accounted_for(run: Run, tmp_path: Path) -> None:
-    code, _, err = run("xlam", "--local_dataset_path", MINI_XLAM, "--local_save_dir", tmp_path)
+def test_real_xlam_rows_are_all_accounted_for(run: Run, real_rows: Path, tmp_path: Path) -> None:
+    file = real_rows / "mini_xlam" / "mini_xlam.jsonl.gz"
+    code, _, err = run("xlam", "--local_dataset_path", file, "--local_save_dir", tmp_path)
     assert (code, err) == (0, "")
-    with gzip.open(MINI_XLAM, "rt", encoding="utf-8") as lines:
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
         total = sum(1 for _ in lines)
     rows = rows_of(tmp_path / "train.parquet") + rows_of(tmp_path / "test.parquet")
     report = (tmp_path / "report.md").read_text("utf-8")

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from egpo_verl.datasets.jobs.job import Deal, convert_file
-from egpo_verl.datasets.jobs.pipeline import Shape, parts
+from egpo_verl.datasets.jobs.convert import RowConfig, convert_chunks
+from egpo_verl.datasets.jobs.job import SplitConfig, convert_file
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.errors import UserError
@@ -55,13 +55,14 @@ def test_a_stopped_job_leaves_nothing(tmp_path: Path, number: int, processes: st
 
 
 def test_a_worker_that_is_killed_is_one_sentence(tmp_path: Path) -> None:
-    found = parts(SOURCES["xlam"], Rows(source_file(tmp_path)), Shape(), tmp_path, 2)
-    next(found)
+    rows = Rows(source_file(tmp_path))
+    chunks = convert_chunks(SOURCES["xlam"], rows, RowConfig(), tmp_path, 2)
+    next(chunks)
     me = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text("ascii").split()
     workers = [pid for pid in me if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(int(workers[0]), signal.SIGKILL)
     with pytest.raises(UserError, match="use fewer --num_proc"):
-        list(found)
+        list(chunks)
 
 
 def test_a_job_that_breaks_off_leaves_no_file_and_no_process(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_a_job_that_breaks_off_leaves_no_file_and_no_process(tmp_path: Path) -> 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as raised:
-        convert_file(SOURCES["xlam"], rows, out, Shape(), Deal(), 2, interrupted)
+        convert_file(SOURCES["xlam"], rows, out, RowConfig(), SplitConfig(), 2, interrupted)
     # The traceback, and with it every frame of the job, is still held here.
     assert raised.tb is not None
     assert not out.exists()

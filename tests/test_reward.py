@@ -45,14 +45,16 @@ THOUGHT = "<think>They ask for Paris.</think>"
 
 
 def score(
-    response: Any, wanted: Any, extra: dict[str, Any] | None = None, **options: Any
+    response: Any, expected: Any, extra: dict[str, Any] | None = None, **options: Any
 ) -> dict[str, float | int]:
     info = {"tools": TOOLS, "index": 0, "num_turns": None, "rollout_reward_scores": {}}
-    return compute_score("demo", response, json.dumps(wanted), {**info, **(extra or {})}, **options)
+    return compute_score(
+        "demo", response, json.dumps(expected), {**info, **(extra or {})}, **options
+    )
 
 
 @pytest.mark.parametrize(
-    ("answer", "wanted"),
+    ("answer", "expected"),
     [
         ("[weather(city='Paris', days=3)]", ONE),
         ("\n\n[weather(days=3, city=\"Paris\")]\n", ONE),
@@ -66,14 +68,14 @@ def score(
         ("[]", []),
     ],
 )  # fmt: skip
-def test_a_right_answer_earns_one(answer: str, wanted: Any) -> None:
-    result = score(THOUGHT + answer, wanted)
+def test_a_right_answer_earns_one(answer: str, expected: Any) -> None:
+    result = score(THOUGHT + answer, expected)
     assert result["score"] == result["acc"] == 1.0
     assert result["reason"] == Reason.OK
 
 
 @pytest.mark.parametrize(
-    ("response", "wanted", "reason"),
+    ("response", "expected", "reason"),
     [
         ("[weather(city='Paris', days=3)]", ONE, Reason.NO_THOUGHT),
         ("Hm. " + THOUGHT + "[weather(city='Paris', days=3)]", ONE, Reason.TEXT_BEFORE_THOUGHT),
@@ -104,9 +106,9 @@ def test_a_right_answer_earns_one(answer: str, wanted: Any) -> None:
     ],
 )
 def test_a_wrong_answer_earns_nothing_and_says_why(
-    response: Any, wanted: Any, reason: Reason
+    response: Any, expected: Any, reason: Reason
 ) -> None:
-    result = score(response, wanted)
+    result = score(response, expected)
     assert result["score"] == result["acc"] == 0.0
     assert Reason(result["reason"]) is reason
 
@@ -125,7 +127,7 @@ def test_the_keys_are_always_the_same_numbers() -> None:
 
 
 def test_calls_are_counted_wherever_they_can_be_read() -> None:
-    for answer, wanted, count in [
+    for answer, expected, count in [
         ("[now()]", [], 1),
         ("[now(), now()]", [], 2),
         ("now()", [], 0),
@@ -135,7 +137,7 @@ def test_calls_are_counted_wherever_they_can_be_read() -> None:
         ("[weather(city='Paris', days=3)]", ONE, 1),
         ("[now(]", ONE, 0),
     ]:
-        assert score(THOUGHT + answer, wanted)["num_calls"] == count
+        assert score(THOUGHT + answer, expected)["num_calls"] == count
 
 
 def test_each_stage_is_counted() -> None:
@@ -174,7 +176,7 @@ def test_without_tools_signatures_are_not_checked() -> None:
 
 
 def test_alternatives_and_arguments_that_may_be_left_out() -> None:
-    wanted = {
+    expected = {
         "calls": [
             {
                 "name": "weather",
@@ -184,9 +186,9 @@ def test_alternatives_and_arguments_that_may_be_left_out() -> None:
         ],
         "alternatives": True,
     }
-    assert score(THOUGHT + "[weather(city='Paris, FR')]", wanted)["score"] == 1.0
-    assert score(THOUGHT + "[weather(city='Paris', metric=True)]", wanted)["score"] == 1.0
-    assert score(THOUGHT + "[weather(city='Paris', metric=False)]", wanted)["score"] == 0.0
+    assert score(THOUGHT + "[weather(city='Paris, FR')]", expected)["score"] == 1.0
+    assert score(THOUGHT + "[weather(city='Paris', metric=True)]", expected)["score"] == 1.0
+    assert score(THOUGHT + "[weather(city='Paris', metric=False)]", expected)["score"] == 0.0
 
 
 def test_a_stage_passed_stays_passed_at_its_neighbours() -> None:

@@ -21,6 +21,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from egpo_verl.advantage import EgpoAdvantage, egpo_advantage
 from egpo_verl.advantage.options import EgpoOptions
 from egpo_verl.cot import cot_mask
+from egpo_verl.errors import UserError
 from egpo_verl.inspect.files import read_sample
 from egpo_verl.inspect.schema import OPTIONS, SCHEMA
 from egpo_verl.integration.record import answers_table, dump, token_texts, write
@@ -175,7 +176,7 @@ def test_a_failure_to_write_reaches_verls_dump(
     (tmp_path / "egpo").write_text("in the way")
     trainer = trainer_of(tmp_path, tokenizer)
     dump(trainer, SimpleNamespace(keys=KEYS, partition_id="train"), entropy, thought, advantage)
-    with pytest.raises(OSError, match=str(tmp_path)):
+    with pytest.raises(UserError, match=str(tmp_path)):
         trainer._dump_futures[0].result()
 
 
@@ -190,6 +191,6 @@ def test_what_cannot_be_finished_leaves_nothing(
         raise OSError(28, "No space left on device", str(part))
 
     monkeypatch.setattr(pq, "write_table", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match="No space left"):
         write(table, tmp_path / "3.parquet")
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,15 @@
 """The EGPO advantage (arXiv:2508.05118v4, Eq. 1, 4 and 5) as pure tensor functions."""
 
 from egpo_verl.advantage.formula import EgpoAdvantage, Sessions, egpo, egpo_advantage
+from egpo_verl.advantage.grpo import NotFinite
 from egpo_verl.advantage.options import EgpoOptions, OptionError
 
-__all__ = ["EgpoAdvantage", "EgpoOptions", "OptionError", "Sessions", "egpo", "egpo_advantage"]
+__all__ = [
+    "EgpoAdvantage",
+    "EgpoOptions",
+    "NotFinite",
+    "OptionError",
+    "Sessions",
+    "egpo",
+    "egpo_advantage",
+]

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from verl.utils.groupwise import as_torch_index, group_mean_std
 
+from egpo_verl.advantage.grpo import finite_scores, group_numbers, grpo_scalars
+from egpo_verl.advantage.metrics import batch_metrics
 from egpo_verl.advantage.options import EgpoOptions
 from egpo_verl.advantage.passes import MaskedSums, masked_sums, row_blocks, spread
 
@@ -124,14 +125,14 @@ def egpo_advantage(
     """As `egpo`, with everything that the result is made of; see there for the arguments.
 
     Raises:
-        ValueError: shapes that differ, a reward that is not finite, or an entropy that is not
-            finite on a counted token.
+        NotFinite: a reward that is not finite.
+        ValueError: shapes that differ, or an entropy that is not finite on a counted token.
     """
     _check_shapes(token_level_rewards, response_mask, entropy, cot_mask)
     scope = response_mask if options.cot_scope == "response" else cot_mask
     sums = masked_sums(entropy, scope, response_mask)
     mean_entropy = _mean_entropy(sums, sessions)
-    scores = _finite_scores(token_level_rewards)
+    scores = finite_scores(token_level_rewards)
     groups = group_numbers(index, scores.device)
     base = _base_advantage(scores, groups, norm_by_std, epsilon, sessions)
 
@@ -143,35 +144,8 @@ def egpo_advantage(
         advantages = spread(base + bonus, response_mask)
         clipped = was_clipped.float()
 
-    metrics = _metrics(base, mean_entropy, bonus, clipped, sums, scores, groups)
+    metrics = batch_metrics(base, mean_entropy, bonus, clipped, sums, scores, groups)
     return EgpoAdvantage(advantages, base, mean_entropy, bonus, clipped, sums.counts, metrics)
-
-
-def group_numbers(index: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Labels of groups, (bs,) of any kind, as (bs,) int64 numbers 0, 1, 2, ... without gaps.
-
-    verl keeps integer labels as they are, and its statistics then need memory for the largest.
-    """
-    labels = as_torch_index(index, device="cpu").numpy()
-    _, numbers = np.unique(labels, return_inverse=True)
-    return torch.from_numpy(numbers.astype(np.int64)).to(device)
-
-
-def grpo_scalars(
-    scores: torch.Tensor, groups: torch.Tensor, norm_by_std: bool = True, epsilon: float = 1e-6
-) -> torch.Tensor:
-    """Eq. 1: (r - mean) / (std + epsilon) within each group; a group of one keeps its reward.
-
-    `scores` (bs,) float and `groups` (bs,) int64 give (bs,) float32. The statistics are verl's
-    own (verl/utils/groupwise.py), so that lambda = 0 is verl's `grpo_vectorized` to the bit.
-    """
-    mean: torch.Tensor
-    std: torch.Tensor
-    mean, std, _ = group_mean_std(scores, groups, eps=0.0, device=scores.device)
-    centred = scores - mean[groups]
-    if norm_by_std:
-        centred = centred / (std[groups] + epsilon)
-    return centred
 
 
 def _per_token(
@@ -219,18 +193,6 @@ def _check_shapes(rewards: torch.Tensor, *others: torch.Tensor) -> None:
             )
 
 
-def _finite_scores(token_level_rewards: torch.Tensor) -> torch.Tensor:
-    scores = token_level_rewards.sum(dim=-1)
-    odd = (~torch.isfinite(scores)).nonzero()
-    if odd.numel():
-        raise ValueError(
-            f"The reward of {len(odd)} of {len(scores)} responses is not finite (the first is row "
-            f"{int(odd[0])}: {scores[odd[0]].item()}), and one such reward would spoil its whole "
-            "group: make the reward function return a finite number."
-        )
-    return scores
-
-
 def _mean_entropy(sums: MaskedSums, sessions: Sessions | None) -> torch.Tensor:
     """Eq. 4; a response without a thought (W = 0) has E = 0."""
     totals, counts = sums.totals, sums.counts
@@ -257,43 +219,3 @@ def _base_advantage(
         return grpo_scalars(scores, groups, norm_by_std, epsilon)
     final = sessions.final_row
     return grpo_scalars(scores[final], groups[final], norm_by_std, epsilon)[sessions.of_row]
-
-
-def _metrics(
-    base: torch.Tensor,
-    entropy: torch.Tensor,
-    bonus: torch.Tensor,
-    clipped: torch.Tensor,
-    sums: MaskedSums,
-    scores: torch.Tensor,
-    groups: torch.Tensor,
-) -> dict[str, float]:
-    """The figures of a batch; rows without a single response token (verl's padding) stay out."""
-    counts, real = sums.counts, sums.real
-    if not real.any():
-        return {}
-    thinks = real & (counts > 0)
-    judged = real & (base != 0)
-    size = base[real].abs().sum()
-    return {
-        "egpo/cot_entropy": _mean_or_zero(entropy[thinks]),
-        "egpo/cot_tokens": counts[real].float().mean().item(),
-        "egpo/bonus": bonus[real].mean().item(),
-        "egpo/bonus_over_abs_adv": (bonus[real].sum() / size).item() if size > 0 else 0.0,
-        "egpo/clip_frac": _mean_or_zero(clipped[judged]),
-        "egpo/no_cot_frac": 1.0 - thinks.sum().item() / real.sum().item(),
-        "egpo/silent_group_frac": _silent_share(scores[real], groups[real]),
-    }
-
-
-def _mean_or_zero(values: torch.Tensor) -> float:
-    return values.mean().item() if values.numel() else 0.0
-
-
-def _silent_share(scores: torch.Tensor, groups: torch.Tensor) -> float:
-    """Share of the groups of two or more whose rewards are all equal: they teach nothing."""
-    sizes = torch.bincount(groups)
-    highest = scores.new_full(sizes.shape, -torch.inf).scatter_reduce_(0, groups, scores, "amax")
-    lowest = scores.new_full(sizes.shape, torch.inf).scatter_reduce_(0, groups, scores, "amin")
-    comparable = sizes > 1
-    return _mean_or_zero((highest == lowest)[comparable].float())

@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from egpo_verl.errors import UserError
+
 COT_SCOPES = ("thought", "response")
 GRANULARITIES = ("response", "token")
+RECORD_OPTIONS = ("record_dir", "record_groups")
+"""In `algorithm.egpo` too: what a training records (`egpo_verl.integration.record`)."""
 
 
-class OptionError(ValueError):
-    """An option that cannot be used; the message says which one and how to mend it."""
+class OptionError(UserError, ValueError):
+    """An option that cannot be used; the message says which one and how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,19 @@ class EgpoOptions:
         _check_switch("clip", self.clip)
 
     @classmethod
-    def from_mapping(cls, given: Mapping[str, Any] | None) -> EgpoOptions:
-        """Options from `algorithm.egpo`, which may be absent.
+    def from_mapping(cls, mapping: Mapping[str, Any] | None) -> EgpoOptions:
+        """Options from `algorithm.egpo`, which may be absent; `RECORD_OPTIONS` are left alone.
 
         Raises:
             OptionError: an unknown name (the nearest known one is named) or a value out of range.
         """
         known = [field.name for field in dataclasses.fields(cls)]
-        values = dict(given or {})
+        values = {k: v for k, v in (mapping or {}).items() if k not in RECORD_OPTIONS}
         for name in values:
             if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-                hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}."
+                names = [*known, *RECORD_OPTIONS]
+                near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+                hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names)}."
                 raise OptionError(f"algorithm.egpo.{name} is not an option of EGPO; {hint}")
         for name in ("lam", "alpha"):
             value = values.get(name, 0.0)
@@ -68,9 +73,9 @@ class EgpoOptions:
         return cls(**values)
 
 
-def _check_number(name: str, value: float, in_range: bool, wanted: str) -> None:
+def _check_number(name: str, value: float, in_range: bool, expected: str) -> None:
     if not (math.isfinite(value) and in_range):
-        raise OptionError(f"algorithm.egpo.{name}={value} must be {wanted}.")
+        raise OptionError(f"algorithm.egpo.{name}={value} must be {expected}.")
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

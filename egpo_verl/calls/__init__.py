@@ -3,7 +3,7 @@
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.forms import FORMS, Parsed, parse, render
 from egpo_verl.calls.matching import match
-from egpo_verl.calls.problem import Problem
+from egpo_verl.calls.reasons import Reason
 from egpo_verl.calls.reference import Reference
 from egpo_verl.calls.thought import answer_of
 from egpo_verl.calls.tools import ToolSet
@@ -13,7 +13,7 @@ __all__ = [
     "FORMS",
     "Call",
     "Parsed",
-    "Problem",
+    "Reason",
     "Reference",
     "ToolSet",
     "answer_of",

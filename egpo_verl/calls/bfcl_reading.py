@@ -15,7 +15,7 @@ from typing import Any
 from egpo_verl.calls.arithmetic import UNKNOWN, Undecodable, binary
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.forms import Parsed, parse
-from egpo_verl.calls.problem import Problem
+from egpo_verl.calls.reasons import Reason
 
 _MOST_CHARS = 4_000
 """Python 3.10's parser runs out of stack on longer texts that are made for it."""
@@ -55,7 +55,7 @@ def _decoded(text: str) -> Parsed:
     try:
         return Parsed(_calls(text), None)
     except (Undecodable, SyntaxError, ValueError, RecursionError, MemoryError):
-        return Parsed(None, parsed.reason or Problem.SYNTAX)
+        return Parsed(None, parsed.reason or Reason.SYNTAX)
 
 
 def _calls(text: str) -> tuple[Call, ...]:

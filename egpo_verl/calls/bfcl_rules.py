@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.reference import Reference, Wanted
+from egpo_verl.calls.reference import ExpectedCall, Reference
 from egpo_verl.calls.tools import PARAMETER_KEYS, ToolSet
 
 _IGNORED = {ord(mark): None for mark in " ,./-_*^"} | {ord("'"): '"'}
@@ -61,7 +61,7 @@ class ListedCall(NamedTuple):
 
 def listed_calls(reference: Reference, tools: ToolSet | None) -> tuple[ListedCall, ...]:
     """A row's reference, ready to be held against answers."""
-    return tuple(_listed_call(wanted, tools) for wanted in reference.calls)
+    return tuple(_listed_call(expected, tools) for expected in reference.calls)
 
 
 def match_as_bfcl(calls: Sequence[Call], listed: Sequence[ListedCall]) -> bool:
@@ -84,22 +84,22 @@ def match_as_bfcl(calls: Sequence[Call], listed: Sequence[ListedCall]) -> bool:
     return True
 
 
-def _listed_call(wanted: Wanted, tools: ToolSet | None) -> ListedCall:
-    specification = (tools and tools.specification(wanted.name)) or {}
+def _listed_call(expected: ExpectedCall, tools: ToolSet | None) -> ListedCall:
+    specification = (tools and tools.specification(expected.name)) or {}
     schema = next((specification[key] for key in PARAMETER_KEYS if key in specification), None)
     schema = schema if isinstance(schema, dict) else {}
     declared, required = schema.get("properties"), schema.get("required")
-    needed = [name for name in wanted.arguments if name not in wanted.omissible]
+    needed = [name for name in expected.arguments if name not in expected.optional]
     if isinstance(required, list):
         needed += map(str, required)
     parameters = {
         name: _parameter(
-            declared[name] if isinstance(declared, dict) else {}, values, name in wanted.omissible
+            declared[name] if isinstance(declared, dict) else {}, values, name in expected.optional
         )
-        for name, values in wanted.arguments.items()
+        for name, values in expected.arguments.items()
         if not isinstance(declared, dict) or name in declared
     }
-    return ListedCall(wanted.name, frozenset(needed), parameters)
+    return ListedCall(expected.name, frozenset(needed), parameters)
 
 
 def _parameter(specification: Any, values: Sequence[Any], omissible: bool) -> Parameter:

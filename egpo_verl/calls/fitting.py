@@ -7,7 +7,6 @@ from typing import Any
 
 import jsonschema_rs
 
-from egpo_verl.calls.plain import plain_parameter
 from egpo_verl.calls.type_names import Schema
 
 _HOLDERS = frozenset({"properties", "items", "additionalItems", "additionalProperties"})
@@ -67,9 +66,6 @@ def stated_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    plain = plain_parameter(schema)
-    if plain is not None:
-        return plain.takes(value)
     try:
         return jsonschema_rs.Draft4Validator(schema).is_valid(value)
     except (ValueError, jsonschema_rs.ReferencingError):

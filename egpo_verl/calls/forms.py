@@ -16,13 +16,13 @@ from egpo_verl.calls.json_forms import (
     write_json,
     write_llama,
 )
-from egpo_verl.calls.problem import Problem, Unreadable
 from egpo_verl.calls.python_form import (
     read_answer_tag,
     read_python,
     write_answer_tag,
     write_python,
 )
+from egpo_verl.calls.reasons import Reason, Unreadable
 
 
 class Parsed(NamedTuple):
@@ -34,7 +34,7 @@ class Parsed(NamedTuple):
     """
 
     calls: tuple[Call, ...] | None
-    reason: Problem | None
+    reason: Reason | None
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,21 @@ def parse(text: str, form: str = "python") -> Parsed:
 
     >>> parse("[weather(city='Paris', days=3)]").calls
     (Call(name='weather', arguments={'city': 'Paris', 'days': 3}),)
-    >>> parse("[weather('Paris')]").reason.value
-    'an argument is given by position or by unpacking'
+    >>> parse("[weather('Paris')]").reason.words
+    'an argument is passed by position or by unpacking'
 
     Raises:
         ValueError: `form` is none of `FORMS`.
     """
     reader = _form(form).read
     if len(text) > MAX_CHARS:
-        return Parsed(None, Problem.TOO_LONG)
+        return Parsed(None, Reason.TOO_LONG)
     if has_too_many_marks(text):
-        return Parsed(None, Problem.TOO_MANY)
+        return Parsed(None, Reason.TOO_MANY)
     try:
         return Parsed(reader(text), None)
     except Unreadable as unreadable:
-        return Parsed(None, unreadable.problem)
+        return Parsed(None, unreadable.reason)
 
 
 def render(calls: Sequence[Call], form: str = "python") -> str:
@@ -92,7 +92,7 @@ def render(calls: Sequence[Call], form: str = "python") -> str:
     text = _form(form).write(calls)
     back = parse(text, form)
     if back.calls != tuple(calls):
-        why = back.reason or "its values change on the way"
+        why = back.reason.words if back.reason else "its values change on the way"
         raise ValueError(f"the form {form!r} cannot carry {text[:200]!r}: {why}")
     return text
 

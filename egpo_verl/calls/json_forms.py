@@ -1,7 +1,7 @@
 """The forms that write calls as JSON: Hermes and Qwen, Llama 3, a plain list.
 
 JSON is read by the standard library's `raw_decode`, so a closing tag inside a string is only text.
-A key given twice, a number that is not finite and any key beyond the form's own are refused.
+A key written twice, a number that is not finite and any key beyond the form's own are refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from egpo_verl.calls.bounds import MAX_CALLS, MAX_NUMBER
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.problem import Problem, Unreadable
+from egpo_verl.calls.reasons import Reason, Unreadable
 from egpo_verl.calls.values import check_json
 
 _BLANKS = " \t\r\n"
@@ -25,12 +25,12 @@ def read_json(text: str) -> tuple[Call, ...]:
     """The calls of `[{"name": .., "arguments": {..}}, ..]`. Raises `Unreadable`."""
     at = _skip(text, 0)
     if not text.startswith("[", at):
-        raise Unreadable(Problem.NO_CALL_LIST)
+        raise Unreadable(Reason.NO_CALL_LIST)
     data, at = _decoded(text, at)
     if _skip(text, at) != len(text):
-        raise Unreadable(Problem.TEXT_BESIDE_CALLS)
+        raise Unreadable(Reason.TEXT_BESIDE_CALLS)
     if len(data) > MAX_CALLS:
-        raise Unreadable(Problem.TOO_MANY)
+        raise Unreadable(Reason.TOO_MANY)
     return tuple(_call(item, "arguments") for item in data)
 
 
@@ -45,11 +45,11 @@ def read_hermes(text: str) -> tuple[Call, ...]:
     at = _skip(text, 0)
     while at < len(text):
         if not text.startswith(_OPEN_TAG, at):
-            raise Unreadable(Problem.TEXT_BESIDE_CALLS if calls else Problem.NO_CALL_LIST)
+            raise Unreadable(Reason.TEXT_BESIDE_CALLS if calls else Reason.NO_CALL_LIST)
         data, at = _decoded(text, _skip(text, at + len(_OPEN_TAG)))
         at = _skip(text, at)
         if not text.startswith(_CLOSE_TAG, at):
-            raise Unreadable(Problem.SYNTAX)
+            raise Unreadable(Reason.SYNTAX)
         _append(calls, data, "arguments")
         at = _skip(text, at + len(_CLOSE_TAG))
     return tuple(calls)
@@ -70,14 +70,14 @@ def read_llama(text: str) -> tuple[Call, ...]:
         return ()
     while True:
         if not text.startswith("{", at):
-            raise Unreadable(Problem.SYNTAX if calls else Problem.NO_CALL_LIST)
+            raise Unreadable(Reason.SYNTAX if calls else Reason.NO_CALL_LIST)
         data, at = _decoded(text, at)
         _append(calls, data, "parameters")
         at = _skip(text, at)
         if at == len(text):
             return tuple(calls)
         if not text.startswith(";", at):
-            raise Unreadable(Problem.TEXT_BESIDE_CALLS)
+            raise Unreadable(Reason.TEXT_BESIDE_CALLS)
         at = _skip(text, at + 1)
 
 
@@ -88,18 +88,18 @@ def write_llama(calls: Sequence[Call]) -> str:
 
 def _append(calls: list[Call], data: Any, key: str) -> None:
     if len(calls) == MAX_CALLS:
-        raise Unreadable(Problem.TOO_MANY)
+        raise Unreadable(Reason.TOO_MANY)
     calls.append(_call(data, key))
 
 
 def _call(data: Any, key: str) -> Call:
     if not isinstance(data, dict) or data.keys() != {"name", key}:
-        raise Unreadable(Problem.BAD_SHAPE)
+        raise Unreadable(Reason.BAD_SHAPE)
     name, arguments = data["name"], data[key]
     if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise Unreadable(Problem.BAD_SHAPE)
+        raise Unreadable(Reason.BAD_SHAPE)
     if not name:
-        raise Unreadable(Problem.BAD_NAME)
+        raise Unreadable(Reason.BAD_NAME)
     for value in arguments.values():
         check_json(value)
     return Call(name, arguments)
@@ -113,9 +113,9 @@ def _decoded(text: str, at: int) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, at)
     except RecursionError:
-        raise Unreadable(Problem.TOO_DEEP) from None
+        raise Unreadable(Reason.TOO_DEEP) from None
     except ValueError:
-        raise Unreadable(Problem.SYNTAX) from None
+        raise Unreadable(Reason.SYNTAX) from None
 
 
 def _skip(text: str, at: int) -> int:
@@ -127,25 +127,25 @@ def _skip(text: str, at: int) -> int:
 
 def _integer(digits: str) -> int:
     if len(digits) > MAX_NUMBER:
-        raise Unreadable(Problem.BAD_NUMBER)
+        raise Unreadable(Reason.BAD_NUMBER)
     return int(digits)
 
 
 def _float(digits: str) -> float:
     value = float(digits)
     if len(digits) > MAX_NUMBER or not math.isfinite(value):
-        raise Unreadable(Problem.BAD_NUMBER)
+        raise Unreadable(Reason.BAD_NUMBER)
     return value
 
 
 def _constant(name: str) -> float:
-    raise Unreadable(Problem.BAD_NUMBER)
+    raise Unreadable(Reason.BAD_NUMBER)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise Unreadable(Problem.DUPLICATE)
+        raise Unreadable(Reason.DUPLICATE)
     return members
 
 

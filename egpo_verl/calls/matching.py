@@ -1,4 +1,4 @@
-"""Whether calls are the calls wanted: as a multiset, each for one, as a whole."""
+"""Whether calls are those expected: as a multiset, each for one, as a whole."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.fitting import with_inner_defaults
-from egpo_verl.calls.reference import Reference, Wanted
+from egpo_verl.calls.reference import ExpectedCall, Reference
 from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import TEXT_COMPARISONS, SameText, equal, nfc
 
 
 def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -> bool:
-    """Whether `calls` are those that `reference` wants, in any order.
+    """Whether `calls` are those of `reference`, in any order.
 
     Where references overlap (alternatives), an assignment is sought for all calls at once, so a
     right answer is not refused because an early call took the place that a later one needed.
 
-    >>> wanted = Reference.from_json('[{"name": "f", "arguments": {"x": 1.0}}]')
-    >>> match([Call("f", {"x": 1})], wanted), match([Call("f", {"x": True})], wanted)
+    >>> reference = Reference.from_json('[{"name": "f", "arguments": {"x": 1.0}}]')
+    >>> match([Call("f", {"x": 1})], reference), match([Call("f", {"x": True})], reference)
     (True, False)
 
     Args:
-        calls: the calls given.
-        reference: the calls wanted; `Reference.for_tools` adds what the schemas say.
+        calls: those of a response.
+        reference: those expected; `Reference.for_tools` adds what the schemas say.
         strings: `exact`, or `bfcl` for the tolerant comparison of that benchmark.
 
     Raises:
@@ -34,37 +34,39 @@ def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -
     same_text = TEXT_COMPARISONS.get(strings)
     if same_text is None:
         raise ValueError(f"unknown comparison of strings {strings!r}, use exact or bfcl")
-    wanted = reference.calls
-    if len(calls) != len(wanted):
+    expected = reference.calls
+    if len(calls) != len(expected):
         return False
     # Most right answers come in the order of the reference.
-    if all(map(serves, calls, wanted, repeat(same_text))):
+    if all(map(serves, calls, expected, repeat(same_text))):
         return True
     return len(calls) > 1 and _assignable(
-        [[i for i, want in enumerate(wanted) if serves(call, want, same_text)] for call in calls]
+        [[i for i, one in enumerate(expected) if serves(call, one, same_text)] for call in calls]
     )
 
 
-def serves(call: Call, wanted: Wanted, same_text: SameText) -> bool:
-    """Whether one call serves as one call wanted."""
-    if call.name != wanted.name and nfc(call.name) != wanted.name:
+def serves(call: Call, expected: ExpectedCall, same_text: SameText) -> bool:
+    """Whether one call serves as one call expected."""
+    if call.name != expected.name and nfc(call.name) != expected.name:
         return False
-    given = call.arguments
-    if len(given) > len(wanted.arguments):
+    arguments = call.arguments
+    if len(arguments) > len(expected.arguments):
         return False
-    if not given.keys() <= wanted.arguments.keys():
-        given = {nfc(name): value for name, value in given.items()}
-        if len(given) < len(call.arguments) or not given.keys() <= wanted.arguments.keys():
+    if not arguments.keys() <= expected.arguments.keys():
+        arguments = {nfc(name): value for name, value in arguments.items()}
+        if len(arguments) < len(call.arguments) or not (
+            arguments.keys() <= expected.arguments.keys()
+        ):
             return False
-    for name, alternatives in wanted.arguments.items():
-        if name not in given:
-            if name not in wanted.omissible:
+    for name, alternatives in expected.arguments.items():
+        if name not in arguments:
+            if name not in expected.optional:
                 return False
             continue
-        value = given[name]
+        value = arguments[name]
         if isinstance(value, str) and value in alternatives:
             continue
-        if not _serves_as(value, alternatives, wanted.schemas.get(name), same_text):
+        if not _serves_as(value, alternatives, expected.schemas.get(name), same_text):
             return False
     return True
 

@@ -20,6 +20,7 @@ _BEHIND = re.compile(
     r"|(?P<tag>\s*/?>|\s+\w+=)"
     r"|(?P<quote>[\"'])"
 )
+_MARKS = frozenset("({[/>'\"")
 _NAMED = re.compile(rf"{NAME_KEY}[\"']\Z")
 _LONGEST_KEY = 40
 _LONGEST_MENTION = 200
@@ -46,12 +47,13 @@ def calls_offered(text: str, tools: ToolSet) -> bool:
 
 
 def _places(text: str, tools: ToolSet) -> Iterator[tuple[str, int]]:
-    """Each name that stands in `text` as a word of its own, and where."""
+    """Each name that stands in `text` as a word of its own before a mark or a blank, and where."""
     for name in tools.names:
         at = text.find(name)
         while at >= 0:
             end = at + len(name)
-            if not (_is_word(text[at - 1 : at]) or _is_word(text[end : end + 1])):
+            behind = text[end : end + 1]
+            if (behind in _MARKS or behind.isspace()) and not _is_word(text[at - 1 : at]):
                 yield name, at
             at = text.find(name, end)
 

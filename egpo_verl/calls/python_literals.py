@@ -10,7 +10,7 @@ import math
 import re
 
 from egpo_verl.calls.bounds import MAX_NUMBER
-from egpo_verl.calls.problem import Problem, Unreadable
+from egpo_verl.calls.reasons import Reason, Unreadable
 
 _OPEN = re.compile(r"([rRuU]?)('''|\"\"\"|'|\")")
 _NEXT = re.compile(r"[ \t\r\n]*(?=[rRuU]?['\"])")
@@ -41,7 +41,7 @@ def string(text: str, at: int) -> tuple[str, int]:
     parts: list[str] = []
     opened = _OPEN.match(text, at)
     if opened is None:
-        raise Unreadable(Problem.NOT_LITERAL)
+        raise Unreadable(Reason.NOT_LITERAL)
     while opened is not None:
         part, at = _body(text, opened.end(), opened[2], raw=opened[1] in ("r", "R"))
         parts.append(part)
@@ -52,21 +52,21 @@ def string(text: str, at: int) -> tuple[str, int]:
 
 def number(text: str, at: int) -> tuple[int | float, int]:
     """The number at `at` and the place after it."""
-    found = _INTEGER.match(text, at) or _FLOAT.match(text, at)
-    if found is None:
+    literal = _INTEGER.match(text, at) or _FLOAT.match(text, at)
+    if literal is None:
         misspelt = _NUMBER_LIKE.match(text, at)
-        raise Unreadable(Problem.BAD_NUMBER if misspelt else Problem.NOT_LITERAL)
-    if found.end() - at > MAX_NUMBER:
-        raise Unreadable(Problem.BAD_NUMBER)
+        raise Unreadable(Reason.BAD_NUMBER if misspelt else Reason.NOT_LITERAL)
+    if literal.end() - at > MAX_NUMBER:
+        raise Unreadable(Reason.BAD_NUMBER)
     try:
-        if found.re is _INTEGER:
-            return int(found[0], 0), found.end()
-        value = float(found[0])
+        if literal.re is _INTEGER:
+            return int(literal[0], 0), literal.end()
+        value = float(literal[0])
     except ValueError:
-        raise Unreadable(Problem.BAD_NUMBER) from None
+        raise Unreadable(Reason.BAD_NUMBER) from None
     if not math.isfinite(value):
-        raise Unreadable(Problem.BAD_NUMBER)
-    return value, found.end()
+        raise Unreadable(Reason.BAD_NUMBER)
+    return value, literal.end()
 
 
 def _body(text: str, at: int, quote: str, *, raw: bool) -> tuple[str, int]:
@@ -75,13 +75,13 @@ def _body(text: str, at: int, quote: str, *, raw: bool) -> tuple[str, int]:
     while True:
         stop = _STOP[quote].search(text, at)
         if stop is None or stop[0] in "\r\n\0":
-            raise Unreadable(Problem.SYNTAX)
+            raise Unreadable(Reason.SYNTAX)
         parts.append(_line_ends(text[at : stop.start()]))
         if stop[0] == quote:
             return "".join(parts), stop.end()
         escape = (_RAW if raw else _ESCAPE).match(text, stop.start())
         if escape is None:
-            raise Unreadable(Problem.SYNTAX)
+            raise Unreadable(Reason.SYNTAX)
         parts.append(_line_ends(escape[0]) if raw else _decoded(escape))
         at = escape.end()
 
@@ -101,5 +101,5 @@ def _decoded(escape: re.Match[str]) -> str:
         return escape[0]
     code = int(body, 8 if kind == 3 else 16)
     if code > 0x10FFFF:
-        raise Unreadable(Problem.SYNTAX)
+        raise Unreadable(Reason.SYNTAX)
     return chr(code)

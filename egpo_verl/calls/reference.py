@@ -1,4 +1,4 @@
-"""The calls wanted: one set of them, or alternatives per argument."""
+"""The calls expected: one set of them, or alternatives per argument."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ from typing import Any, NamedTuple
 
 from egpo_verl.calls.bounds import MAX_DEPTH
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.fitting import (
-    has_inner_defaults,
-    stated_defaults,
-    widened,
-    with_inner_defaults,
-)
-from egpo_verl.calls.problem import Problem, Unreadable
+from egpo_verl.calls.fitting import has_inner_defaults, widened, with_inner_defaults
+from egpo_verl.calls.reasons import Reason, Unreadable
 from egpo_verl.calls.tools import Signature, ToolSet
 from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import check_json, equal, nfc
@@ -24,45 +19,42 @@ from egpo_verl.calls.values import check_json, equal, nfc
 _MAX_LEVELS = MAX_DEPTH + 5
 """Around a value: the object, its calls, a call, its arguments, the alternatives."""
 
-
 RULES = ("", "bfcl")
 """Ours, or those of a benchmark."""
 
 
-class Wanted(NamedTuple):
-    """One call wanted.
+class ExpectedCall(NamedTuple):
+    """One call expected.
 
     Attributes:
-        name: of the function.
         arguments: parameter -> the values that serve.
-        omissible: parameters that may be left out.
+        optional: parameters that may be left out.
         schemas: parameter -> its schema where that states defaults inside the value.
     """
 
     name: str
     arguments: Mapping[str, Sequence[Any]]
-    omissible: frozenset[str]
+    optional: frozenset[str]
     schemas: Mapping[str, Schema]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """All calls wanted, in any order; none where no call is wanted.
+    """All calls expected, in any order; none where no call is expected.
 
     Attributes:
-        calls: each call wanted.
-        rules: whose rules decide, "" for ours or another of `RULES`.
-        any_call: any call serves, as BFCL's relevance wants it; `calls` is then empty.
+        rules: whose rules decide, one of `RULES`.
+        any_call: any call serves, as BFCL's relevance has it; `calls` is then empty.
     """
 
-    calls: tuple[Wanted, ...]
+    calls: tuple[ExpectedCall, ...]
     rules: str = ""
     any_call: bool = False
 
     @classmethod
     def from_calls(cls, calls: Sequence[Call]) -> Reference:
         """Exactly these calls."""
-        return cls(tuple(_wanted(call.name, _singles(call.arguments)) for call in calls))
+        return cls(tuple(_expected(call.name, _singles(call.arguments)) for call in calls))
 
     @classmethod
     def from_json(cls, text: str, tools: ToolSet | None = None) -> Reference:
@@ -73,7 +65,8 @@ class Reference:
                 object `{"calls": [{"name", "arguments": {parameter: [value, ..]},
                 "omissible": [parameter, ..]}, ..], "alternatives": true}`; that of a benchmark's
                 row has `"rules"` too, and may have `"any_call": true`.
-            tools: where given, `for_tools(tools)` is applied, but under rules of a benchmark.
+            tools: where there are some, `for_tools(tools)` is applied, unless a benchmark's rules
+                decide.
 
         Raises:
             ValueError: `text` is neither.
@@ -89,9 +82,9 @@ class Reference:
         elif isinstance(data, dict) and isinstance(data.get("calls"), list):
             rules = data.get("rules", "")
             if rules not in RULES:
-                raise ValueError(f"the reference wants to be judged by unknown rules: {rules!r}")
-            wanted = tuple(map(_with_alternatives, data["calls"]))
-            reference = cls(wanted, rules, data.get("any_call") is True)
+                raise ValueError(f"the reference names unknown rules: {rules!r}")
+            calls = tuple(map(_with_alternatives, data["calls"]))
+            reference = cls(calls, rules, data.get("any_call") is True)
         else:
             raise ValueError(
                 "the reference must be a JSON list of calls, or an object with the key 'calls'"
@@ -99,15 +92,15 @@ class Reference:
         return reference if tools is None or reference.rules else reference.for_tools(tools)
 
     def for_tools(self, tools: ToolSet) -> Reference:
-        """The same wish in the types of `tools`.
+        """The same calls in the types of `tools`.
 
         A whole number where a float is declared serves as that float, and a default that the
         schema states may be written or left out.
         """
         calls = tuple(
-            wanted if signature is None else _typed(wanted, signature)
-            for wanted in self.calls
-            for signature in [tools.signature(wanted.name)]
+            call if signature is None else _typed(call, signature)
+            for call in self.calls
+            for signature in [tools.signature(call.name)]
         )
         return Reference(calls, self.rules, self.any_call)
 
@@ -124,61 +117,59 @@ def _check_call(item: Any) -> None:
         )
 
 
-def _exact(item: Any) -> Wanted:
+def _exact(item: Any) -> ExpectedCall:
     _check_call(item)
-    return _wanted(item["name"], _singles(item["arguments"]))
+    return _expected(item["name"], _singles(item["arguments"]))
 
 
-def _with_alternatives(item: Any) -> Wanted:
+def _with_alternatives(item: Any) -> ExpectedCall:
     _check_call(item)
-    omissible = item.get("omissible", [])
-    if not isinstance(omissible, list) or not all(
+    optional = item.get("omissible", [])
+    if not isinstance(optional, list) or not all(
         isinstance(values, list) for values in item["arguments"].values()
     ):
         raise ValueError(
             "with alternatives, each argument of the reference must be a list of values and "
             f"'omissible' a list of names: {json.dumps(item)[:80]}"
         )
-    return _wanted(item["name"], item["arguments"], map(str, omissible))
+    return _expected(item["name"], item["arguments"], map(str, optional))
 
 
 def _singles(arguments: Mapping[str, Any]) -> dict[str, list[Any]]:
     return {name: [value] for name, value in arguments.items()}
 
 
-def _wanted(
-    name: str, arguments: Mapping[str, Sequence[Any]], omissible: Iterable[str] = ()
-) -> Wanted:
-    named = {nfc(parameter): values for parameter, values in arguments.items()}
-    return Wanted(nfc(name), named, frozenset(map(nfc, omissible)), {})
+def _expected(
+    name: str, arguments: Mapping[str, Sequence[Any]], optional: Iterable[str] = ()
+) -> ExpectedCall:
+    composed = {nfc(parameter): values for parameter, values in arguments.items()}
+    return ExpectedCall(nfc(name), composed, frozenset(map(nfc, optional)), {})
 
 
-def _typed(wanted: Wanted, signature: Signature) -> Wanted:
+def _typed(call: ExpectedCall, signature: Signature) -> ExpectedCall:
     schemas: Mapping[str, Schema] = signature.schema.get("properties", {})
-    deep: dict[str, Schema] = {}
-    if signature.plain is None:
-        deep = {name: schema for name, schema in schemas.items() if has_inner_defaults(schema)}
+    deep = {name: schema for name, schema in schemas.items() if has_inner_defaults(schema)}
     arguments = {
         name: [widened(value, schemas.get(name)) for value in values]
-        for name, values in wanted.arguments.items()
+        for name, values in call.arguments.items()
     }
     for name in deep.keys() & arguments.keys():
         arguments[name] = [with_inner_defaults(value, deep[name]) for value in arguments[name]]
-    omissible = set(wanted.omissible)
-    for name, default in stated_defaults(signature.schema).items():
+    optional = set(call.optional)
+    for name, default in signature.defaults.items():
         values = arguments.setdefault(name, [])
         if any(equal(default, value) for value in values):
-            omissible.add(name)
-        elif not values or name in omissible:
+            optional.add(name)
+        elif not values or name in optional:
             values.append(default)
-            omissible.add(name)
-    return Wanted(wanted.name, arguments, frozenset(omissible), deep)
+            optional.add(name)
+    return ExpectedCall(call.name, arguments, frozenset(optional), deep)
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise Unreadable(Problem.BAD_NUMBER)
+        raise Unreadable(Reason.BAD_NUMBER)
     return value
 
 

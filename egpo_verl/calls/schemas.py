@@ -7,10 +7,10 @@ be understood is left unchecked and noted.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from egpo_verl.calls.limits import LIMITS, limits
 from egpo_verl.calls.type_names import Note, Schema, any_of, is_optional, schema_of_name
 from egpo_verl.calls.values import nfc
 
@@ -18,12 +18,6 @@ _MAX_NESTING = 16
 _PLAIN = frozenset({"type", "description", "title", "name", "default"})
 _ARRAYS = frozenset({"items", "prefixItems", "additionalItems"})
 _OBJECTS = frozenset({"properties", "required", "additionalProperties"})
-_NUMBERS = frozenset({"minimum", "maximum", "multipleOf"})
-_COUNTS = frozenset(
-    {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
-)
-_BOUNDS = _NUMBERS | _COUNTS | {"exclusiveMinimum", "exclusiveMaximum", "uniqueItems", "pattern"}
-_LIMITS = _BOUNDS | {"enum", "const"}
 _LISTS_OF_SCHEMAS = ("anyOf", "oneOf", "allOf")
 _MAPS_OF_SCHEMAS = ("definitions", "$defs")
 _COMBINED = frozenset({*_LISTS_OF_SCHEMAS, *_MAPS_OF_SCHEMAS, "$ref"})
@@ -93,8 +87,8 @@ def _schema(spec: Any, note: Note, depth: int) -> Schema:
         schema |= _array(spec, note, depth)
     if more & _OBJECTS:
         schema |= _object(spec, note, depth)
-    if more & _LIMITS:
-        schema |= _limits(spec, note)
+    if more & LIMITS:
+        schema |= limits(spec, note)
     if more & _COMBINED:
         schema |= _combined(spec, note, depth)
     return schema
@@ -174,41 +168,6 @@ def _object(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
 
 def _or_boolean(spec: Any, note: Note, depth: int) -> bool | Schema:
     return spec if isinstance(spec, bool) else _schema(spec, note, depth + 1)
-
-
-def _limits(spec: Mapping[str, Any], note: Note) -> Schema:
-    """Keywords with plain values, those of later drafts said in draft 4's words."""
-    schema: Schema = {}
-    if isinstance(spec.get("enum"), list) and spec["enum"]:
-        schema["enum"] = spec["enum"]
-    if "const" in spec:
-        schema["enum"] = [spec["const"]]
-    if spec.keys().isdisjoint(_BOUNDS):
-        return schema
-    for key in spec.keys() & _NUMBERS:
-        if _is_number(spec[key]) and (key != "multipleOf" or spec[key] > 0):
-            schema[key] = spec[key]
-    for key in spec.keys() & _COUNTS:
-        if _is_number(spec[key]) and spec[key] >= 0 and spec[key] == int(spec[key]):
-            schema[key] = int(spec[key])
-    if spec.get("uniqueItems") is True:
-        schema["uniqueItems"] = True
-    for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
-        bound = spec.get(exclusive)
-        if bound is True and limit in schema:
-            schema[exclusive] = True
-        elif _is_number(bound):
-            schema |= {limit: bound, exclusive: True}
-    if isinstance(spec.get("pattern"), str):
-        # A tool author's regular expression is foreign code of unbounded cost.
-        note(f"pattern {spec['pattern']!r:.60}")
-    return schema
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _names(required: Any) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from egpo_verl.calls.problem import Problem
+from egpo_verl.calls.reasons import Reason
 
-_OPEN, _CLOSE = "<think>", "</think>"
+THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 _BLANKS = " \t\r\n"
 
 
-def answer_of(response: str, think_in_prompt: bool = False) -> str | Problem:
+def answer_of(response: str, think_in_prompt: bool = False) -> str | Reason:
     """What follows the thought of `response`, or how `response` breaks the template.
 
     Blanks may stand around the thought and the answer. The tags count wherever they stand, in the
@@ -23,17 +23,27 @@ def answer_of(response: str, think_in_prompt: bool = False) -> str | Problem:
     """
     start = 0
     if not think_in_prompt:
-        start = response.find(_OPEN)
+        start = response.find(THINK_OPEN)
         if start < 0:
-            return Problem.NO_THOUGHT
+            return Reason.NO_THOUGHT
         if start > 0 and response[:start].strip(_BLANKS):
-            return Problem.TEXT_BEFORE_THOUGHT
-        start += len(_OPEN)
-    end = response.find(_CLOSE, start)
+            return Reason.TEXT_BEFORE_THOUGHT
+        start += len(THINK_OPEN)
+    end = response.find(THINK_CLOSE, start)
     if end < 0:
-        return Problem.OPEN_THOUGHT
-    if response.find(_OPEN, start) >= 0 or response.find(_CLOSE, end + 1) >= 0:
-        return Problem.SECOND_THOUGHT
+        return Reason.OPEN_THOUGHT
+    if response.find(THINK_OPEN, start) >= 0 or response.find(THINK_CLOSE, end + 1) >= 0:
+        return Reason.SECOND_THOUGHT
     if not response[start:end].strip():
-        return Problem.EMPTY_THOUGHT
-    return response[end + len(_CLOSE) :].strip(_BLANKS) or Problem.EMPTY_ANSWER
+        return Reason.EMPTY_THOUGHT
+    return response[end + len(THINK_CLOSE) :].strip(_BLANKS) or Reason.EMPTY_ANSWER
+
+
+def after_thought(text: str) -> str:
+    """What follows the last closing tag, whatever stands before it; all of it without a tag."""
+    return text.rpartition(THINK_CLOSE)[2].strip()
+
+
+def left_open(prompt: str) -> bool:
+    """Whether a response to this prompt starts inside a thought that its template has opened."""
+    return prompt.rstrip().endswith(THINK_OPEN)

@@ -1,8 +1,7 @@
 """The functions offered to the model, and whether calls fit their signatures.
 
 Schemas are checked by jsonschema-rs: compiled Rust that takes 4 us to compile a signature and
-0.1 us to check a call, where fastjsonschema would run generated Python code of foreign schemas. A
-signature of plain parameters needs neither (`egpo_verl.calls.plain`).
+0.1 us to check a call, where fastjsonschema would run generated Python code of foreign schemas.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import Any
 import jsonschema_rs
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.plain import Plain, plain_parameters, plain_schema
-from egpo_verl.calls.problem import Problem
+from egpo_verl.calls.fitting import stated_defaults
+from egpo_verl.calls.reasons import Reason
 from egpo_verl.calls.schemas import parameters_schema
 from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import nfc
@@ -32,48 +31,42 @@ class Signature:
     Attributes:
         schema: all its arguments as an object, JSON Schema draft 4.
         unchecked: parts of its specification that were not understood and check nothing.
-        plain: its parameters, where all of them are plain.
     """
 
     schema: Schema
     unchecked: tuple[str, ...]
-    plain: Mapping[str, Plain] | None
 
     @cached_property
     def validator(self) -> jsonschema_rs.Draft4Validator:
         """`schema`, compiled when it is first needed."""
         return jsonschema_rs.Draft4Validator(self.schema)
 
-    def check(self, arguments: Mapping[str, Any]) -> Problem | None:
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """Argument -> its default, where the schema states one that fits."""
+        return stated_defaults(self.schema)
+
+    def check(self, arguments: Mapping[str, Any]) -> Reason | None:
         """The first reason why `arguments` do not fit, None where they do."""
         if self._fits(arguments):
             return None
         composed = {nfc(name): value for name, value in arguments.items()}
         if len(composed) < len(arguments):
-            return Problem.UNKNOWN_ARGUMENT
+            return Reason.UNKNOWN_ARGUMENT
         if composed.keys() != arguments.keys():
             return self.check(composed)
         if not arguments.keys() >= set(self.schema.get("required", ())):
-            return Problem.MISSING_ARGUMENT
+            return Reason.MISSING_ARGUMENT
         closed = self.schema.get("additionalProperties") is False
         if closed and not arguments.keys() <= self.schema.get("properties", {}).keys():
-            return Problem.UNKNOWN_ARGUMENT
-        return Problem.WRONG_VALUE
+            return Reason.UNKNOWN_ARGUMENT
+        return Reason.WRONG_VALUE
 
     def _fits(self, arguments: Mapping[str, Any]) -> bool:
-        if self.plain is not None:
-            return self._fits_plainly(arguments, self.plain)
         try:
             return self.validator.is_valid(dict(arguments))
         except ValueError:  # text that is no Unicode: a lone surrogate
             return False
-
-    def _fits_plainly(self, arguments: Mapping[str, Any], plain: Mapping[str, Plain]) -> bool:
-        for name, value in arguments.items():
-            parameter = plain.get(name)
-            if parameter is None or not parameter.takes(value):
-                return False
-        return all(name in arguments for name in self.schema.get("required", ()))
 
 
 class ToolSet:
@@ -92,7 +85,7 @@ class ToolSet:
         ...     '[{"name": "f", "parameters": {"a": {"type": "int, optional"}}}]')
         >>> tools.check([Call("f", {"a": 1}), Call("f")]) is None
         True
-        >>> tools.check([Call("f", {"a": 1.5})]).value
+        >>> tools.check([Call("f", {"a": 1.5})]).words
         'a value does not fit its declared type'
 
         Raises:
@@ -142,12 +135,12 @@ class ToolSet:
         specification = self._specifications.get(nfc(name))
         return None if specification is None else self._compiled(nfc(name), specification)
 
-    def check(self, calls: Sequence[Call]) -> Problem | None:
+    def check(self, calls: Sequence[Call]) -> Reason | None:
         """The first reason why `calls` do not fit the functions offered, None where they do."""
         for call in calls:
             signature = self.signature(call.name)
             problem = (
-                Problem.UNKNOWN_FUNCTION if signature is None else signature.check(call.arguments)
+                Reason.UNKNOWN_FUNCTION if signature is None else signature.check(call.arguments)
             )
             if problem is not None:
                 return problem
@@ -170,19 +163,14 @@ def _inner(tool: Any) -> dict[str, Any]:
 
 
 def _signature(specification: Mapping[str, Any]) -> Signature:
-    given = (specification.get(key) for key in PARAMETER_KEYS)
-    parameters = next((parameters for parameters in given if parameters is not None), None)
-    required = specification.get("required")
-    plain = None if isinstance(required, list) else plain_schema(parameters)
-    if plain is not None:
-        return Signature(plain[0], (), plain[1])
+    declared = (specification.get(key) for key in PARAMETER_KEYS)
+    parameters = next((parameters for parameters in declared if parameters is not None), None)
     unchecked: list[str] = []
-    schema = parameters_schema(parameters, required, unchecked.append)
-    signature = Signature(schema, tuple(unchecked), plain_parameters(schema))
-    if signature.plain is None:
-        try:
-            _ = signature.validator  # compiled at once, for it may be that it cannot be
-        except (ValueError, jsonschema_rs.ReferencingError) as error:
-            unchecked.append(f"all arguments, {error}")
-            return Signature({"type": "object"}, tuple(unchecked), None)
+    schema = parameters_schema(parameters, specification.get("required"), unchecked.append)
+    signature = Signature(schema, tuple(unchecked))
+    try:
+        _ = signature.validator  # compiled at once, for it may be that it cannot be
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        unchecked.append(f"all arguments, {error}")
+        return Signature({"type": "object"}, tuple(unchecked))
     return signature

@@ -10,7 +10,7 @@ from typing import Any
 from unicodedata import combining, normalize
 
 from egpo_verl.calls.bounds import MAX_DEPTH
-from egpo_verl.calls.problem import Problem, Unreadable
+from egpo_verl.calls.reasons import Reason, Unreadable
 
 SameText = Callable[[str, str], bool]
 
@@ -19,44 +19,44 @@ _LONG_RUN = re.compile(rb"[^\0]{%d}" % _LONG)
 _BFCL_IGNORED = re.compile(r"[ \,\.\/\-\_\*\^]")
 
 
-def exact_text(given: str, wanted: str) -> bool:
+def exact_text(text: str, expected: str) -> bool:
     """The same characters; composed and decomposed spellings (NFC) are the same."""
-    return given == wanted or nfc(given) == nfc(wanted)
+    return text == expected or nfc(text) == nfc(expected)
 
 
-def bfcl_text(given: str, wanted: str) -> bool:
+def bfcl_text(text: str, expected: str) -> bool:
     """BFCL's tolerant comparison: case, blanks, `,./-_*^` and the kind of quote do not count."""
-    return _standardised(given) == _standardised(wanted)
+    return _standardised(text) == _standardised(expected)
 
 
 TEXT_COMPARISONS: Mapping[str, SameText] = {"exact": exact_text, "bfcl": bfcl_text}
 
 
-def equal(given: Any, wanted: Any, same_text: SameText = exact_text) -> bool:
-    """Whether `given` serves where `wanted` is wanted.
+def equal(value: Any, expected: Any, same_text: SameText = exact_text) -> bool:
+    """Whether `value` serves where `expected` is expected.
 
     A whole number serves for a float of the same value, a float never for a whole number, and a
     boolean is no number. Lists are ordered, tuples are lists, the order of a dict is free.
     """
-    if isinstance(wanted, str):
-        return isinstance(given, str) and same_text(given, wanted)
-    if wanted is None or isinstance(wanted, bool):
-        return given is wanted
-    if isinstance(wanted, int):
-        return type(given) is int and given == wanted
-    if isinstance(wanted, float):
-        return type(given) in (int, float) and bool(given == wanted)
-    if isinstance(wanted, list | tuple):
+    if isinstance(expected, str):
+        return isinstance(value, str) and same_text(value, expected)
+    if expected is None or isinstance(expected, bool):
+        return value is expected
+    if isinstance(expected, int):
+        return type(value) is int and value == expected
+    if isinstance(expected, float):
+        return type(value) in (int, float) and bool(value == expected)
+    if isinstance(expected, list | tuple):
         return (
-            isinstance(given, list | tuple)
-            and len(given) == len(wanted)
-            and all(map(lambda g, w: equal(g, w, same_text), given, wanted))
+            isinstance(value, list | tuple)
+            and len(value) == len(expected)
+            and all(map(lambda v, e: equal(v, e, same_text), value, expected))
         )
-    if isinstance(wanted, Mapping) and isinstance(given, Mapping) and len(given) == len(wanted):
-        given = {nfc(key): value for key, value in given.items()}
+    if isinstance(expected, Mapping) and isinstance(value, Mapping) and len(value) == len(expected):
+        value = {nfc(key): member for key, member in value.items()}
         return all(
-            nfc(key) in given and equal(given[nfc(key)], value, same_text)
-            for key, value in wanted.items()
+            nfc(key) in value and equal(value[nfc(key)], member, same_text)
+            for key, member in expected.items()
         )
     return False
 
@@ -74,7 +74,7 @@ def nfc(text: str) -> str:
 
 @lru_cache(maxsize=64)
 def _composed(text: str) -> str:
-    """Cached, since an answer's long text may be held against many that are wanted."""
+    """Cached, since an answer's long text may be held against many expected ones."""
     if _LONG_RUN.search(bytes(map(combining, text))):
         return text
     return normalize("NFC", text)
@@ -84,10 +84,10 @@ def check_json(value: Any, levels: int = MAX_DEPTH) -> None:
     """Raise `Unreadable` where `value` is not finite or has more than `levels` levels."""
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise Unreadable(Problem.BAD_NUMBER)
+            raise Unreadable(Reason.BAD_NUMBER)
     elif isinstance(value, list | dict):
         if levels == 0:
-            raise Unreadable(Problem.TOO_DEEP)
+            raise Unreadable(Reason.TOO_DEEP)
         for inner in value.values() if isinstance(value, dict) else value:
             check_json(inner, levels - 1)
 

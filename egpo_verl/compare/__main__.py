@@ -15,13 +15,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
-from egpo_verl.cli import Parser, count, tell
+from egpo_verl.cli import Parser, count, out, run, say
 from egpo_verl.compare.curves import CURVES, draw, seeds_of
-from egpo_verl.compare.run_log import RunLogError
 from egpo_verl.compare.runs import BANDS, RANGE, Arm, read_arms
+from egpo_verl.errors import UserError
 
 EDGE = 5
 PICTURES = (".png", ".svg", ".pdf")
@@ -112,28 +111,22 @@ def uneven(arm: Arm) -> str | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 2 for input that a user can mend."""
-    given = parser().parse_args(arguments)
-    if given.out.suffix not in PICTURES:
-        tell(f"compare: {given.out} must end in {', '.join(PICTURES)}.")
-        return 2
+    options = parser().parse_args(arguments)
+    return run(lambda: _compare(options))
+
+
+def _compare(options: argparse.Namespace) -> None:
+    if options.out.suffix not in PICTURES:
+        raise UserError(f"{options.out} must end in {', '.join(PICTURES)}.")
+    arms = read_arms(options.runs)
     try:
-        arms = read_arms(given.runs)
-        draw(arms, given.out, given.band)
-    except RunLogError as error:
-        tell(f"compare: {error}")
-        return 2
+        draw(arms, options.out, options.band)
     except ImportError as error:
-        tell(f"compare: pictures need {error.name}: pip install matplotlib")
-        return 2
-    except OSError as error:
-        tell(f"compare: {given.out} cannot be written ({error.strerror}).")
-        return 2
-    console = Console()
-    console.print(summary(arms, given.edge))
+        raise UserError(f"pictures need {error.name}: pip install matplotlib") from error
+    out().print(summary(arms, options.edge))
     for sentence in filter(None, map(uneven, arms)):
-        console.print(sentence, highlight=False, markup=False)
-    console.print(f"curves: {given.out}", highlight=False)
-    return 0
+        say(sentence)
+    say(f"curves: {options.out}")
 
 
 def parser() -> Parser:

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from egpo_verl.calls.reasons import Reason, label
+from egpo_verl.cli import write_file_aside
 from egpo_verl.compare.runs import BANDS, Arm, band_of
-from egpo_verl.reasons import short
-from egpo_verl.reward import Reason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
         kind: of band, one of `BANDS`.
 
     Raises:
-        OSError: `out` cannot be written.
+        UserError: `out` cannot be written.
     """
     import matplotlib
 
@@ -64,13 +64,11 @@ def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
         _draw_legend(axes.flat[-1], arms, kind)
         if rows:
             _draw_reasons(parts[1], failing, rows)
-        part = out.with_name(f".{out.name}.part")
         try:
-            figure.savefig(part, dpi=130, format=out.suffix.lstrip("."))
-            part.replace(out)
+            with write_file_aside(out) as part:
+                figure.savefig(part, dpi=130, format=out.suffix.lstrip("."))
         finally:
             pyplot.close(figure)
-            part.unlink(missing_ok=True)
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
@@ -191,6 +189,6 @@ def _draw_reasons(figure: Any, arms: Sequence[Arm], rows: int) -> None:
     for axis in axes.flat[len(arms) :]:
         axis.axis("off")
     axes[0, 0].set_ylabel("share of answers")
-    names = [*map(short, shown), *(["other reasons"] if rest else [])]
+    names = [*map(label, shown), *(["other reasons"] if rest else [])]
     # Top to bottom as the areas lie.
     figure.legend(areas[::-1], names[::-1], loc="outside right center", frameon=False, fontsize=9)

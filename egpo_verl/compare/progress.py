@@ -8,7 +8,6 @@ succeeded is its own exit code to say (`set -o pipefail`).
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import time
@@ -16,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
+
+from egpo_verl.cli import Parser, count
 
 STEP = re.compile(r"\bstep:(\d+) - (.*)")
 METRIC = re.compile(r"([\w/@.-]+):(?:np\.\w+\()?(-?[\d.]+(?:e-?\d+)?)")
@@ -79,13 +80,11 @@ def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m egpo_verl.compare.progress", description=__doc__
-    )
-    parser.add_argument("--steps", type=int, required=True, help="steps that the run will take")
+    parser = Parser(prog="python -m egpo_verl.compare.progress", description=__doc__)
+    parser.add_argument("--steps", type=count, required=True, help="steps that the run will take")
     parser.add_argument("--log", type=Path, required=True, help="file that keeps every line")
-    given = parser.parse_args(arguments)
-    follow(sys.stdin, given.steps, given.log, Console())
+    options = parser.parse_args(arguments)
+    follow(sys.stdin, options.steps, options.log, Console())
     return 0
 
 

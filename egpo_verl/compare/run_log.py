@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from egpo_verl.errors import UserError
 
-class RunLogError(ValueError):
+
+class RunLogError(UserError):
     """A log that cannot be read; the message says why."""
 
 

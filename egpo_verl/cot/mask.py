@@ -83,18 +83,18 @@ def cot_mask(
 
 def _scan(vocabulary: Vocabulary, ids: Tensor, response_mask: Tensor) -> tuple[_Turns, Tensor]:
     """The turns, and the positions of generated tokens that may end a tag or a thought."""
-    rows = max(1, BLOCK // ids.shape[1])
-    found = []
+    length = ids.shape[1]
+    rows = max(1, BLOCK // length)
+    borders, candidates = [], []
     for top in range(0, len(ids), rows):
         generated = response_mask[top : top + rows].bool()
-        begins, ends = generated.clone(), generated.clone()
-        torch.gt(generated[:, 1:], generated[:, :-1], out=begins[:, 1:])
-        torch.gt(generated[:, :-1], generated[:, 1:], out=ends[:, :-1])
+        padded = torch.nn.functional.pad(generated, (1, 1))
+        row, column = (padded[:, 1:] ^ padded[:, :-1]).nonzero(as_tuple=True)
+        borders.append((top + row) * length + column)
         marking = _look_up(vocabulary, ids[top : top + rows]).logical_and_(generated)
-        at = top * ids.shape[1]
-        found.append((_positions(begins) + at, _positions(ends) + at + 1, _positions(marking) + at))
-    begin, end, candidates = (torch.cat(blocks) for blocks in zip(*found, strict=True))
-    return _Turns(begin, end), candidates
+        candidates.append(top * length + marking.view(-1).nonzero().squeeze(1))
+    begin, end = torch.cat(borders).view(-1, 2).T.contiguous()
+    return _Turns(begin, end), torch.cat(candidates)
 
 
 def _look_up(vocabulary: Vocabulary, ids: Tensor) -> Tensor:
@@ -106,16 +106,6 @@ def _look_up(vocabulary: Vocabulary, ids: Tensor) -> Tensor:
             f"tokenizer knows none above {vocabulary.marking.numel() // 2} or below 0: pass the "
             "policy's own tokenizer"
         ) from error
-
-
-def _positions(flags: Tensor) -> Tensor:
-    """Flat positions of the few True; to look at eight flags at once is eight times as fast."""
-    flat = flags.view(-1)
-    if flat.numel() % 8:
-        flat = torch.nn.functional.pad(flat, (0, -flat.numel() % 8))
-    words = flat.view(torch.long).nonzero().squeeze(1)
-    word, byte = flat.view(-1, 8)[words].nonzero(as_tuple=True)
-    return words[word] * 8 + byte
 
 
 def _opened_in_gap(vocabulary: Vocabulary, ids: Tensor, turns: _Turns) -> Tensor:

@@ -15,16 +15,19 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-TAIL = "think>"  # what both tags end in
+TAIL = THINK_OPEN[1:]  # what both tags end in
 
 # States of the reader. 0: nothing but blanks was read, 1 to 6: that many characters of TAIL,
 # 7: "/think>"; from OPEN on there is nothing left to read.
 BLANK, SLASH, OPEN, CLOSE, DEAD = 0, 7, 8, 9, 10
 
-_PROBES = ("<think>x</think>", "So <think>\nx.</think>\n\n[f(a=1)]")
+_TAGS = [THINK_OPEN, THINK_CLOSE]
+_PROBES = (f"{THINK_OPEN}x{THINK_CLOSE}", f"So {THINK_OPEN}\nx.{THINK_CLOSE}\n\n[f(a=1)]")
 
 
 class Vocabulary(NamedTuple):
@@ -122,7 +125,7 @@ def _check(tokenizer: PreTrainedTokenizerBase, texts: Mapping[int, str]) -> None
     for probe in _PROBES:
         ids = tokenizer(probe, add_special_tokens=False)["input_ids"]
         back = "".join(texts[i] for i in ids)
-        if re.findall("</?think>", back) != ["<think>", "</think>"]:
+        if re.findall("|".join(_TAGS), back) != _TAGS:
             raise ValueError(
                 f"{type(tokenizer).__name__} cannot say where a thought is: it turns {probe!r} "
                 f"into {back!r}; use a tokenizer that keeps text as it is (byte-level BPE, "

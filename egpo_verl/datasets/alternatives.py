@@ -37,11 +37,11 @@ def fitting(reference: Reference, signatures: Mapping[str, Signature]) -> Refere
 def _fitting_call(item: Mapping[str, Any], signatures: Mapping[str, Signature]) -> dict[str, Any]:
     signature = signatures.get(item["name"])
     schemas = signature.schema.get("properties", {}) if signature else {}
-    kept = {}
+    arguments = {}
     for name, values in item["arguments"].items():
-        fits = jsonschema_rs.Draft4Validator(schemas.get(name, {})).is_valid
-        good = [value for value in values if fits(value)]
-        if good or name not in item["omissible"]:
-            kept[name] = good or values
-    omissible = [name for name in item["omissible"] if name in kept]
-    return {**item, "arguments": kept, "omissible": omissible}
+        is_valid = jsonschema_rs.Draft4Validator(schemas.get(name, {})).is_valid
+        valid = [value for value in values if is_valid(value)]
+        if valid or name not in item["omissible"]:
+            arguments[name] = valid or values
+    optional = [name for name in item["omissible"] if name in arguments]
+    return {**item, "arguments": arguments, "omissible": optional}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from egpo_verl.calls import FORMS
 from egpo_verl.cli import count, share
-from egpo_verl.datasets.selection.ledger import KINDS
+from egpo_verl.datasets.selection.index import KINDS
 from egpo_verl.datasets.selection.split import WAYS
 from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
@@ -100,7 +100,7 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="KIND=SHARE",
-        help=f"wanted share of a kind of rows, such as no_call=0.1; kinds: {', '.join(KINDS)}",
+        help=f"share of a kind of rows, such as no_call=0.1; kinds: {', '.join(KINDS)}",
     )
     command.add_argument(
         "--irrelevance", type=share, default=0.0, help="share of training rows to lose their tool"
@@ -117,7 +117,7 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
 
 
 def _kind_share(text: str) -> tuple[str, float]:
-    kind, _, wanted = text.partition("=")
+    kind, _, number = text.partition("=")
     if kind not in KINDS:
         raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(KINDS)}")
-    return kind, 0.0 if wanted in ("0", "0.0") else share(wanted)
+    return kind, 0.0 if number in ("0", "0.0") else share(number)

@@ -51,9 +51,9 @@ class Source:
             return [Unusable("not_an_object", repr(row)[:60])]
         missing = [[name for name in form if row.get(name) is None] for form in self.columns]
         if all(missing):
-            wanted = " or ".join(", ".join(names) for names in missing)
-            found = ", ".join(map(str, row)) or "none"
-            return [Unusable("missing_column", f"{wanted} (columns found: {found})")]
+            needed = " or ".join(", ".join(names) for names in missing)
+            columns = ", ".join(map(str, row)) or "none"
+            return [Unusable("missing_column", f"{needed} (columns of the row: {columns})")]
         try:
             samples = list(self.convert(row))
         except Unusable as error:

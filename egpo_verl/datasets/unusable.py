@@ -23,12 +23,13 @@ class Unusable(Exception):
 
 REASONS = {
     "not_an_object": "the row is not a JSON object",
+    "cut_row": "the file ends in the middle of the row",
     "missing_column": "a column of the schema is missing",
     "foreign_row": "a column has another shape than the schema's",
     "bad_text": "a text is not valid Unicode",
     "no_question": "there is nothing to answer",
     "bad_dialogue": "the dialogue does not follow the schema",
-    "spoilt_history": "an earlier turn of the dialogue cannot be read",
+    "invalid_history": "an earlier turn of the dialogue cannot be read",
     "failed_tool": "a tool of the dialogue answered with an error",
     "unsupported": "rows of this kind have no exact reference",
     "no_tools": "no function is offered",

@@ -1,4 +1,4 @@
-"""What a check finds, and how checks are run so that none of them can end the doctor."""
+"""What a check reports, and how checks are run so that none of them can end the doctor."""
 
 from __future__ import annotations
 
@@ -17,31 +17,29 @@ class State(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report.
+    """One row of the report: what was checked, in a word or two, and what was seen.
 
-    Attributes:
-        state: FAIL where a run would not start, or would learn nothing.
-        check: what was looked at, in a word or two.
-        said: what was seen, in one line.
-        cure: what to do about it; empty where all is well, or where `said` tells it already.
+    FAIL is kept for what stops a run, or has it learn nothing. `fix` is empty where all is well, or
+    where `text` tells it already. `commands` are lines for a shell; the doctor runs none of them.
     """
 
     state: State
     check: str
-    said: str
-    cure: str = ""
+    text: str
+    fix: str = ""
+    commands: tuple[str, ...] = ()
 
 
-def ok(check: str, said: str) -> Finding:
-    return Finding(State.OK, check, one_line(said))
+def ok(check: str, text: str) -> Finding:
+    return Finding(State.OK, check, one_line(text))
 
 
-def warn(check: str, said: str, cure: str) -> Finding:
-    return Finding(State.WARN, check, one_line(said), one_line(cure))
+def warn(check: str, text: str, fix: str, *commands: str) -> Finding:
+    return Finding(State.WARN, check, one_line(text), one_line(fix), commands)
 
 
-def fail(check: str, said: str, cure: str = "") -> Finding:
-    return Finding(State.FAIL, check, one_line(said), one_line(cure))
+def fail(check: str, text: str, fix: str = "", *commands: str) -> Finding:
+    return Finding(State.FAIL, check, one_line(text), one_line(fix), commands)
 
 
 def guarded(check: str, findings: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
@@ -49,15 +47,15 @@ def guarded(check: str, findings: Callable[[], Iterable[Finding]]) -> Iterator[F
     try:
         yield from findings()
     except Exception as error:
-        cure = "mend what stands above; if all of that is ok, report this as a bug"
-        yield fail(check, f"could not be checked: {described(error)}", cure)
+        fix = "fix what stands above; if all of that is ok, report this as a bug"
+        yield fail(check, f"could not be checked: {described(error)}", fix)
 
 
 def described(error: BaseException) -> str:
     """An error with what caused it, outermost first: `ImportError: a (from OSError: b)`."""
-    said = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}"
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return f"{said} (from {described(cause)})" if cause else said
+    return f"{text} (from {described(cause)})" if cause else text
 
 
 def one_line(text: str, longest: int = 400) -> str:

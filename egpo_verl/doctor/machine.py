@@ -30,7 +30,7 @@ def check_machine() -> Iterator[Finding]:
         yield warn(
             CHECK,
             f"torch is built for CUDA {torch.version.cuda} but sees no GPU",
-            "look at nvidia-smi; on a node that only steers others this is no fault",
+            "look at nvidia-smi; on a node that only submits jobs this is no fault",
         )
     else:
         yield warn(
@@ -50,9 +50,9 @@ def _model_of(device: str) -> str:
 
 
 def _check_engine() -> Iterator[Finding]:
-    found = [f"{name} {version}" for name in ENGINES if (version := installed(name))]
-    if found:
-        yield ok("rollout engine", ", ".join(found))
+    engines = [f"{name} {version}" for name in ENGINES if (version := installed(name))]
+    if engines:
+        yield ok("rollout engine", ", ".join(engines))
     else:
         yield warn(
             "rollout engine",

@@ -22,14 +22,14 @@ def check_plugin() -> Iterator[Finding]:
     try:
         import verl
     except Exception as error:
-        yield fail("verl", f"does not import: {described(error)}", "mend the library that it names")
+        yield fail("verl", f"does not import: {described(error)}", "fix the library that it names")
         return
     yield ok("verl", f"verl {verl.__version__} imports")
     loaded_by_verl = MODULE in sys.modules
     try:
         import_module(MODULE)
     except Exception as error:
-        yield fail(CHECK, f"{MODULE} does not load: {described(error)}", "mend what it names")
+        yield fail(CHECK, f"{MODULE} does not load: {described(error)}", "fix what it names")
         return
     yield _how_loaded(loaded_by_verl)
     yield from _check_estimator()
@@ -41,19 +41,19 @@ def check_config() -> Iterator[Finding]:
     from hydra import compose, initialize_config_module
     from hydra.errors import HydraException
 
-    from egpo_verl.integration import preflight
+    from egpo_verl.integration import config as verl_config
 
     try:
         with initialize_config_module("verl.trainer.config", version_base=None):
             config = compose("ppo_trainer", overrides=["+egpo=paper"])
-        preflight.check_config(config)
+        verl_config.check(config)
     except HydraException as error:
         yield fail(
             "Hydra group",
             f"+egpo=paper is not found: {error}",
             "install egpo-verl again: its package hydra_plugins tells Hydra where the group is",
         )
-    except preflight.ConfigError as error:
+    except verl_config.ConfigError as error:
         yield fail("configuration", str(error))
     else:
         yield ok("Hydra group", "+egpo=paper composes with verl's configuration and passes")
@@ -100,22 +100,24 @@ def _check_estimator() -> Iterator[Finding]:
 
 
 def _check_trainer() -> Iterator[Finding]:
-    import wrapt
+    from egpo_verl.integration import hooks
 
-    try:
-        from verl.trainer.ppo.v1.trainer_base import PPOTrainer
-    except Exception as error:
-        yield fail(
-            "trainer",
-            f"verl's v1 trainer does not import: {described(error)}",
-            "pip install 'TransferQueue>=0.1.10' cachetools uvicorn fastapi, if it names these",
-        )
-        return
-    if isinstance(PPOTrainer.__dict__["_compute_advantage"], wrapt.FunctionWrapper):
-        yield ok("trainer", "verl's v1 trainer hands the entropies over")
-    else:
-        yield fail(
-            "trainer",
-            "verl's v1 trainer is not hooked, because it was imported before the plugin",
-            "let verl load the plugin by its entry point (see the plugin's line)",
-        )
+    for trainer in (hooks.V1, hooks.LEGACY):
+        try:
+            missing = hooks.missing(trainer)
+        except Exception as error:
+            yield fail(
+                "trainer",
+                f"verl's {trainer} trainer does not import: {described(error)}",
+                "pip install 'TransferQueue>=0.1.10' cachetools uvicorn fastapi, if it names these",
+            )
+            continue
+        if missing:
+            yield fail(
+                "trainer",
+                f"verl's {trainer} trainer does not hand the entropies over: {', '.join(missing)} "
+                "is not there, or was imported before the plugin",
+                "let verl load the plugin by its entry point (see the plugin's line)",
+            )
+        else:
+            yield ok("trainer", f"verl's {trainer} trainer hands the entropies over")

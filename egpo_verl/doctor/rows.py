@@ -10,15 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.calls import Call, Reference, render
+from egpo_verl.calls.reasons import describe
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN, left_open
 from egpo_verl.datasets.parquet.rows import read_truth
 from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
-from egpo_verl.doctor.template import Refused, left_open, prompt_text
-from egpo_verl.integration.inputs import InputError, check_rows
-from egpo_verl.reasons import words
+from egpo_verl.doctor.inputs import InputError, check_rows, merged_structs
+from egpo_verl.doctor.template import Refused, prompt_text
 from egpo_verl.reward import compute_score
 
 FIRST = 100
-"""Rows that are looked at."""
+"""Rows that are checked."""
 
 NO_CALL = "Nothing fits."
 
@@ -26,38 +27,57 @@ VERL_PROMPT = 512
 """`data.max_prompt_length` of verl's own configuration, in tokens."""
 
 
-def check_data(name: str, tokenizer: Any = None) -> Iterator[Finding]:
+def check_data(name: str, tokenizer: Any = None, prompt_key: str = "prompt") -> Iterator[Finding]:
     """The file, its rows' references, and how its prompts fit the model's template."""
+    if "://" in name:
+        yield warn("data", f"{name} is not on this machine", "copy it here to have it checked")
+        return
     try:
-        check_rows(name, "--data")
+        check_rows(name, "--data", prompt_key)
     except InputError as error:
         yield fail("data", str(error))
         return
+    if not name.endswith(".parquet"):
+        text = f"{name}: verl reads it, but only parquet files are checked"
+        yield warn("data", text, "write it as parquet to have it checked")
+        return
     try:
-        rows = _first_rows(name)
+        rows, structs = _first_rows(name, prompt_key)
     except (pa.ArrowException, OSError) as error:
         yield fail("data", f"{name} cannot be read: {error}", "write the file again")
         return
-    problem = next((said for row in rows if (said := _problem(row))), None)
+    if structs:
+        yield warn(
+            "data",
+            f"{name}: {', '.join(structs)} {'is' if len(structs) == 1 else 'are'} stored as Arrow "
+            "structs, so every row has the keys of all rows, those that it lacks as null",
+            "store it as JSON text (json.dumps); python -m egpo_verl.preprocess does",
+        )
+    problem = next(filter(None, map(_problem, rows)), None)
     if problem:
-        cure = "write the file with python -m egpo_verl.preprocess (openai reads your own data)"
-        yield fail("data", problem, cure)
+        fix = "write the file with python -m egpo_verl.preprocess (openai reads your own data)"
+        yield fail("data", f"{name}: {problem}", fix)
         return
-    silent = sum(
+    no_call = sum(
         _right_answer(row["reward_model"]["ground_truth"], "json") == NO_CALL for row in rows
     )
-    yield ok("data", f"{len(rows)} rows read, {silent} want no call; right answers earn 1")
+    yield ok(
+        "data", f"{len(rows)} rows read, {no_call} of them without a call; right answers earn 1"
+    )
     if tokenizer is not None and tokenizer.chat_template:
         yield from _check_prompts(rows, tokenizer)
 
 
-def _first_rows(name: str) -> list[dict[str, Any]]:
+def _first_rows(name: str, prompt_key: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The first rows, their prompts as `prompt`, and the columns whose structs Arrow merged."""
     with pq.ParquetFile(Path(name).expanduser()) as file:
+        structs = merged_structs(file.schema_arrow)
         batch = next(file.iter_batches(batch_size=FIRST))
     rows: list[dict[str, Any]] = batch.to_pylist()
     for number, row in enumerate(rows):
         row["number"] = number
-    return rows
+        row["prompt"] = row[prompt_key]
+    return rows, structs
 
 
 def _problem(row: Mapping[str, Any]) -> str | None:
@@ -68,10 +88,10 @@ def _problem(row: Mapping[str, Any]) -> str | None:
         answer = _right_answer(
             row["reward_model"]["ground_truth"], info.get("call_form") or "python"
         )
-        opening = "" if info.get("think_in_prompt") else "<think>"
+        opening = "" if info.get("think_in_prompt") else THINK_OPEN
         score = compute_score(
             row["data_source"],
-            f"{opening}I think.</think>{answer}",
+            f"{opening}I think.{THINK_CLOSE}{answer}",
             row["reward_model"]["ground_truth"],
             info,
         )
@@ -80,7 +100,8 @@ def _problem(row: Mapping[str, Any]) -> str | None:
     if not _is_dialogue(row["prompt"]):
         return f"{where} has a prompt that is no list of messages with role and content"
     if score["score"] != 1.0:
-        return f"{where}: its own reference earns {score['score']:g}: {words(int(score['reason']))}"
+        reason = describe(int(score["reason"]))
+        return f"{where}: its reference earns {score['score']:g}: {reason}"
     return None
 
 
@@ -105,32 +126,32 @@ def _check_prompts(rows: list[dict[str, Any]], tokenizer: Any) -> Iterator[Findi
     try:
         texts = [prompt_text(tokenizer, row["prompt"]) for row in rows]
     except Refused as error:
-        cure = "preprocess with --tokenizer of this model, which leaves such rows out"
-        yield fail(check, f"the template refuses a prompt: {error}", cure)
+        fix = "preprocess with --tokenizer of this model, which leaves such rows out"
+        yield fail(check, f"the template refuses a prompt: {error}", fix)
         return
     wrong = [
         row for row, text in zip(rows, texts, strict=True) if _says_open(row) != left_open(text)
     ]
     if wrong:
         truth = "does not open" if _says_open(wrong[0]) else "opens"
-        said = (
+        text = (
             f"the template {truth} <think> after {len(wrong)} of {len(rows)} prompts whose rows "
             f"say otherwise (think_in_prompt), the first is row {wrong[0]['number']}: their reward "
             "would be 0 for ever"
         )
-        yield fail(check, said, "preprocess again with --tokenizer of this model")
+        yield fail(check, text, "preprocess again with --tokenizer of this model")
         return
     longest = max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
-    said = f"the longest prompt has {longest} tokens"
+    text = f"the longest prompt has {longest} tokens"
     if longest > VERL_PROMPT:
         yield warn(
             check,
-            said,
+            text,
             f"set data.max_prompt_length to at least {longest} (verl's default is {VERL_PROMPT}) "
             "and data.filter_overlong_prompts=True",
         )
     else:
-        yield ok(check, said)
+        yield ok(check, text)
 
 
 def _says_open(row: Mapping[str, Any]) -> bool:

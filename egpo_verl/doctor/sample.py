@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.calls import Call, render
+from egpo_verl.calls.reasons import describe
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN, left_open
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.doctor.finding import Finding, fail, ok
-from egpo_verl.doctor.template import Refused, left_open, prompt_text
-from egpo_verl.reasons import words
+from egpo_verl.doctor.template import Refused, prompt_text
 from egpo_verl.reward import compute_score
 
 TINY_MODEL = Path(__file__).parents[1] / "toolworld" / "model"
-"""The model that the package ships; its tokenizer serves where no other is given."""
+"""The model that the package ships; its tokenizer is used where no other is named."""
 
 TOOL = {
     "name": "weather",
@@ -39,7 +40,7 @@ ENTROPY = 0.5
 
 def check_reward() -> Iterator[Finding]:
     """A right answer earns 1 and a wrong one 0; needs neither torch nor a model."""
-    yield from _judge(to_row(SAMPLE, 0), f"<think>{THOUGHT}</think>")
+    yield from _judge(to_row(SAMPLE, 0), f"{THINK_OPEN}{THOUGHT}{THINK_CLOSE}")
 
 
 def check_sample(tokenizer: Any) -> Iterator[Finding]:
@@ -54,14 +55,14 @@ def check_sample(tokenizer: Any) -> Iterator[Finding]:
             return
     opened = left_open(prompt)
     row = to_row(SAMPLE, 0, think_in_prompt=opened)
-    thought = f"{THOUGHT}</think>" if opened else f"<think>{THOUGHT}</think>"
+    thought = f"{'' if opened else THINK_OPEN}{THOUGHT}{THINK_CLOSE}"
     right = _encode(tokenizer, thought + render(SAMPLE.calls))
     seen = tokenizer.decode(right, skip_special_tokens=True)
     score = compute_score("doctor", seen, _truth(row), row["extra_info"])
     if score["score"] != 1.0:
         yield fail(
             "sample row",
-            f"a right answer earns {score['score']:g}: {words(int(score['reason']))}; "
+            f"a right answer earns {score['score']:g}: {describe(int(score['reason']))}; "
             f"the reward sees {seen!r}",
             "see the lines on thought tags and chat template",
         )
@@ -72,11 +73,11 @@ def check_sample(tokenizer: Any) -> Iterator[Finding]:
 
 def _judge(row: dict[str, Any], thought: str) -> Iterator[Finding]:
     answers = {thought + render(SAMPLE.calls): 1.0, f"{thought}[weather(city='Rome')]": 0.0}
-    for answer, wanted in answers.items():
+    for answer, expected in answers.items():
         score = compute_score("doctor", answer, _truth(row), row["extra_info"])["score"]
-        if score != wanted:
-            cure = "report this as a bug"
-            yield fail("reward", f"{answer!r} earns {score:g} in place of {wanted:g}", cure)
+        if score != expected:
+            text = f"{answer!r} earns {score:g} in place of {expected:g}"
+            yield fail("reward", text, "report this as a bug")
             return
     yield ok("reward", "a right answer earns 1, a wrong one 0")
 
@@ -96,7 +97,7 @@ def _check_advantage(tokenizer: Any, prompt: str, right: list[int]) -> Iterator[
     marked = tokenizer.decode(responses[0][thought[0]]).strip()
     # A token that holds a piece of a tag is no thought, so an end may be missing.
     if len(marked) < len(THOUGHT) / 2 or marked not in THOUGHT:
-        yield fail("thought", f"found {marked!r} in place of {THOUGHT!r}", "report this as a bug")
+        yield fail("thought", f"{marked!r} in place of {THOUGHT!r}", "report this as a bug")
         return
     yield ok("thought", f"{int(thought[0].sum())} of {len(right)} tokens: {marked!r}")
     rewards = torch.zeros(responses.shape)
@@ -106,8 +107,8 @@ def _check_advantage(tokenizer: Any, prompt: str, right: list[int]) -> Iterator[
     good, bad = advantages[:, 0].tolist()
     base, bonus = 0.5**0.5, 0.4 * ENTROPY
     if abs(good - (base + bonus)) > 1e-4 or abs(bad - (bonus - base)) > 1e-4:
-        wanted = f"{base + bonus:.4f} and {bonus - base:.4f}"
-        yield fail("advantage", f"{good:.4f} and {bad:.4f} in place of {wanted}", "report a bug")
+        expected = f"{base + bonus:.4f} and {bonus - base:.4f}"
+        yield fail("advantage", f"{good:.4f} and {bad:.4f} in place of {expected}", "report a bug")
         return
     yield ok("advantage", f"right {good:+.4f}, wrong {bad:+.4f} (GRPO {base:+.4f}, {-base:+.4f})")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN, left_open
 from egpo_verl.doctor.finding import Finding, fail, ok, warn
 
 TRIAL: tuple[Mapping[str, str], ...] = (
@@ -14,7 +15,7 @@ TRIAL: tuple[Mapping[str, str], ...] = (
 THOUGHT = "a thought of an earlier turn"
 EARLIER: tuple[Mapping[str, str], ...] = (
     *TRIAL,
-    {"role": "assistant", "content": f"<think>{THOUGHT}</think>[f(a=1)]"},
+    {"role": "assistant", "content": f"{THINK_OPEN}{THOUGHT}{THINK_CLOSE}[f(a=1)]"},
     {"role": "tool", "content": "1"},
     {"role": "user", "content": "And then?"},
 )
@@ -40,13 +41,8 @@ def prompt_text(tokenizer: Any, messages: Sequence[Mapping[str, Any]], ends: boo
     return str(text)
 
 
-def left_open(prompt: str) -> bool:
-    """Whether the response to this text starts inside a thought, as `egpo_verl.cot` sees it."""
-    return prompt.rstrip().endswith("<think>")
-
-
 def check_template(tokenizer: Any) -> Iterator[Finding]:
-    """The chat template: there, willing, and what it does with `<think>`."""
+    """Whether there is a template, what it takes, and what it does with `<think>`."""
     check = "chat template"
     if not tokenizer.chat_template:
         yield fail(
@@ -58,8 +54,8 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
     try:
         text = prompt_text(tokenizer, TRIAL)
     except Refused as error:
-        cure = "use a template that takes a system message (.model.custom_chat_template)"
-        yield fail(check, f"refuses a system message: {error}", cure)
+        fix = "use a template that takes a system message (.model.custom_chat_template)"
+        yield fail(check, f"refuses a system message: {error}", fix)
         return
     if left_open(text):
         yield warn(
@@ -67,10 +63,10 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
             "opens <think> in the prompt, so that responses start inside the thought",
             "preprocess with --tokenizer of this model (or --think_in_prompt), so that rows say so",
         )
-    elif "</think>" in text:
+    elif THINK_CLOSE in text:
         yield warn(
             check,
-            "writes a thought of its own into the prompt, as if the model had thought already",
+            "writes an empty thought into the prompt, as if the model had thought already",
             "leave thinking switched on (for Qwen3, no enable_thinking=False)",
         )
     else:

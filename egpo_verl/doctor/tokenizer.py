@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.doctor.finding import Finding, fail, ok
 from egpo_verl.doctor.template import TRIAL, Refused, prompt_text
 
-TAGS = ("<think>", "</think>")
-RESPONSE = "<think>They ask.</think>[f(a='b')]"
-SAYS = "I see."
+TAGS = (THINK_OPEN, THINK_CLOSE)
+RESPONSE = f"{THINK_OPEN}They ask.{THINK_CLOSE}[f(a='b')]"
+ANSWER = "I see."
 
 
 def load_tokenizer(name: str) -> Any:
@@ -44,7 +45,7 @@ def _check_tags(tokenizer: Any) -> Finding:
             'set "special": false for these tokens in tokenizer.json and tokenizer_config.json',
         )
     pieces = [len(tokenizer(tag, add_special_tokens=False)["input_ids"]) for tag in TAGS]
-    return ok("thought tags", f"found in token ids ({pieces[0]} and {pieces[1]} tokens)")
+    return ok("thought tags", f"can be found in token ids ({pieces[0]} and {pieces[1]} tokens)")
 
 
 def _check_end(tokenizer: Any, name: str) -> Iterator[Finding]:
@@ -53,19 +54,19 @@ def _check_end(tokenizer: Any, name: str) -> Iterator[Finding]:
         yield fail(check, "the tokenizer has no eos_token", "set it to what ends a turn")
         return
     ends = {tokenizer.eos_token_id, *_generation_ends(name)}
-    named = ", ".join(tokenizer.convert_ids_to_tokens(sorted(ends)))
+    stops = ", ".join(tokenizer.convert_ids_to_tokens(sorted(ends)))
     written = _end_of_turn(tokenizer) if tokenizer.chat_template else set()
     if written and not written & ends:
         token = ", ".join(tokenizer.convert_ids_to_tokens(sorted(written)))
         yield fail(
             check,
-            f"the template ends a turn with {token}, but sampling stops only at {named}",
+            f"the template ends a turn with {token}, but sampling stops only at {stops}",
             "set eos_token_id to it in generation_config.json and eos_token in the tokenizer",
         )
     elif tokenizer.pad_token_id is None:
-        yield ok(check, f"{named}; no pad_token, so verl pads with it")
+        yield ok(check, f"{stops}; no pad_token, so verl pads with it")
     else:
-        yield ok(check, f"{named}; padding is {tokenizer.pad_token}")
+        yield ok(check, f"{stops}; padding is {tokenizer.pad_token}")
     size = _embeddings(name)
     highest = max(tokenizer.get_vocab().values())
     if size is not None and highest >= size:
@@ -79,10 +80,12 @@ def _check_end(tokenizer: Any, name: str) -> Iterator[Finding]:
 def _end_of_turn(tokenizer: Any) -> set[int]:
     """The control tokens that the template writes behind an assistant's last words."""
     try:
-        text = prompt_text(tokenizer, [*TRIAL, {"role": "assistant", "content": SAYS}], ends=False)
+        text = prompt_text(
+            tokenizer, [*TRIAL, {"role": "assistant", "content": ANSWER}], ends=False
+        )
     except Refused:
         return set()
-    behind = text.rpartition(SAYS)[2]
+    behind = text.rpartition(ANSWER)[2]
     ids = tokenizer(behind, add_special_tokens=False)["input_ids"]
     return set(ids) & {i for i, t in tokenizer.added_tokens_decoder.items() if t.special}
 
@@ -98,7 +101,7 @@ def _generation_ends(name: str) -> set[int]:
 
 
 def _embeddings(name: str) -> int | None:
-    """How many ids the model has room for; None where its configuration is not to be had."""
+    """How many ids the model has room for; None where it has no configuration that can be read."""
     from transformers import AutoConfig
 
     try:

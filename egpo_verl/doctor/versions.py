@@ -12,23 +12,16 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from egpo_verl.doctor.finding import Finding, fail, ok, warn
 
 OURS = "egpo-verl"
-NEEDED = (
-    "verl",
-    "torch",
-    "transformers",
-    "ray",
-    "tensordict",
-    # verl's v1 trainer imports these and lists them in its extras only.
-    "TransferQueue",
-    "cachetools",
-    "uvicorn",
-    "fastapi",
-)
+NEEDED = ("verl", "torch", "transformers", "ray", "tensordict")
 """Without one of these nothing trains; whatever else is missing, the part that needs it says so."""
+NEEDED_BY_V1 = ("TransferQueue", "cachetools", "uvicorn", "fastapi")
+"""What verl's v1 trainer, the default from 0.9.0 on, imports and lists in its extras only."""
+SHOWN = (*NEEDED, "TransferQueue")
 
 
 def check_versions() -> Iterator[Finding]:
@@ -36,14 +29,16 @@ def check_versions() -> Iterator[Finding]:
     problems = [*_check_python(), *_check_missing(), *_check_ranges()]
     yield from problems
     if not problems:
-        found = [("Python", platform.python_version())]
-        found += [(name, str(installed(name))) for name in NEEDED[:6]]
-        yield ok("versions", ", ".join(f"{name} {version}" for name, version in found))
+        versions = [("Python", platform.python_version())]
+        versions += [(name, version) for name in SHOWN if (version := installed(name))]
+        yield ok("versions", ", ".join(f"{name} {version}" for name, version in versions))
 
 
 def missing() -> list[str]:
-    """Libraries of `NEEDED` that are not installed."""
-    return [name for name in NEEDED if installed(name) is None]
+    """Libraries that a training with the installed verl needs, and that are not installed."""
+    verl = installed("verl")
+    v1 = verl is None or Version(verl) >= Version("0.9.0")
+    return [name for name in NEEDED + NEEDED_BY_V1 * v1 if installed(name) is None]
 
 
 def installed(name: str) -> str | None:
@@ -67,11 +62,11 @@ def _check_python() -> Iterator[Finding]:
             f"pip install {OURS}, or pip install -e . in a checkout",
         )
         return
-    wanted = metadata.metadata(OURS)["Requires-Python"]
-    if not SpecifierSet(wanted).contains(platform.python_version(), prereleases=True):
+    allowed = metadata.metadata(OURS)["Requires-Python"]
+    if not SpecifierSet(allowed).contains(platform.python_version(), prereleases=True):
         yield fail(
             "versions",
-            f"Python {platform.python_version()}, but {OURS} asks for {wanted}",
+            f"Python {platform.python_version()}, but {OURS} asks for {allowed}",
             "make an environment with Python 3.10, 3.11 or 3.12",
         )
 
@@ -91,7 +86,7 @@ def _check_missing() -> Iterator[Finding]:
 
 
 def _check_ranges() -> Iterator[Finding]:
-    """Versions beside the ranges: of verl and what it needs a failure, of a tested pin a doubt."""
+    """Versions outside the ranges that verl and we ask for, and beside the pins that we test."""
     failed = set()
     for owner, asked in (("verl", _asked("verl")), (OURS, _asked(OURS))):
         for one in asked:
@@ -100,37 +95,37 @@ def _check_ranges() -> Iterator[Finding]:
                 yield fail("versions", _beside(one, owner), _pip(one))
     for one in _tested():
         if _is_off(one) and one.name not in failed:
-            state = fail if one.name in ("verl", "TransferQueue") else warn
+            state = fail if one.name == "TransferQueue" else warn
             yield state("versions", _beside(one, f"{OURS}[{extra()}]"), _pip(one))
 
 
 def _tested() -> list[Requirement]:
     """What the environment's extra asks for, and the pins of verl's extras that it names."""
-    own = [one for one in _asked(OURS, extra()) if one not in _asked(OURS)]
+    extras = [one for one in _asked(OURS, extra()) if one not in _asked(OURS)]
     pins = [
         pinned
-        for one in own
+        for one in extras
         for name in sorted(one.extras)
         for pinned in _asked(one.name, name)
         if pinned not in _asked(one.name) and "==" in str(pinned.specifier)
     ]
-    return own + pins
+    return extras + pins
 
 
-def _asked(name: str, wanted_extra: str = "") -> list[Requirement]:
+def _asked(name: str, extra_name: str = "") -> list[Requirement]:
     """What a distribution asks for here, with one of its extras; nothing where it is absent."""
     try:
         lines = metadata.requires(name) or []
     except metadata.PackageNotFoundError:
         return []
-    here = {"extra": wanted_extra}
+    here = {"extra": extra_name}
     parsed = [Requirement(line) for line in lines]
     return [one for one in parsed if one.marker is None or one.marker.evaluate(here)]
 
 
 def _is_off(one: Requirement) -> bool:
-    found = installed(one.name)
-    return found is not None and not one.specifier.contains(found, prereleases=True)
+    version = installed(one.name)
+    return version is not None and not one.specifier.contains(version, prereleases=True)
 
 
 def _beside(one: Requirement, owner: str) -> str:

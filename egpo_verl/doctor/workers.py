@@ -9,12 +9,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from egpo_verl.doctor.finding import Finding, fail, ok
 
 CHECK = "Ray workers"
 LIMIT = 180
 """Seconds; a first start of Ray takes 10 to 30."""
+BROKEN, NO_RAY = 1, 2
+"""Exit codes of the probe."""
 
 
 def check_workers(limit: float = LIMIT) -> Iterator[Finding]:
@@ -29,36 +32,69 @@ def check_workers(limit: float = LIMIT) -> Iterator[Finding]:
             "is the cluster that RAY_ADDRESS names alive (ray status)? ray stop ends an old one",
         )
         return
-    said = ran.stdout.strip().splitlines() or ran.stderr.strip().splitlines() or ["nothing"]
+    printed = ran.stdout.strip().splitlines() or ran.stderr.strip().splitlines() or ["nothing"]
     if ran.returncode == 0:
-        yield ok(CHECK, said[-1])
-    elif ran.returncode == 1:
-        yield fail(CHECK, said[-1], "install egpo-verl in the environment of every node")
+        yield ok(CHECK, printed[-1])
+    elif ran.returncode == BROKEN:
+        fix = "install egpo-verl in the environment of every node that will train"
+        yield fail(CHECK, printed[-1], fix)
     else:
-        yield fail(CHECK, f"Ray does not start: {said[-1]}", "ray stop, then try again")
+        yield fail(CHECK, f"Ray does not start: {printed[-1]}", "ray stop, then try again")
 
 
 def main() -> int:
-    """The probe; 1 where a worker cannot load the plugin, another code where Ray fails."""
+    """The probe: its last line is for people, its exit code for `check_workers`."""
     import ray
-    from omegaconf import OmegaConf
+    from ray._private.services import canonicalize_bootstrap_address
 
-    from egpo_verl.integration import preflight
-
-    address = preflight.cluster_address(OmegaConf.create())
+    address = canonicalize_bootstrap_address(None)
     if address is None:
         # As many nodes and as little else as the question needs.
         ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
-        where = "a local worker loads the plugin"
+        text = "a local worker loads the plugin"
     else:
-        where = f"every node of the cluster at {address} loads the plugin"
+        modules = {"VERL_USE_EXTERNAL_MODULES": "egpo_verl"}
+        ray.init(address=address, runtime_env={"env_vars": modules}, log_to_driver=False)
+        text = f"every node of the cluster at {address} loads the plugin"
+    reasons = _reasons()
+    if reasons:
+        text = f"workers of this Ray cluster cannot load egpo_verl ({reasons[0]})"
+    sys.stdout.write(f"{text}\n")
+    return BROKEN if reasons else 0
+
+
+def _reasons() -> list[str]:
+    """Why the plugin does not load, for each node where it does not."""
+    import ray
+
+    probe = ray.remote(num_cpus=0)(_load_plugin)
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    reasons = []
+    for answer in [probe.options(scheduling_strategy=_on(node)).remote() for node in nodes]:
+        try:
+            ray.get(answer)
+        except (ray.exceptions.RayError, ImportError) as error:
+            reasons.append(str(error).strip().splitlines()[-1])
+    return reasons
+
+
+def _on(node: str) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+
+
+def _load_plugin() -> None:
+    import verl  # noqa: F401
+    from verl.trainer.ppo.core_algos import get_adv_estimator_fn
+
     try:
-        preflight.check_workers(OmegaConf.create())
-    except preflight.ConfigError as error:
-        sys.stdout.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{where}\n")
-    return 0
+        get_adv_estimator_fn("egpo")
+    except ValueError:
+        # Raises what verl has hidden at DEBUG, if that is why.
+        import egpo_verl.integration.plugin  # noqa: F401
+
+        raise
 
 
 if __name__ == "__main__":

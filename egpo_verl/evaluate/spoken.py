@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from egpo_verl.calls import FORMS, Problem, answer_of, parse, render
-
-OPEN, CLOSE = "<think>", "</think>"
+from egpo_verl.calls import FORMS, Reason, answer_of, parse, render
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Spoken:
 
     thought: str
     answer: str
-    problem: Problem | None
+    problem: Reason | None
 
 
 def spoken(response: str) -> Spoken:
@@ -31,12 +30,12 @@ def spoken(response: str) -> Spoken:
     to them: what follows the last closing tag; all of it where there is no tag.
     """
     strict = answer_of(response)
-    head, tag, tail = response.rpartition(CLOSE)
+    head, tag, tail = response.rpartition(THINK_CLOSE)
     if not tag:
-        opened, found, thought = response.partition(OPEN)
+        opened, found, thought = response.partition(THINK_OPEN)
         head, tail = (thought, opened) if found else ("", response)
-    thought = head.strip().removeprefix(OPEN).strip()
-    problem = strict if isinstance(strict, Problem) else None
+    thought = head.strip().removeprefix(THINK_OPEN).strip()
+    problem = strict if isinstance(strict, Reason) else None
     return Spoken(thought, tail.strip(), problem)
 
 

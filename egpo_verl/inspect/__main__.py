@@ -1,9 +1,9 @@
 """`python -m egpo_verl.inspect ROLLOUTS`: sampled answers of a training as one HTML page.
 
-ROLLOUTS is the folder that a training wrote as trainer.rollout_data_dir or
-trainer.validation_data_dir, or single files of it. The page needs no network and no server: open
-it in any browser. Token entropies and EGPO's numbers are there for trainings with
-algorithm.adv_estimator=egpo; of others verl's own files show the rest.
+ROLLOUTS is the folder that a training wrote as algorithm.egpo.record_dir, or verl as
+trainer.rollout_data_dir or trainer.validation_data_dir, or single files of it. The page needs no
+network and no server: open it in any browser. Token entropies and EGPO's numbers are in what EGPO
+recorded; verl's own files show the rest.
 """
 
 from __future__ import annotations
@@ -13,39 +13,34 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from egpo_verl.cli import Parser, count, tell
-from egpo_verl.errors import UserError
+from egpo_verl.cli import Parser, count, run, say, write_file_aside
 from egpo_verl.inspect.files import read_sample
 from egpo_verl.inspect.page import page
 
 EXAMPLES = """\
 examples:
   python -m egpo_verl.inspect runs/egpo/rollouts
-  python -m egpo_verl.inspect runs/egpo/rollouts/egpo/40.parquet --out step_40.html
+  python -m egpo_verl.inspect runs/egpo/rollouts/40.parquet --out step_40.html
   python -m egpo_verl.inspect runs/egpo/validation --limit 5000
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 2 for input that a user can mend."""
-    given = parser().parse_args(arguments)
-    try:
-        sample = read_sample(given.rollouts, given.limit, given.seed)
-        document = page(sample, title=", ".join(map(str, given.rollouts)), seed=given.seed)
-        write(document, given.out)
-    except UserError as error:
-        tell(f"inspect: {error}")
-        return 2
+    options = parser().parse_args(arguments)
+    return run(lambda: _write_page(options))
+
+
+def _write_page(options: argparse.Namespace) -> None:
+    sample = read_sample(options.rollouts, options.limit, options.seed)
+    document = page(sample, title=", ".join(map(str, options.rollouts)), seed=options.seed)
+    with write_file_aside(options.out) as part:
+        part.write_text(document, encoding="utf-8", errors="replace")
     shown = len(sample.answers)
     of = f" of {sample.answers_found:,}" if shown < sample.answers_found else ""
-    hint = f" (a sample of whole prompts, seed {given.seed}; --limit shows more)" if of else ""
-    size = given.out.stat().st_size / 1e6
-    Console(highlight=False, soft_wrap=True, markup=False).print(
-        f"{shown:,}{of} answers{hint}: {given.out} ({size:.1f} MB)"
-    )
-    return 0
+    hint = f" (a sample of whole prompts, seed {options.seed}; --limit shows more)" if of else ""
+    size = options.out.stat().st_size / 1e6
+    say(f"{shown:,}{of} answers{hint}: {options.out} ({size:.1f} MB)")
 
 
 def parser() -> Parser:
@@ -68,20 +63,6 @@ def parser() -> Parser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of that draw (default: 0)")
     return parser
-
-
-def write(document: str, out: Path) -> None:
-    """Write aside and rename.
-
-    Raises:
-        UserError: `out` cannot be written.
-    """
-    part = out.with_name(f".{out.name}.part")
-    try:
-        part.write_text(document, encoding="utf-8", errors="replace")
-        part.replace(out)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written ({error.strerror}).") from None
 
 
 if __name__ == "__main__":

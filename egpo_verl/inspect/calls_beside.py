@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from egpo_verl.calls import Call, Problem, Reference, ToolSet, answer_of, parse
+from egpo_verl.calls import Call, Reason, Reference, ToolSet, answer_of, parse
 from egpo_verl.calls.matching import serves
-from egpo_verl.calls.reference import Wanted
+from egpo_verl.calls.reference import ExpectedCall
+from egpo_verl.calls.thought import after_thought
 from egpo_verl.calls.values import SameText, bfcl_text, exact_text
 from egpo_verl.inspect.answer import Answer
-from egpo_verl.reward import Reason
 
 SAME, DIFFERENT, MISSING, EXTRA, LEFT_OUT = "same", "different", "missing", "extra", "left out"
 PIECE = re.compile(r"\w+|\s+|[^\w\s]")
@@ -84,8 +84,8 @@ def beside(answer: Answer) -> Beside:
 def _answer_text(answer: Answer) -> str:
     """What follows the thought; of a response that breaks the template, what may be its answer."""
     text = answer_of(answer.response, bool(answer.info.get("think_in_prompt", False)))
-    if isinstance(text, Problem):
-        return answer.response.rpartition("</think>")[2].strip()
+    if not isinstance(text, str):
+        return after_thought(answer.response)
     return text
 
 
@@ -107,13 +107,15 @@ def _written(reference: Reference) -> str:
         arguments = [
             f"{name}={values[0]!r}"
             for name, values in call.arguments.items()
-            if name not in call.omissible and values
+            if name not in call.optional and values
         ]
         calls.append(f"{call.name}({', '.join(arguments)})")
     return f"[{', '.join(calls)}]" if calls else ""
 
 
-def _pairs(given: Sequence[Call], wanted: Sequence[Wanted], same_text: SameText) -> list[Pair]:
+def _pairs(
+    given: Sequence[Call], wanted: Sequence[ExpectedCall], same_text: SameText
+) -> list[Pair]:
     """Best pairs first, then shown in the order wanted, calls too many last."""
     compared = [[_arguments(call, want, same_text) for want in wanted] for call in given]
     ranked = sorted(
@@ -142,13 +144,13 @@ def _pairs(given: Sequence[Call], wanted: Sequence[Wanted], same_text: SameText)
     ]
 
 
-def _likeness(call: Call, want: Wanted, arguments: Sequence[Argument]) -> float:
+def _likeness(call: Call, want: ExpectedCall, arguments: Sequence[Argument]) -> float:
     """The name first, then the share of arguments that agree."""
     agreeing = sum(argument.state in (SAME, LEFT_OUT) for argument in arguments)
     return 2 * (call.name == want.name) + agreeing / max(1, len(arguments))
 
 
-def _arguments(call: Call, want: Wanted, same_text: SameText) -> list[Argument]:
+def _arguments(call: Call, want: ExpectedCall, same_text: SameText) -> list[Argument]:
     found = []
     for name, values in want.arguments.items():
         shown = [repr(value) for value in values]
@@ -157,14 +159,14 @@ def _arguments(call: Call, want: Wanted, same_text: SameText) -> list[Argument]:
             state = SAME if _agrees(name, value, want, same_text) else DIFFERENT
             found.append(Argument(name, repr(value), shown, state))
         else:
-            state = LEFT_OUT if name in want.omissible else MISSING
+            state = LEFT_OUT if name in want.optional else MISSING
             found.append(Argument(name, None, shown, state))
     extra = [name for name in call.arguments if name not in want.arguments]
     return found + [Argument(name, repr(call.arguments[name]), [], EXTRA) for name in extra]
 
 
-def _agrees(name: str, value: Any, want: Wanted, same_text: SameText) -> bool:
-    alone = Wanted(want.name, {name: want.arguments[name]}, frozenset(), want.schemas)
+def _agrees(name: str, value: Any, want: ExpectedCall, same_text: SameText) -> bool:
+    alone = ExpectedCall(want.name, {name: want.arguments[name]}, frozenset(), want.schemas)
     return serves(Call(want.name, {name: value}), alone, same_text)
 
 

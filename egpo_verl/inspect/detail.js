@@ -143,7 +143,7 @@ function tokenSpan(answer, token, place) {
 function scale(prompt) {
   if (!prompt.answers.some((answer) => answer.tokens)) {
     return make("p", { class: "quiet" }, "Token entropies were not recorded: verl's own files have " +
-      "none. With adv_estimator=egpo they lie in the egpo folder of trainer.rollout_data_dir.");
+      "none. With adv_estimator=egpo, algorithm.egpo.record_dir=FOLDER records them.");
   }
   return make("div", { class: "scale" }, "token entropy 0", make("i", { "aria-hidden": "true" }),
     `${HOTTEST} nats or more · only shaded tokens count in E · point at a token for its value`);

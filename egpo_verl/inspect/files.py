@@ -52,7 +52,7 @@ def read_sample(paths: Sequence[Path], limit: int, seed: int) -> Sample:
 
 
 def rollout_files(path: Path) -> list[Path]:
-    """The files of a rollout folder, by step: EGPO's own where there are some, else verl's.
+    """The files of a rollout folder, by step: what EGPO recorded where there is some, else verl's.
 
     Raises:
         UserError: neither.
@@ -65,8 +65,8 @@ def rollout_files(path: Path) -> list[Path]:
             return found
     what = "holds no rollouts" if path.is_dir() else "does not exist"
     raise UserError(
-        f"{path} {what}: train with trainer.rollout_data_dir=FOLDER (or trainer."
-        "validation_data_dir=FOLDER) and give that folder."
+        f"{path} {what}: train with +algorithm.egpo.record_dir=FOLDER (or with verl's "
+        "trainer.rollout_data_dir or trainer.validation_data_dir) and give that folder."
     )
 
 

@@ -64,7 +64,7 @@ def _open(file: Path) -> pq.ParquetFile:
     if missing:
         raise UserError(
             f"{file} is no file of rollouts, it lacks {', '.join(sorted(missing))}: give what a "
-            "training with trainer.rollout_data_dir=FOLDER wrote."
+            "training with +algorithm.egpo.record_dir=FOLDER wrote."
         )
     return opened
 

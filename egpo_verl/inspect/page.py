@@ -16,10 +16,10 @@ from importlib.resources import files
 from typing import Any
 
 from egpo_verl.calls import ToolSet
+from egpo_verl.calls.reasons import describe, label
 from egpo_verl.inspect.answer import Answer, Trace
 from egpo_verl.inspect.calls_beside import beside
 from egpo_verl.inspect.files import Sample
-from egpo_verl.reasons import short, words
 
 THOUGHT, SAID, HEARD = "tsh"
 """Marks of tokens: of the thought, of the rest of the answer, of what a tool said."""
@@ -55,7 +55,7 @@ def content(sample: Sample, title: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "found": {"prompts": sample.prompts_found, "answers": sample.answers_found},
         "options": next((a.options for a in sample.answers if a.options), None),
-        "reasons": {str(code): {"short": short(code), "words": words(code)} for code in reasons},
+        "reasons": {str(code): {"short": label(code), "words": describe(code)} for code in reasons},
         "prompts": [_prompt(answers) for answers in prompts.values()],
     }
 

@@ -1,210 +1,111 @@
-"""A training step's answers token by token, for `python -m egpo_verl.inspect`.
+"""What a training records for `python -m egpo_verl.inspect`: some whole groups of each step.
 
-Where verl writes its rollouts (`trainer.rollout_data_dir`), the hook writes
-`<rollout_data_dir>/egpo/<step>.parquet` beside them: one row an answer, with the text and the
-entropy of every token, which tokens are thought, and what EGPO made of them. A step of several
-updates (`separate_async`) has one file each, `<step>-<update>.parquet`. A file is there whole or
-not at all.
+`algorithm.egpo.record_dir=FOLDER` writes `FOLDER/<step>.parquet`, one row a response, with the text
+and the entropy of every token, which tokens are thought, and what EGPO made of them. A step of
+several updates (`separate_async`) has one file each, `<step>-<update>.parquet`. A thread builds and
+writes it beside the training; a file is there whole or not at all.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from functools import lru_cache
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import torch
 
-from egpo_verl.advantage.options import EgpoOptions
-from egpo_verl.inspect.schema import FOLDER, OPTIONS, SCHEMA
+from egpo_verl.advantage import EgpoOptions, OptionError
+from egpo_verl.inspect.schema import OPTIONS
+from egpo_verl.integration.batch import Batch
+from egpo_verl.integration.record_table import Answers, Recorded, answers_table, write
 
-if TYPE_CHECKING:
-    import torch
-    from transformers import PreTrainedTokenizerBase
+TOKEN_FIELDS = ("responses", "response_mask", "rm_scores")
+"""A tensor of its own length for each row."""
+ROW_FIELDS = ("raw_prompt", "reward_model", "data_source", "ability", "extra_info")
+"""An object for each row; a data set may lack any of them."""
 
-    from egpo_verl.advantage import EgpoAdvantage
-
-NESTED = ("responses", "response_mask", "rm_scores")
-"""Fields of verl's TransferQueue, a tensor of its own length for each row."""
-LISTED = ("raw_prompt", "reward_model", "data_source", "ability", "extra_info", "extra_fields")
-"""Fields that hold objects; a data set may lack any of them."""
-ENTROPY_DIGITS = 3
-"""Of a token, in nats: few distinct values, which parquet packs into less than two bytes each."""
-NOT_TEXT = "\ufffd"
-MOST_PIECES = 16
-"""Tokens that are taken together in search of a whole text; only bytes that are none need more."""
+log = logging.getLogger("verl.egpo")
+_writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="egpo-record")
 
 
-def dump(
-    trainer: Any,
-    batch: Any,
-    entropy: torch.Tensor,
-    thought: torch.Tensor,
-    advantage: EgpoAdvantage,
+@dataclass(frozen=True)
+class RecordOptions:
+    """`algorithm.egpo.record_dir` and `algorithm.egpo.record_groups`.
+
+    Attributes:
+        folder: where files are written; None, the default, records nothing.
+        groups: how many prompts of a step are recorded, each with all of its responses.
+    """
+
+    folder: Path | None = None
+    groups: int = 8
+
+    @classmethod
+    def of(cls, algorithm: Mapping[str, Any]) -> RecordOptions:
+        """From verl's `algorithm` node.
+
+        Raises:
+            OptionError: a folder that is no text, or a number of groups below 1.
+        """
+        values = algorithm.get("egpo") or {}
+        folder, groups = values.get("record_dir"), values.get("record_groups", cls.groups)
+        if folder is not None and not (isinstance(folder, str) and folder):
+            raise OptionError(f"algorithm.egpo.record_dir={folder!r} must be the name of a folder.")
+        if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
+            raise OptionError(
+                f"algorithm.egpo.record_groups={groups!r} must be a whole number above 0."
+            )
+        return cls(Path(folder).expanduser() if folder else None, groups)
+
+
+def whole_groups(labels: Sequence[Any], real: torch.Tensor, options: RecordOptions) -> list[int]:
+    """The rows of the first `options.groups` groups by label, without verl's padding.
+
+    verl's labels are random, so these are a random sample of a step's prompts.
+    """
+    there = {str(label) for label, is_real in zip(labels, real.tolist(), strict=True) if is_real}
+    chosen = set(sorted(there)[: options.groups])
+    is_real = real.tolist()
+    return [row for row, label in enumerate(labels) if str(label) in chosen and is_real[row]]
+
+
+def save(
+    trainer: Any, batch: Batch, rows: list[int], answers: Answers, options: RecordOptions
 ) -> None:
-    """Write the step with verl's own dump thread; an error there ends the run, as in verl's dump.
+    """Hand some rows of `batch` to the writer; a file that cannot be written is one warning.
 
-    Args:
-        trainer: verl's v1 `PPOTrainer`.
-        batch: its `KVBatchMeta`.
-        entropy: (bs, len) float, nats.
-        thought: (bs, len) bool.
-        advantage: what EGPO computed for the batch.
+    The last step's file is waited for, since nothing else keeps the process until it is there.
     """
-    import transfer_queue as tq
-
-    rows = tq.kv_batch_get(
-        keys=batch.keys, partition_id=batch.partition_id, select_fields=[*NESTED, *LISTED]
-    )
-    there = set(rows.keys())
-    columns = {name: rows[name] for name in NESTED}
-    columns |= {name: list(rows[name]) for name in LISTED if name in there}
-    answers = answers_table(
-        trainer.global_steps, batch.keys, columns, entropy, thought, advantage, trainer.tokenizer
-    )
-    options = EgpoOptions.from_mapping(trainer.config.algorithm.get("egpo"))
-    answers = answers.replace_schema_metadata({OPTIONS: json.dumps(asdict(options))})
-    update = trainer.local_trigger_step
+    if batch.advantage is None or batch.thought is None or options.folder is None:
+        raise ValueError("only a batch with its advantage can be recorded, into a folder")
+    recorded = Recorded.of(batch.entropy, batch.thought, batch.advantage, rows)
+    update = getattr(trainer, "local_trigger_step", 0)
     name = f"{trainer.global_steps}-{update}" if update else f"{trainer.global_steps}"
-    path = Path(trainer.config.trainer.rollout_data_dir, FOLDER, f"{name}.parquet")
-    trainer._dump_futures.append(trainer._dump_executor.submit(write, answers, path))
-
-
-def write(answers: pa.Table, path: Path) -> None:
-    """Write aside and rename.
-
-    Raises:
-        OSError: naming the file, where it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        pq.write_table(answers, part, compression="zstd")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def answers_table(
-    step: int,
-    keys: Sequence[str],
-    columns: Mapping[str, Any],
-    entropy: torch.Tensor,
-    thought: torch.Tensor,
-    advantage: EgpoAdvantage,
-    tokenizer: PreTrainedTokenizerBase,
-) -> pa.Table:
-    """The rows of `SCHEMA` for a batch, without verl's padding rows.
-
-    Args:
-        step: of the training.
-        keys: (bs,) verl's keys.
-        columns: by name, `NESTED` as nested tensors and `LISTED` as lists of bs objects.
-        entropy, thought, advantage: as for `dump`.
-        tokenizer: the policy's.
-    """
-    generated = columns["response_mask"].to_padded_tensor(0).bool().numpy()
-    kept = np.flatnonzero(generated.any(axis=1))
-    # To index a nested tensor unbinds all of it, so it is unbound once.
-    ids, scores = columns["responses"].unbind(), columns["rm_scores"].unbind()
-    responses = [ids[row].tolist() for row in kept.tolist()]
-    offsets = pa.array(np.cumsum([0, *map(len, responses)]), pa.int32())
-    lengths = columns["responses"].offsets().diff().numpy()
-    valid = np.arange(generated.shape[1]) < lengths[kept, np.newaxis]
-
-    def per_token(values: np.ndarray) -> pa.ListArray:
-        return pa.ListArray.from_arrays(offsets, pa.array(values[kept][valid]))
-
-    def per_row(name: str) -> list[Any]:
-        found = columns.get(name)
-        return [None] * len(kept) if found is None else [found[row] for row in kept.tolist()]
-
-    def numbers(values: torch.Tensor) -> pa.Array:
-        return pa.array(values.numpy()[kept])
-
-    rewards = [(fields or {}).get("reward_extra_info") or {} for fields in per_row("extra_fields")]
-    truths = [(model or {}).get("ground_truth") for model in per_row("reward_model")]
-    return pa.table(
-        {
-            "step": [step] * len(kept),
-            "key": [keys[row] for row in kept.tolist()],
-            "data_source": per_row("data_source"),
-            "ability": per_row("ability"),
-            "prompt": [as_json(messages) for messages in per_row("raw_prompt")],
-            "response": tokenizer.batch_decode(responses, skip_special_tokens=True),
-            "ground_truth": [t if t is None or isinstance(t, str) else as_json(t) for t in truths],
-            "extra_info": [as_json(info or {}) for info in per_row("extra_info")],
-            "reward": [as_json(reward) for reward in rewards],
-            "score": [float(scores[row].sum()) for row in kept.tolist()],
-            "base": numbers(advantage.base),
-            "entropy": numbers(advantage.entropy),
-            "bonus": numbers(advantage.bonus),
-            "clipped": numbers(advantage.clipped),
-            "cot_tokens": numbers(advantage.cot_tokens),
-            "tokens": pa.ListArray.from_arrays(offsets, token_texts(tokenizer, responses)),
-            "token_entropy": per_token(entropy.float().numpy().round(ENTROPY_DIGITS)),
-            "thought": per_token(thought.numpy()),
-            "generated": per_token(generated),
-        },
-        schema=SCHEMA,
+    path = options.folder / f"{name}.parquet"
+    settings = EgpoOptions.from_mapping(trainer.config.algorithm.get("egpo"))
+    metadata = {OPTIONS: json.dumps(asdict(settings))}
+    future = _writer.submit(
+        _build, trainer.global_steps, answers, recorded, trainer.tokenizer, metadata, path
     )
+    if trainer.global_steps >= getattr(trainer, "total_training_steps", 0):
+        future.result()
 
 
-def token_texts(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int]]) -> pa.Array:
-    """The text of every token, one row after the other: (tokens,) strings.
-
-    Where characters are cut across tokens, the last of these has them and the others are empty.
-    """
-    flat = np.fromiter((token for row in rows for token in row), dtype=np.int64)
-    ids, places = np.unique(flat, return_inverse=True)
-    decode = _decoder(tokenizer)
-    texts = [decode((token,)) for token in ids.tolist()]
-    pieces = np.array([_is_piece(text) for text in texts], dtype=bool)
-    cut = np.flatnonzero(pieces[places])
-    ends = {end - 1 for end in np.cumsum([len(row) for row in rows]).tolist()}
-    empty, held = len(texts), list[int]()
-    texts.append("")
-    for place in cut.tolist():
-        held.append(place)
-        text = decode(tuple(flat[held].tolist()))
-        follows = pieces[places[place + 1]] if place + 1 < len(flat) else False
-        if _is_piece(text) and follows and place not in ends and len(held) < MOST_PIECES:
-            continue
-        places[held] = empty
-        places[place] = len(texts)
-        texts.append(text)
-        held = []
-    return pa.array(texts, pa.string()).take(pa.array(places))
-
-
-def _is_piece(text: str) -> bool:
-    """Of a character: decoders write U+FFFD for it, or nothing."""
-    return not text or NOT_TEXT in text
-
-
-def _decoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[tuple[int, ...]], str]:
-    """Gives the text of ids where they do not begin a sequence: there, some drop a space."""
-    anchor = tokenizer("a", add_special_tokens=False)["input_ids"][-1:]
-
-    def whole(ids: Sequence[int]) -> str:
-        text: str = tokenizer.decode(
-            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
-        )
-        return text
-
-    start = len(whole(anchor))
-    return lru_cache(maxsize=None)(lambda ids: whole([*anchor, *ids])[start:])
-
-
-def as_json(value: Any) -> str:
-    """JSON text of what verl hands around; arrays become lists, anything else its `str`."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+def _build(
+    step: int,
+    answers: Answers,
+    recorded: Recorded,
+    tokenizer: Any,
+    metadata: dict[bytes, str],
+    path: Path,
+) -> None:
+    try:
+        table = answers_table(step, answers, recorded, tokenizer)
+        write(table.replace_schema_metadata(metadata), path)
+    except Exception as error:
+        # A record is for people to look at; no training ends for it.
+        log.warning("egpo_verl: the responses of step %d were not recorded: %r", step, error)

@@ -1,152 +1,140 @@
-"""The one hook into verl's trainer: the old policy's entropy reaches the estimator.
+"""verl's v1 trainer (0.9.0 on): the old policy's entropy reaches the estimator.
 
-verl 0.9.1 computes the entropy of every response token in the old-log-prob pass and stores it in
-TransferQueue, but `PPOTrainer._compute_advantage` (verl/trainer/ppo/v1/trainer_base.py:1743) does
-not fetch it, and `compute_advantage` (verl/trainer/ppo/ray_trainer.py:248) hands a registered
-estimator only rewards, mask, group labels and config. So `_compute_advantage` is wrapped: for
-`adv_estimator=egpo` the wrapper fetches what is missing, keeps it in a context variable while
-verl's own method runs, and adds the metrics. All trainer modes (sync, colocate_async,
-separate_async) inherit that method. For every other estimator it calls straight through.
+verl computes the entropy of every response token in the old-log-prob pass and stores it in
+TransferQueue, but `PPOTrainer._compute_advantage` (verl/trainer/ppo/v1/trainer_base.py:1743 in
+0.9.1) does not fetch it. What runs in
+its place fetches what is missing, 12 bytes a response token, keeps it in a `Batch` while verl's own
+method runs, and adds the metrics. All trainer modes share that method.
 
-The hook can go when verl selects `entropy`, `responses` and `prompts` in `_compute_advantage` and
-passes the batch to registered estimators, as it already does for `gdpo`.
+It can go when verl selects `entropy`, `responses` and `prompts` there and passes the batch to
+registered estimators, as it does for `gdpo`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from types import ModuleType
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-import wrapt
 
-from egpo_verl.advantage import EgpoAdvantage, Sessions, egpo_advantage
-from egpo_verl.advantage.options import EgpoOptions
-from egpo_verl.cot import cot_mask
-from egpo_verl.integration.faults import located
-from egpo_verl.integration.preflight import check_config
-from egpo_verl.integration.record import dump
-
-ESTIMATOR = "egpo"
+from egpo_verl.advantage import NotFinite, Sessions
+from egpo_verl.integration import record
+from egpo_verl.integration.batch import PROMPT_END, Batch, handing_over
+from egpo_verl.integration.metrics import reward_metrics
+from egpo_verl.integration.record_table import Answers
 
 
-@dataclass
-class OldPolicy:
-    """What the hook hands to the estimator; `result` is what the estimator hands back."""
-
-    entropy: torch.Tensor
-    cot_mask: torch.Tensor
-    sessions: Sessions | None
-    result: EgpoAdvantage | None = None
-
-
-_old_policy: ContextVar[OldPolicy | None] = ContextVar("egpo_old_policy", default=None)
-
-
-def estimator(
-    token_level_rewards: torch.Tensor,
-    response_mask: torch.Tensor,
-    index: np.ndarray,
-    config: Mapping[str, Any] | None = None,
-    entropy: torch.Tensor | None = None,
-    cot_mask: torch.Tensor | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What verl finds under the name `egpo`: `egpo_verl.advantage.egpo`, pure where `entropy` and
-    `cot_mask` are given; inside verl's trainer both come from the hook.
-
-    Raises:
-        RuntimeError: neither given nor handed over, because a trainer that is not verl's v1
-            `PPOTrainer` called it.
-    """
-    settings = config or {}
-    handed = _old_policy.get()
-    if entropy is None or cot_mask is None:
-        if handed is None:
-            raise RuntimeError(
-                "adv_estimator=egpo got no entropy of the old policy: this trainer does not run "
-                "verl's v1 PPOTrainer._compute_advantage. Use trainer.use_v1=True, or pass "
-                "entropy=... and cot_mask=... yourself."
-            )
-    else:
-        handed = OldPolicy(entropy, cot_mask, sessions=None)
-    result = egpo_advantage(
-        token_level_rewards,
-        response_mask,
-        index,
-        handed.entropy,
-        handed.cot_mask,
-        options=EgpoOptions.from_mapping(settings.get("egpo")),
-        norm_by_std=settings.get("norm_adv_by_std_in_grpo", True),
-        sessions=handed.sessions,
-    )
-    handed.result = result
-    return result.advantages, result.advantages
-
-
-def hook(trainer_base: ModuleType) -> None:
-    """Wrap verl's v1 `PPOTrainer`; a second call changes nothing."""
-    if isinstance(trainer_base.PPOTrainer.__dict__["_compute_advantage"], wrapt.FunctionWrapper):
-        return
-    wrapt.wrap_function_wrapper(trainer_base, "PPOTrainer.__init__", _check_first)
-    wrapt.wrap_function_wrapper(trainer_base, "PPOTrainer._compute_advantage", _hand_over)
-
-
-def _check_first(wrapped: Callable[..., None], instance: Any, args: Any, kwargs: Any) -> None:
-    config = kwargs["config"] if "config" in kwargs else args[0]
-    if config.algorithm.adv_estimator == ESTIMATOR:
-        check_config(config)
-    wrapped(*args, **kwargs)
-
-
-def _hand_over(wrapped: Callable[..., Any], trainer: Any, args: Any, kwargs: Any) -> Any:
-    if trainer.config.algorithm.adv_estimator != ESTIMATOR:
-        return wrapped(*args, **kwargs)
-    return _compute_advantage(wrapped, trainer, *args, **kwargs)
-
-
-def _compute_advantage(
-    wrapped: Callable[..., Any], trainer: Any, batch: Any, metrics: dict[str, Any]
+def compute_advantage(
+    stock: Callable[..., Any], trainer: Any, batch: Any, metrics: dict[str, Any]
 ) -> Any:
-    import transfer_queue as tq
-
-    rows = tq.kv_batch_get(
-        keys=batch.keys,
-        partition_id=batch.partition_id,
-        select_fields=["entropy", "response_mask", "responses", "prompts", "extra_fields"],
-    )
-    response_mask = rows["response_mask"].to_padded_tensor(0)
-    thought = cot_mask(
-        trainer.tokenizer,
-        rows["responses"].to_padded_tensor(0),
-        response_mask,
-        rows["prompts"],
-    )
-    policy = OldPolicy(rows["entropy"].to_padded_tensor(0.0), thought, sessions(batch.keys))
-    with _handed_over(policy):
-        result = located(wrapped, trainer, batch, metrics)
-    if policy.result is None:
-        raise RuntimeError("verl computed its advantages without calling adv_estimator=egpo.")
-    metrics.update(policy.result.metrics)
-    if trainer.config.trainer.get("rollout_data_dir"):
-        dump(trainer, batch, policy.entropy, policy.cot_mask, policy.result)
-    real = response_mask.any(dim=-1).tolist()
-    metrics.update(reward_metrics(list(rows["extra_fields"]), real))
+    """In place of `PPOTrainer._compute_advantage`; `batch` is a `KVBatchMeta`."""
+    handed = _fetch(trainer, batch)
+    try:
+        with handing_over(handed):
+            result = stock(batch, metrics)
+    except NotFinite as error:
+        raise NotFinite(f"{error} {_whose(batch, error.row)}", error.row) from error
+    _report(trainer, batch, handed, metrics)
     return result
 
 
-@contextmanager
-def _handed_over(policy: OldPolicy) -> Iterator[None]:
-    token = _old_policy.set(policy)
-    try:
-        yield
-    finally:
-        _old_policy.reset(token)
+def _fetch(trainer: Any, batch: Any) -> Batch:
+    """Entropy and token ids of every row, and the prompt of one row of each group."""
+    import transfer_queue as tq
+
+    # Rejection sampling zeroes the mask that the estimator gets, and tags with it.
+    rejects = (trainer.config.algorithm.get("rollout_correction") or {}).get("rollout_rs")
+    fields = ["entropy", "responses", *(["response_mask"] if rejects else [])]
+    rows = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+    return Batch(
+        entropy=rows["entropy"].to_padded_tensor(0.0),
+        responses=rows["responses"].to_padded_tensor(0),
+        prompt_ends=_prompt_ends(batch),
+        tokenizer=trainer.tokenizer,
+        sessions=sessions(batch.keys),
+        generated=rows["response_mask"].to_padded_tensor(0) if rejects else None,
+    )
+
+
+def _prompt_ends(batch: Any) -> list[torch.Tensor]:
+    """The last tokens of each row's prompt, read once for each group and output of a rollout."""
+    import transfer_queue as tq
+
+    prompt_of = [(uid, output) for uid, _, output in map(_parts, batch.keys)]
+    first = dict(zip(reversed(prompt_of), reversed(batch.keys), strict=True))
+    rows = tq.kv_batch_get(
+        keys=list(first.values()), partition_id=batch.partition_id, select_fields=["prompts"]
+    )
+    ends = [ids[-PROMPT_END:] for ids in rows["prompts"].unbind()]
+    end_of = dict(zip(first, ends, strict=True))
+    return [end_of[prompt] for prompt in prompt_of]
+
+
+def _report(trainer: Any, batch: Any, handed: Batch, metrics: dict[str, Any]) -> None:
+    import transfer_queue as tq
+
+    if handed.advantage is None or handed.real is None:
+        raise RuntimeError("verl computed its advantages without calling adv_estimator=egpo.")
+    rows = tq.kv_batch_get(
+        keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"]
+    )
+    returned = [(fields or {}).get("reward_extra_info") or {} for fields in rows["extra_fields"]]
+    real = [info for info, is_real in zip(returned, handed.real.tolist(), strict=True) if is_real]
+    metrics.update(handed.advantage.metrics)
+    metrics.update(reward_metrics(real))
+    metrics["egpo/failed_rollouts"] = _missing(trainer, batch)
+    options = record.RecordOptions.of(trainer.config.algorithm)
+    if options.folder is not None:
+        rows_of = record.whole_groups([_parts(key)[0] for key in batch.keys], handed.real, options)
+        record.save(trainer, handed, rows_of, _answers(batch, rows_of), options)
+
+
+def _missing(trainer: Any, batch: Any) -> int:
+    """Rollouts that this update asked for and that failed: verl leaves them out of the batch."""
+    config = trainer.config
+    updates: int = getattr(trainer, "parameter_sync_step", 1)
+    prompts: int = config.data.train_batch_size // updates
+    expected: int = prompts * config.actor_rollout_ref.rollout.n
+    there = {
+        key.rsplit("_", 1)[0]
+        for key, tag in zip(batch.keys, batch.tags, strict=True)
+        if not tag.get("is_padding", False)
+    }
+    return max(0, expected - len(there))
+
+
+def _answers(batch: Any, rows: Sequence[int]) -> Answers:
+    """What TransferQueue holds of some rows."""
+    import transfer_queue as tq
+
+    keys = [batch.keys[row] for row in rows]
+    data = tq.kv_batch_get(
+        keys=keys,
+        partition_id=batch.partition_id,
+        select_fields=[*record.TOKEN_FIELDS, *record.ROW_FIELDS, "extra_fields"],
+    )
+    there = set(data.keys())
+    listed = {name: list(data[name]) for name in record.ROW_FIELDS if name in there}
+    extra = list(data["extra_fields"]) if "extra_fields" in there else [None] * len(keys)
+    return Answers(
+        keys=keys,
+        tokens={name: list(data[name].unbind()) for name in record.TOKEN_FIELDS},
+        fields=listed,
+        reward=[(fields or {}).get("reward_extra_info") or {} for fields in extra],
+    )
+
+
+def _whose(batch: Any, row: int) -> str:
+    """Which row of the data a response answers."""
+    import transfer_queue as tq
+
+    data = tq.kv_batch_get(
+        keys=[batch.keys[row]],
+        partition_id=batch.partition_id,
+        select_fields=["data_source", "extra_info"],
+    )
+    index = (next(iter(data["extra_info"])) or {}).get("index")
+    return f"It is the answer to row {index} of data_source={next(iter(data['data_source']))}."
 
 
 def sessions(keys: Sequence[str]) -> Sessions | None:
@@ -154,7 +142,7 @@ def sessions(keys: Sequence[str]) -> Sessions | None:
 
     None where each rollout has one row, which is the case for every single-output agent loop.
     """
-    parts = [key.rsplit("_", 2) for key in keys]
+    parts = [_parts(key) for key in keys]
     names = [f"{uid}_{session}" for uid, session, _ in parts]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     if len(numbers) == len(keys):
@@ -169,24 +157,6 @@ def sessions(keys: Sequence[str]) -> Sessions | None:
     )
 
 
-def reward_metrics(
-    extra_fields: Sequence[Mapping[str, Any]], real: Sequence[bool]
-) -> dict[str, float]:
-    """Means over the batch of the numbers that the reward returned, as `reward/<key>`.
-
-    verl logs these for validation only. `reason` is a code, so its shares are logged instead, as
-    `reward/reason_<code>`. `score` is left out: it is verl's `critic/score/mean`.
-    """
-    values: dict[str, list[float]] = {}
-    for fields, is_real in zip(extra_fields, real, strict=True):
-        for key, value in (fields.get("reward_extra_info") or {}).items() if is_real else ():
-            if isinstance(value, (bool, int, float, np.number)):
-                values.setdefault(key, []).append(float(value))
-    means = {
-        f"reward/{key}": sum(found) / len(found)
-        for key, found in values.items()
-        if key not in ("score", "reason")
-    }
-    codes = values.get("reason", [])
-    shares = {f"reward/reason_{int(code)}": codes.count(code) / len(codes) for code in set(codes)}
-    return means | shares
+def _parts(key: str) -> tuple[str, str, str]:
+    uid, session, output = key.rsplit("_", 2)
+    return uid, session, output

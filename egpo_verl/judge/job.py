@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from egpo_verl.cli import write_aside
 from egpo_verl.datasets.jobs.report import Section, markdown
-from egpo_verl.datasets.parquet.reader import opened
+from egpo_verl.datasets.parquet.reader import open_parquet
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
-from egpo_verl.datasets.parquet.writer import aside
 from egpo_verl.errors import UserError
 from egpo_verl.judge.commit import Committer
 from egpo_verl.judge.endpoint import Endpoint, Settings, Stopped
@@ -64,7 +64,7 @@ async def _clean(
     endpoint = Endpoint(settings, store, committer, in_flight)
     meter, done, results = endpoint.meter, 0, []
     try:
-        with aside(folder) as scratch, _interruptible(endpoint):
+        with write_aside(folder) as scratch, _interruptible(endpoint):
             for file in files:
                 with Results(scratch, file.name) as result:
                     results.append(result)
@@ -102,7 +102,7 @@ def _interruptible(endpoint: Endpoint) -> Iterator[None]:
 
 def rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
     """The rows of a file that `egpo_verl.preprocess` wrote; UserError on any other."""
-    file = opened(path)
+    file = open_parquet(path)
     if not file.schema_arrow.equals(SCHEMA):
         raise UserError(
             f"{path} has other columns than `python -m egpo_verl.preprocess` writes; "

@@ -13,7 +13,7 @@ from typing import Any
 
 from egpo_verl.calls import Call
 from egpo_verl.datasets.jobs.report import Section
-from egpo_verl.datasets.parquet.rows import from_row, rewritten
+from egpo_verl.datasets.parquet.rows import from_row, with_sample
 from egpo_verl.datasets.parquet.writer import ROW_GROUP, ParquetOut, batch_of
 from egpo_verl.datasets.tools.names import Renaming
 from egpo_verl.judge.endpoint import Meter, Settings
@@ -80,7 +80,7 @@ class Results:
             facts = {**before.extra, "judge": result.outcome}
             kept = replace(before, calls=result.sample.calls, extra=facts)
             way_back = Renaming.from_json(row["extra_info"]["renamed"])
-            self._waiting.append(rewritten(row, kept, way_back))
+            self._waiting.append(with_sample(row, kept, way_back))
             if len(self._waiting) >= ROW_GROUP:
                 self._flush()
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from egpo_verl.errors import UserError
 from egpo_verl.sizing.shapes import SHAPES, Shape
 
 USABLE_GIB = {24: 23.5, 48: 44.4, 80: 79.1, 141: 139.0}
 """Memory that the driver leaves of a GPU sold as so many GB: RTX 4090, L40S, H100, H200."""
 
 
-class SizingError(ValueError):
+class SizingError(UserError):
     """A configuration that cannot be sized; the message says why, and what is known."""
 
 

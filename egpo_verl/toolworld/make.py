@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from egpo_verl.cli import progress as progress_bar
+from egpo_verl.cli import table
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.card import Row, write_card
 from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means
@@ -41,7 +41,7 @@ def make_model(out: Path, recipe: Recipe, command: str, tasks: int, console: Con
     model = new_model(recipe, tokenizer)
     progress = _train(recipe, model, tokenizer, work / STATE, console)
     _save(model, tokenizer, work)
-    rows = _rows(recipe, model, tokenizer, tasks, console)
+    rows = _rows(recipe, model, tokenizer, tasks)
     write_card(work, recipe, progress, model.num_parameters(), command, rows, tasks)
     (work / STATE).unlink(missing_ok=True)
     work.rename(out)
@@ -73,15 +73,13 @@ def _train(
     state: Path,
     console: Console,
 ) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bar(*columns, TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task("Training", total=recipe.steps)
+    with progress_bar("Training", recipe.steps) as show:
 
         def report(progress: Progress) -> None:
-            said = f"loss {progress.loss:.2f}, reward {progress.reward:.3f} of {recipe.target:g}"
-            bar.update(task, completed=progress.step, description=said)
+            state = f"loss {progress.loss:.2f}, reward {progress.reward:.3f} of {recipe.target:g}"
+            show(progress.step, state)
             if progress.step % recipe.check_every == 0:
-                bar.console.print(f"step {progress.step}: {said}", highlight=False)
+                console.print(f"step {progress.step}: {state}", highlight=False)
 
         return train(recipe, model, tokenizer, state, report)
 
@@ -103,13 +101,12 @@ def _rows(
     model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
     tasks: int,
-    console: Console,
 ) -> list[Row]:
     rows: list[Row] = []
     for split in SPLITS:
         samples = fresh_tasks(tasks, recipe.seed, split, recipe.levels)
         warm, greedy = (
-            means(measured(model, tokenizer, samples, Sampling(temperature), console))["score"]
+            means(measured(model, tokenizer, samples, Sampling(temperature)))["score"]
             for temperature in (recipe.temperature, 0.0)
         )
         rows.append((split, warm, greedy))
@@ -120,10 +117,7 @@ def _summary(
     recipe: Recipe, progress: Progress, model: LlamaForCausalLM, rows: list[Row], out: Path
 ) -> Table:
     size = sum(file.stat().st_size for file in out.iterdir()) / 2**20
-    said = f"{progress.step} steps, {model.num_parameters():,} parameters, {size:.1f} MiB"
-    table = Table(title=str(out), caption=said)
-    for column in ("split", f"reward at {recipe.temperature:g}", "greedy reward"):
-        table.add_column(column, justify="left" if column == "split" else "right")
-    for split, warm, greedy in rows:
-        table.add_row(split, f"{warm:.3f}", f"{greedy:.3f}")
-    return table
+    caption = f"{progress.step} steps, {model.num_parameters():,} parameters, {size:.1f} MiB"
+    columns = ("split", f"reward at {recipe.temperature:g}", "greedy reward")
+    lines = [(split, f"{warm:.3f}", f"{greedy:.3f}") for split, warm, greedy in rows]
+    return table(str(out), columns, lines, caption)

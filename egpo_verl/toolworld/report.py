@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from egpo_verl import cli
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.measure import STAGES, Sampling, Scores, groups, means, measure
@@ -42,13 +41,13 @@ def measured(
     tokenizer: Tokenizer,
     tasks: Sequence[Sample],
     sampling: Sampling,
-    console: Console,
 ) -> list[Scores]:
     """The scores of one response to each task, behind a progress bar."""
     scores: list[Scores] = []
-    starts = range(0, len(tasks), sampling.rows)
-    for start in track(starts, "Sampling", console=console, transient=True):
-        scores += measure(model, tokenizer, tasks[start : start + sampling.rows], sampling)
+    with cli.progress("Sampling", len(tasks)) as report:
+        for start in range(0, len(tasks), sampling.rows):
+            scores += measure(model, tokenizer, tasks[start : start + sampling.rows], sampling)
+            report(len(scores))
     return scores
 
 
@@ -57,10 +56,8 @@ def table(
 ) -> Table:
     """Mean reward, and how far responses came, for all tasks, each level and each kind."""
     caption = f"temperature {sampling.temperature:g}, one response a task"
-    drawn = Table(title=title, caption=caption)
-    for column in ("tasks", "n", "reward", *STAGES[1:]):
-        drawn.add_column(column, justify="left" if column == "tasks" else "right")
+    rows = []
     for name, positions in groups(tasks):
         row = means(scores[at] for at in positions)
-        drawn.add_row(name, str(len(positions)), *(f"{row[stage]:.3f}" for stage in STAGES))
-    return drawn
+        rows.append((name, str(len(positions)), *(f"{row[stage]:.3f}" for stage in STAGES)))
+    return cli.table(title, ("tasks", "n", "reward", *STAGES[1:]), rows, caption)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from random import Random
 
+from egpo_verl.calls.thought import THINK_CLOSE
+
 REMARKS = ("I hope this helps.", "This should do it.", "Done.")
-CLOSED = "</think>\n"
+CLOSED = f"{THINK_CLOSE}\n"
 
 
 def careless(response: str, share: float, rng: Random) -> str:

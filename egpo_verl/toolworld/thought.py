@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from egpo_verl.calls import render
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.toolworld.spec import spell
 from egpo_verl.toolworld.task import Task, Wish
 
@@ -69,7 +70,7 @@ REMARK = 0.25
 def gold_response(task: Task, rng: Random) -> str:
     """`<think>thought</think>`, a new line, then the calls, or a sentence where none is wanted."""
     sentences = [sentence for wish in task.wishes for sentence in _about(task, wish, rng)]
-    return f"<think>{' '.join(sentences)}</think>\n{_answer(task, rng)}"
+    return f"{THINK_OPEN}{' '.join(sentences)}{THINK_CLOSE}\n{_answer(task, rng)}"
 
 
 def _answer(task: Task, rng: Random) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from egpo_verl.cli import write_file_aside
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.toolworld.encode import IGNORED, Batch, batches, training_texts
 from egpo_verl.toolworld.generate import generate
@@ -185,9 +186,8 @@ def _save(
         "optimizer": optimizer.state_dict(),
         "progress": asdict(progress),
     }
-    aside = state.with_suffix(".tmp")
-    torch.save(held, aside)
-    aside.replace(state)
+    with write_file_aside(state) as part:
+        torch.save(held, part)
 
 
 def _load(state: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> Progress:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 from rich.console import Console
 from transformers.utils import logging
 
+from egpo_verl.cli import Parser, amount_or_zero, count, run
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
 from egpo_verl.toolworld.make import make_model
@@ -46,29 +46,16 @@ HELP = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """Answers a wrong command line with one sentence instead of a page."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{message}; see `{self.prog} --help`.\n")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code, 2 for input that a user can mend."""
-    given = list(sys.argv[1:] if argv is None else argv)
-    options = parser().parse_args(given)
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = parser().parse_args(words)
     logging.disable_progress_bar()
     torch.set_num_threads(options.threads)
-    try:
-        if options.evaluate is None:
-            command = f"{PROGRAM} {shlex.join(given)}"
-            make_model(options.out, _recipe(options), command, options.tasks, Console())
-        else:
-            _evaluate(options)
-    except UserError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(str(error))
-        return 2
-    return 0
+    if options.evaluate is not None:
+        return run(lambda: _evaluate(options))
+    command = f"{PROGRAM} {shlex.join(words)}"
+    return run(lambda: make_model(options.out, _recipe(options), command, options.tasks, Console()))
 
 
 def parser() -> Parser:
@@ -90,9 +77,11 @@ def parser() -> Parser:
         default=DEFAULT_LEVELS,
         help=f"difficulties of the tasks ({' '.join(map(str, DEFAULT_LEVELS))})",
     )
-    top.add_argument("--temperature", type=_real, default=0.7, help="of the sampling (0.7)")
-    top.add_argument("--tasks", type=_count, default=512, help="tasks a split in the table (512)")
-    top.add_argument("--threads", type=_count, default=1, help="CPU threads (1)")
+    top.add_argument(
+        "--temperature", type=amount_or_zero, default=0.7, help="of the sampling (0.7)"
+    )
+    top.add_argument("--tasks", type=count, default=512, help="tasks a split in the table (512)")
+    top.add_argument("--threads", type=count, default=1, help="CPU threads (1)")
     top.add_argument(
         "--splits", nargs="+", choices=SPLITS, default=["train"], help="to measure on (train)"
     )
@@ -114,7 +103,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     console = Console()
     for split in options.splits:
         tasks = fresh_tasks(options.tasks, options.seed, split, options.levels)
-        scores = measured(model, tokenizer, tasks, sampling, console)
+        scores = measured(model, tokenizer, tasks, sampling)
         console.print(table(tasks, scores, f"{options.evaluate.name} on {split}", sampling))
 
 
@@ -126,24 +115,11 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     return Recipe(**{**chosen, "levels": tuple(options.levels)})
 
 
-def _count(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return value
-
-
-def _real(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
-    return value
-
-
-READERS: dict[str, Callable[[str], float]] = {"seed": int, "int": _count, "float": _real}
+READERS: dict[str, Callable[[str], float]] = {
+    "seed": int,
+    "int": count,
+    "float": amount_or_zero,
+}
 
 
 if __name__ == "__main__":

@@ -27,23 +27,23 @@ def convert(row: Row) -> Iterator[Sample]:
         raise Unusable("unsupported", identity)
     tools = tools_from(row["function"])
     calls = () if identity.startswith("special") else _calls(row.get("ground_truth"), tools)
-    facts = {"id": identity, "category": re.sub(r"(_\d+)+$", "", identity)}
-    yield Sample("acebench", messages_of(row), tools, calls, facts)
+    extra = {"id": identity, "category": re.sub(r"(_\d+)+$", "", identity)}
+    yield Sample("acebench", messages_of(row), tools, calls, extra)
 
 
 def messages_of(row: Row) -> tuple[Message, ...]:
-    """What is known and what was said, as messages without our system prompt."""
-    return (*_known(row), *_said(str(row["question"])))
+    """The context and the dialogue, as messages without our system prompt."""
+    return (*_context(row), *_dialogue(str(row["question"])))
 
 
-def _known(row: Row) -> Iterator[Message]:
+def _context(row: Row) -> Iterator[Message]:
     """The time or the user's profile, which some questions need."""
-    known = [f"{key.capitalize()}: {row[key]}" for key in ("time", "profile") if row.get(key)]
-    if known:
-        yield {"role": "system", "content": "\n".join(known)}
+    context = [f"{key.capitalize()}: {row[key]}" for key in ("time", "profile") if row.get(key)]
+    if context:
+        yield {"role": "system", "content": "\n".join(context)}
 
 
-def _said(question: str) -> Iterator[Message]:
+def _dialogue(question: str) -> Iterator[Message]:
     parts = SPEAKER.split(question)[1:]
     for who, text in zip(parts[::2], parts[1::2], strict=True):
         yield {"role": ROLES[who], "content": text.strip()}

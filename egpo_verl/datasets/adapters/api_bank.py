@@ -14,7 +14,7 @@ from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.source import Row, Source
 from egpo_verl.datasets.unusable import Unusable
 
-ASKED = re.compile(r"\nUser: (?P<text>.*?)(?:\s*TIME: (?P<time>.*))?$", re.MULTILINE)
+QUESTION = re.compile(r"\nUser: (?P<text>.*?)(?:\s*TIME: (?P<time>.*))?$", re.MULTILINE)
 REQUEST = "API-Request: "
 STEP = re.compile(r"^API-Request: (?P<call>\[.*?\])->(?P<result>.*)$", re.MULTILINE)
 
@@ -22,13 +22,13 @@ STEP = re.compile(r"^API-Request: (?P<call>\[.*?\])->(?P<result>.*)$", re.MULTIL
 def convert(row: Row) -> Iterator[Sample]:
     """One sample; tools that earlier searches found are offered beside the search."""
     text = str(row["input"])
-    asked = ASKED.search(text)
-    if asked is None:
+    question = QUESTION.search(text)
+    if question is None:
         raise Unusable("no_question", "no user in the input")
-    tools = [tool_of(loaded(text[: asked.start()], "bad_tools"))]
-    time = f"\nTime: {asked['time'].strip()}" if asked["time"] else ""
-    messages: list[Message] = [{"role": "user", "content": asked["text"] + time}]
-    for step in STEP.finditer(text, asked.end()):
+    tools = [tool_of(loaded(text[: question.start()], "bad_tools"))]
+    time = f"\nTime: {question['time'].strip()}" if question["time"] else ""
+    messages: list[Message] = [{"role": "user", "content": question["text"] + time}]
+    for step in STEP.finditer(text, question.end()):
         messages.append({"role": "assistant", "content": "", "calls": _calls(step["call"], tools)})
         messages.append({"role": "tool", "content": step["result"]})
         tools += tools_found(step["result"])
@@ -43,12 +43,12 @@ def _calls(text: str, tools: list[Tool]) -> tuple[Call, ...]:
 def tools_found(result: str) -> list[Tool]:
     """The tools in a search's result, none where it is the result of another call."""
     try:
-        found: Any = loaded(result, "bad_tools")
+        result_value: Any = loaded(result, "bad_tools")
     except Unusable:
         return []
-    listed = found if isinstance(found, list) else [found]
+    items = result_value if isinstance(result_value, list) else [result_value]
     return [
-        tool_of(item) for item in listed if isinstance(item, dict) and "input_parameters" in item
+        tool_of(item) for item in items if isinstance(item, dict) and "input_parameters" in item
     ]
 
 

@@ -12,11 +12,11 @@ from egpo_verl.datasets.source import Row, Source
 
 
 def convert(row: Row) -> Iterator[Sample]:
-    """One sample, which wants exactly one call."""
+    """One sample, which expects exactly one call."""
     messages = history_of(turns_in(str(row["user"])))
-    facts = {"id": row["other"]} if row.get("other") else {}
+    extra = {"id": row["other"]} if row.get("other") else {}
     yield Sample(
-        "api_bank_test", messages, tools_in(str(row["system"])), calls_from(row["answer"]), facts
+        "api_bank_test", messages, tools_in(str(row["system"])), calls_from(row["answer"]), extra
     )
 
 

@@ -4,7 +4,7 @@ Each category is a `data_source` of its own, so that verl's validation logs one 
 and each row says that it is judged by BFCL's rules (`egpo_verl.calls.bfcl_rules`): the accuracy is
 then the one that the official scorer would give.
 
-Other languages want every value as a text in that language's syntax, and the multi-turn and
+Other languages take every value as a text in that language's syntax, and the multi-turn and
 agentic categories are scored by running them: those rows are refused.
 """
 
@@ -44,7 +44,7 @@ def convert(row: Row) -> Iterator[Sample]:
         raise Unusable("bad_dialogue", f"{identity} has {len(row['question'])} turns")
     reference: dict[str, Any] = {"calls": [], "alternatives": True, "rules": "bfcl"}
     if answered:
-        reference["calls"] = _wanted(row["ground_truth"])
+        reference["calls"] = _expected_calls(row["ground_truth"])
     elif "irrelevance" not in category:
         reference["any_call"] = True
     yield Sample(
@@ -57,7 +57,7 @@ def convert(row: Row) -> Iterator[Sample]:
     )
 
 
-def _wanted(truth: Any) -> list[dict[str, Any]]:
+def _expected_calls(truth: Any) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -71,8 +71,8 @@ def _wanted(truth: Any) -> list[dict[str, Any]]:
 
 def _alternatives(values: list[Any]) -> list[Any]:
     """The values that serve, with the alternatives inside objects multiplied out."""
-    given = [value for value in values if value != LEFT_OUT]
-    return list(islice((item for value in given for item in _multiplied(value)), MOST))
+    present = [value for value in values if value != LEFT_OUT]
+    return list(islice((item for value in present for item in _multiplied(value)), MOST))
 
 
 def _multiplied(value: Any) -> Iterator[Any]:

@@ -30,13 +30,9 @@ ReadCalls = Callable[[str], tuple[Call, ...]]
 
 @dataclass(frozen=True)
 class Turn:
-    """What one speaker says.
+    """One speaker's turn; `role` is `system`, `user`, `assistant` or `tool`.
 
-    Attributes:
-        role: `system`, `user`, `assistant` or `tool`.
-        text: what is said; unread where there are calls.
-        calls: what the assistant calls.
-        problem: why the turn cannot be read.
+    `problem` says why it cannot be read.
     """
 
     role: str
@@ -48,31 +44,32 @@ class Turn:
 def samples_of(
     source: str, tools: tuple[Tool, ...], turns: Sequence[Turn], extra: Mapping[str, Any]
 ) -> Iterator[Sample | Unusable]:
-    """One sample per assistant's turn, with all that was said before; `extra` gets its `turn`.
+    """One sample for every assistant's turn, with the turns before it as its messages.
 
-    A turn that cannot be read spoils those after it, since it would stand in their history.
+    The sample's `extra` gets `turn`, the turn's number. After a turn that cannot be read there are
+    no more samples: it would stand in their history.
     """
     if not tools:
         raise Unusable("no_tools")
     history: list[Message] = []
-    spoilt: Unusable | None = None
+    broken: Unusable | None = None
     for number, turn in enumerate(turns):
-        if turn.role == "assistant" and (turn.problem or spoilt):
-            yield turn.problem or Unusable("spoilt_history", str(spoilt))
+        if turn.role == "assistant" and (turn.problem or broken):
+            yield turn.problem or Unusable("invalid_history", str(broken))
         elif turn.role == "assistant":
-            facts = {**extra, "turn": number}
-            yield Sample(source, tuple(history), tools, turn.calls, facts)
-        spoilt = spoilt or turn.problem
+            details = {**extra, "turn": number}
+            yield Sample(source, tuple(history), tools, turn.calls, details)
+        broken = broken or turn.problem
         history.append(message_of(turn))
 
 
 def history_of(turns: Iterable[Turn]) -> tuple[Message, ...]:
-    """What has been said so far; raises `Unusable` where a turn cannot be read."""
-    said = tuple(turns)
-    for turn in said:
+    """The turns as messages; raises `Unusable` where one cannot be read."""
+    history = tuple(turns)
+    for turn in history:
         if turn.problem:
-            raise Unusable("spoilt_history", str(turn.problem))
-    return tuple(map(message_of, said))
+            raise Unusable("invalid_history", str(turn.problem))
+    return tuple(map(message_of, history))
 
 
 def message_of(turn: Turn) -> Message:

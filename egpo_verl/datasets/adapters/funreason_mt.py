@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from egpo_verl.calls.thought import after_thought
 from egpo_verl.datasets.adapters.dialogue import samples_of, turns_of
-from egpo_verl.datasets.adapters.parts import known, tools_from
-from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools, without_thought
+from egpo_verl.datasets.adapters.parts import present, tools_from
+from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -27,10 +28,10 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
     turns = turns_of(_messages(row), tagged_calls)
     system = "\n".join(turn.text for turn in turns if turn.role == "system")
     tools = tools_from(row["tools"]) if row.get("tools") else tagged_tools(system)
-    said = [
-        replace(turn, text=without_thought(turn.text)) for turn in turns if turn.role != "system"
+    dialogue = [
+        replace(turn, text=after_thought(turn.text)) for turn in turns if turn.role != "system"
     ]
-    yield from samples_of("funreason_mt", tools, said, known(row, "id"))
+    yield from samples_of("funreason_mt", tools, dialogue, present(row, "id"))
 
 
 def _messages(row: Row) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import Turn, no_calls, samples_of, turns_of
-from egpo_verl.datasets.adapters.parts import call_from, known, tools_from
+from egpo_verl.datasets.adapters.parts import call_from, present, tools_from
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Sample, Tool
 from egpo_verl.datasets.source import Row, Source
@@ -30,7 +30,7 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
     else:
         tools = tools_in(str(row["system"]))
         turns = turns_in(str(row["chat"]))
-    yield from samples_of("glaive", tools, turns, known(row, "id"))
+    yield from samples_of("glaive", tools, turns, present(row, "id"))
 
 
 def tools_in(system: str) -> tuple[Tool, ...]:

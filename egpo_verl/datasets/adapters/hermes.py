@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from egpo_verl.datasets.adapters.dialogue import samples_of, turns_of
-from egpo_verl.datasets.adapters.parts import known, tools_from
+from egpo_verl.datasets.adapters.parts import present, tools_from
 from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -21,16 +21,16 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
 
     A row without the column `tools` has them there alone.
     """
-    said = turns_of(row["conversations"], tagged_calls)
+    all_turns = turns_of(row["conversations"], tagged_calls)
     turns = [
         replace(turn, text=WRAPPING.sub("", turn.text).strip())
-        for turn in said
+        for turn in all_turns
         if turn.role != "system"
     ]
-    system = "\n".join(turn.text for turn in said if turn.role == "system")
+    system = "\n".join(turn.text for turn in all_turns if turn.role == "system")
     tools = tools_from(row["tools"]) if row.get("tools") else tagged_tools(system)
-    facts = known(row, "id", "category", "subcategory", "task")
-    yield from samples_of("hermes", tools, turns, facts)
+    extra = present(row, "id", "category", "subcategory", "task")
+    yield from samples_of("hermes", tools, turns, extra)
 
 
 SOURCE = Source(

@@ -7,7 +7,7 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import ROLES, Turn, samples_of
-from egpo_verl.datasets.adapters.parts import call_from, known, loaded, tools_from
+from egpo_verl.datasets.adapters.parts import call_from, loaded, present, tools_from
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
 from egpo_verl.datasets.tools.dialects import inner
@@ -19,7 +19,7 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
     if not isinstance(row["messages"], list):
         raise Unusable("bad_dialogue", f"messages are no list: {str(row['messages'])[:60]}")
     turns = list(map(_turn, row["messages"]))
-    yield from samples_of("openai", tools_from(row["tools"]), turns, known(row, "id"))
+    yield from samples_of("openai", tools_from(row["tools"]), turns, present(row, "id"))
 
 
 def _turn(message: Any) -> Turn:

@@ -10,7 +10,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.tools.facts import facts_of_all
+from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
 
 NAME_KEYS = ("name", "api")
@@ -23,9 +23,9 @@ def tools_from(value: Any) -> tuple[Tool, ...]:
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
     offered = tuple(tools)
-    for facts in facts_of_all(offered):
-        if not facts.is_named:
-            raise Unusable("bad_tools", f"no name in {str(facts.tool)[:60]}")
+    for features in features_of_all(offered):
+        if not features.is_named:
+            raise Unusable("bad_tools", f"no name in {str(features.tool)[:60]}")
     return offered
 
 
@@ -46,8 +46,8 @@ def call_from(item: Any) -> Call:
     name = _first(item, NAME_KEYS)
     if not isinstance(name, str):
         raise Unusable("bad_calls", f"no name in {str(item)[:60]}")
-    given = _first(item, ARGUMENT_KEYS)
-    arguments = {} if given is None else loaded(given, "bad_calls")
+    arguments = _first(item, ARGUMENT_KEYS)
+    arguments = {} if arguments is None else loaded(arguments, "bad_calls")
     if not isinstance(arguments, Mapping):
         raise Unusable("bad_calls", f"arguments are not an object: {str(arguments)[:60]}")
     return Call(name, dict(arguments))
@@ -69,7 +69,7 @@ def user(text: Any) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
-def known(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def present(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """Those of `keys` that the row has, for `Sample.extra`."""
     return {key: row[key] for key in keys if row.get(key) is not None}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.thought import after_thought
 from egpo_verl.datasets.adapters.dialogue import Turn
 from egpo_verl.datasets.adapters.parts import call_from, loaded
 from egpo_verl.datasets.sample import Tool
@@ -26,9 +27,9 @@ def tools_in(system: str) -> tuple[Tool, ...]:
 
 
 def _tool(entry: str) -> Tool:
-    about, found, parameters = entry.rpartition(PARAMETERS)
+    about, separator, parameters = entry.rpartition(PARAMETERS)
     head = HEAD.match(about)
-    if not found or head is None:
+    if not separator or head is None:
         raise Unusable("bad_tools", f"not a tool: {entry[:60]!r}")
     name = (head["name"] or head["short"]).strip()
     description = about[head.end() :].strip()
@@ -55,13 +56,13 @@ def turns_in(history: str) -> list[Turn]:
 
 def answer_in(output: str) -> tuple[Call, ...]:
     """The calls of an answer, none where it is a plain response; raises `Unusable`."""
-    said = output.rpartition("</think>")[2]
-    tags = dict(TAGGED.findall(said))
+    answer = after_thought(output)
+    tags = dict(TAGGED.findall(answer))
     if "tool_call" in tags:
         return calls_in(tags["tool_call"])
     if "response" in tags:
         return ()
-    raise Unusable("bad_calls", f"neither a call nor a response in {said[:60]!r}")
+    raise Unusable("bad_calls", f"neither a call nor a response in {answer[:60]!r}")
 
 
 def calls_in(text: str) -> tuple[Call, ...]:

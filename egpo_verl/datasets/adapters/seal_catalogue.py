@@ -39,12 +39,12 @@ class CatalogueRows(Rows):
             yield row
 
     def _catalogue(self, path: Path) -> _Catalogue:
-        found = [file for file in files_of(path.parent) if _stem(file) == CATALOGUE]
-        if not found:
+        files = [file for file in files_of(path.parent) if _stem(file) == CATALOGUE]
+        if not files:
             raise UserError(
                 f"{path} has no functions in it; put Seal-Tools' {CATALOGUE}.jsonl beside it."
             )
-        return _Catalogue(super().rows_of(found[0]))
+        return _Catalogue(super().rows_of(files[0]))
 
 
 class _Catalogue:
@@ -57,7 +57,7 @@ class _Catalogue:
                 self._fields[str(tool.get("field"))].append(tool["api_name"])
 
     def offered(self, row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """The functions called, as far as they are known, and others up to `OFFERED`."""
+        """The functions called, as far as the catalogue has them, and others up to `OFFERED`."""
         calling = row["calling"] if isinstance(row["calling"], list) else []
         names = [str(item.get("api")) for item in calling if isinstance(item, Mapping)]
         called = [name for name in dict.fromkeys(names) if name in self._tools]
@@ -65,8 +65,8 @@ class _Catalogue:
         fields = {str(self._tools[name].get("field")): None for name in called}
         near = [name for field in fields for name in self._fields[field]]
         others = [name for name in dict.fromkeys(near) if name not in called]
-        wanted = max(0, OFFERED - len(called))
-        chosen = [*called, *chooser.sample(others, min(wanted, len(others)))]
+        missing = max(0, OFFERED - len(called))
+        chosen = [*called, *chooser.sample(others, min(missing, len(others)))]
         chooser.shuffle(chosen)
         return [self._tools[name] for name in chosen]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import no_calls, turns_of
-from egpo_verl.datasets.adapters.parts import calls_from, known, loaded, user
+from egpo_verl.datasets.adapters.parts import calls_from, loaded, present, user
 from egpo_verl.datasets.adapters.seal_catalogue import CatalogueRows
 from egpo_verl.datasets.sample import Sample, Tool
 from egpo_verl.datasets.source import Row, Source
@@ -18,15 +18,15 @@ RESULT = "API_call_"
 
 
 def convert(row: Row) -> Iterator[Sample]:
-    """One sample; a call that takes another call's result cannot be said and is refused."""
+    """One sample; a call that takes another call's result cannot be written and is refused."""
     if row.get("conversations") is None:
-        asked, answer, listed = row["query"], row["calling"], row["tools"]
+        question, answer, listed = row["query"], row["calling"], row["tools"]
     else:
-        asked, answer, listed = _conversation(row)
+        question, answer, listed = _conversation(row)
     calls = calls_from(answer)
     _refuse_nested(calls)
     tools = tuple(map(_tool, listed))
-    yield Sample("seal_tools", (user(asked),), tools, calls, known(row, "id"))
+    yield Sample("seal_tools", (user(question),), tools, calls, present(row, "id"))
 
 
 def _conversation(row: Row) -> tuple[str, str, Any]:
@@ -34,8 +34,8 @@ def _conversation(row: Row) -> tuple[str, str, Any]:
     turns = turns_of(row["conversations"], no_calls)
     if [turn.role for turn in turns] != ["user", "assistant"]:
         raise Unusable("bad_dialogue", "not one question and one answer")
-    listing, found, question = turns[0].text.partition(TOOLS)[2].partition(QUESTION)
-    if not found:
+    listing, separator, question = turns[0].text.partition(TOOLS)[2].partition(QUESTION)
+    if not separator:
         raise Unusable("bad_tools", "no api_list in the question")
     # The question stands in quotes that are not escaped inside it.
     text = question.rpartition(ANSWER)[0].strip().removeprefix('"').removesuffix('"')

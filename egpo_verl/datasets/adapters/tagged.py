@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.thought import after_thought
 from egpo_verl.datasets.adapters.parts import call_from, loaded, tools_from
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.unusable import Unusable
@@ -17,10 +18,10 @@ TOOLS = re.compile(r"<tools>(.*?)</tools>", re.DOTALL)
 
 def tagged_calls(text: str) -> tuple[Call, ...]:
     """The calls between tags after the thought, one or a list in each; raises `Unusable`."""
-    said = text.rpartition("</think>")[2]
-    if said.count("<tool_call>") != said.count("</tool_call>"):
-        raise Unusable("bad_calls", f"a tag is left open in {said[:60]!r}")
-    values = (loaded(inside.strip(), "bad_calls") for inside in CALL.findall(said))
+    answer = after_thought(text)
+    if answer.count("<tool_call>") != answer.count("</tool_call>"):
+        raise Unusable("bad_calls", f"a tag is left open in {answer[:60]!r}")
+    values = (loaded(inside.strip(), "bad_calls") for inside in CALL.findall(answer))
     return tuple(call_from(item) for value in values for item in _listed(value))
 
 
@@ -34,13 +35,8 @@ def tagged_tools(system: str) -> tuple[Tool, ...]:
     if not listings:
         return ()
     values = listings[-1:] if listings[-1].startswith("[") else listings[-1].splitlines()
-    found = (loaded(value, "bad_tools") for value in values if value.strip())
-    return tools_from([tool for value in found for tool in _listed(value)])
-
-
-def without_thought(text: str) -> str:
-    """The text after its thought."""
-    return text.rpartition("</think>")[2].strip()
+    tools = (loaded(value, "bad_tools") for value in values if value.strip())
+    return tools_from([tool for value in tools for tool in _listed(value)])
 
 
 def _listed(value: Any) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import history_of, turns_of
-from egpo_verl.datasets.adapters.parts import calls_from, known, loaded
+from egpo_verl.datasets.adapters.parts import calls_from, loaded, present
 from egpo_verl.datasets.adapters.tagged import tagged_tools
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -21,7 +21,7 @@ def convert(row: Row) -> Iterator[Sample]:
         history_of(turn for turn in turns if turn.role != "system"),
         tagged_tools(system),
         calls_from(row["reward_model"]["ground_truth"]),
-        known(row.get("extra_info") or {}, "index"),
+        present(row.get("extra_info") or {}, "index"),
     )
 
 

@@ -8,27 +8,27 @@ from collections.abc import Iterator
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.brackets import bracketed_calls, is_bracketed
 from egpo_verl.datasets.adapters.dialogue import Turn, samples_of, turns_of
-from egpo_verl.datasets.adapters.parts import known, tools_from
+from egpo_verl.datasets.adapters.parts import present, tools_from
 from egpo_verl.datasets.sample import Sample, Tool
 from egpo_verl.datasets.source import Row, Source
 from egpo_verl.datasets.tools.dialects import name_of
 from egpo_verl.datasets.unusable import Unusable
 
 TAIL = "NO other text MUST be included."
-"""What the dataset's own instructions end with; what follows belongs to the question."""
+"""The end of the dataset's instructions; text after it belongs to the row."""
 
 
 def convert(row: Row) -> Iterator[Sample | Unusable]:
     """One sample per turn of the assistant; the functions stand in the system text."""
-    tools, own = _system(str(row["system"]))
+    tools, own_text = _system(str(row["system"]))
     names = [name_of(tool) for tool in tools]
 
     def read(text: str) -> tuple[Call, ...]:
         return bracketed_calls(text, names) if is_bracketed(text) else ()
 
     turns = turns_of(row["conversations"], read)
-    system = [Turn("system", own)] if own else []
-    yield from samples_of("toolace", tools, [*system, *turns], known(row, "id"))
+    system = [Turn("system", own_text)] if own_text else []
+    yield from samples_of("toolace", tools, [*system, *turns], present(row, "id"))
 
 
 def _system(text: str) -> tuple[tuple[Tool, ...], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from egpo_verl.datasets.adapters.dialogue import history_of
-from egpo_verl.datasets.adapters.parts import known
+from egpo_verl.datasets.adapters.parts import present
 from egpo_verl.datasets.adapters.rlla import answer_in, tools_in, turns_in
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -21,7 +21,7 @@ def convert(row: Row) -> Iterator[Sample]:
         history_of(turns_in(history)),
         tools_in(system),
         answer_in(output),
-        known(row, "id", "index"),
+        present(row, "id", "index"),
     )
 
 

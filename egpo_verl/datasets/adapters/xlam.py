@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from egpo_verl.datasets.adapters.parts import calls_from, known, tools_from, user
+from egpo_verl.datasets.adapters.parts import calls_from, present, tools_from, user
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
 
 
 def convert(row: Row) -> Iterator[Sample]:
-    """One question, one answer; "[]" where no call is wanted (xlam-irrelevance)."""
+    """One question, one answer; "[]" where no call is expected (xlam-irrelevance)."""
     yield Sample(
         source="xlam",
         messages=(user(row["query"]),),
         tools=tools_from(row["tools"]),
         calls=calls_from(row["answers"]),
-        extra=known(row, "id", "origin", "source"),
+        extra=present(row, "id", "origin", "source"),
     )
 
 

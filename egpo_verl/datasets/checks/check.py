@@ -6,23 +6,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from egpo_verl.calls import Problem
+from egpo_verl.calls import Reason
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.checks.repair import admits_null, repaired
 from egpo_verl.datasets.sample import Message, Sample, Tool
-from egpo_verl.datasets.tools.facts import Facts, facts_of_all
+from egpo_verl.datasets.tools.features import Features, features_of_all
 from egpo_verl.datasets.unusable import Unusable
 
 ASKING = ("user", "tool")
-"""Roles that leave the next word to the assistant."""
+"""Roles of messages that the assistant answers."""
 
 REASON = {
-    Problem.UNKNOWN_FUNCTION: "unknown_tool",
-    Problem.MISSING_ARGUMENT: "missing_argument",
-    Problem.UNKNOWN_ARGUMENT: "unknown_argument",
-    Problem.WRONG_VALUE: "wrong_value",
+    Reason.UNKNOWN_FUNCTION: "unknown_tool",
+    Reason.MISSING_ARGUMENT: "missing_argument",
+    Reason.UNKNOWN_ARGUMENT: "unknown_argument",
+    Reason.WRONG_VALUE: "wrong_value",
 }
 
 
@@ -38,7 +38,7 @@ def check(sample: Sample) -> Checked:
     """Check the dialogue, the functions, and the reference against them; raises `Unusable`."""
     _check_dialogue(sample.messages)
     if sample.reference is not None and "rules" in sample.reference:
-        # Judged by a benchmark's rules: its own contradictions are part of its score.
+        # Judged by a benchmark's rules: contradictions in the row are part of its score.
         return Checked(sample, {})
     offered = _offered(sample.tools)
     signatures = _called(sample.calls, offered)
@@ -48,27 +48,29 @@ def check(sample: Sample) -> Checked:
     repairs: Mapping[str, int] = {}
     if any(_problem(call, signatures) for call in sample.calls):
         if sample.reference is None:
-            sample, repairs = _mended(sample, signatures)
+            sample, repairs = _repaired_sample(sample, signatures)
         for call in sample.calls:
             problem = _problem(call, signatures)
             if problem:
                 raise Unusable(REASON[problem], f"{call.name} {dict(call.arguments)}")
     if len(offered) < len(sample.tools):
-        sample = replace(sample, tools=tuple([facts.tool for facts in offered.values()]))
+        sample = replace(sample, tools=tuple([features.tool for features in offered.values()]))
     return Checked(sample, repairs)
 
 
-def _called(calls: Sequence[Call], offered: Mapping[str, Facts]) -> dict[str, Signature]:
+def _called(calls: Sequence[Call], offered: Mapping[str, Features]) -> dict[str, Signature]:
     """The signatures of the functions called, as far as they are offered."""
     return {call.name: offered[call.name].signature for call in calls if call.name in offered}
 
 
-def _problem(call: Call, signatures: Mapping[str, Signature]) -> Problem | None:
+def _problem(call: Call, signatures: Mapping[str, Signature]) -> Reason | None:
     signature = signatures.get(call.name)
-    return signature.check(call.arguments) if signature else Problem.UNKNOWN_FUNCTION
+    return signature.check(call.arguments) if signature else Reason.UNKNOWN_FUNCTION
 
 
-def _mended(sample: Sample, signatures: Mapping[str, Signature]) -> tuple[Sample, Counter[str]]:
+def _repaired_sample(
+    sample: Sample, signatures: Mapping[str, Signature]
+) -> tuple[Sample, Counter[str]]:
     repairs = Counter[str]()
     calls = tuple(_repaired(call, signatures, repairs) for call in sample.calls)
     return replace(sample, calls=calls), repairs
@@ -98,14 +100,14 @@ def _check_dialogue(messages: Sequence[Message]) -> None:
         raise Unusable("no_question", "the last message is empty")
 
 
-def _offered(tools: tuple[Tool, ...]) -> dict[str, Facts]:
+def _offered(tools: tuple[Tool, ...]) -> dict[str, Features]:
     """The functions by name; raises `Unusable` where one name means two things."""
     if not tools:
         raise Unusable("no_tools")
-    known = facts_of_all(tools)
-    offered = {facts.name: facts for facts in known}
-    if len(offered) < len(known):
-        for facts in known:
-            if facts.tool != offered[facts.name].tool:
-                raise Unusable("duplicate_tool", facts.name)
+    features = features_of_all(tools)
+    offered = {tool.name: tool for tool in features}
+    if len(offered) < len(features):
+        for tool in features:
+            if tool.tool != offered[tool.name].tool:
+                raise Unusable("duplicate_tool", tool.name)
     return offered

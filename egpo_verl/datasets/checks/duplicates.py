@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from egpo_verl.datasets.checks.words import runs, words_of
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools.facts import facts_of_all
+from egpo_verl.datasets.tools.features import digest_of, features_of_all
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
@@ -20,29 +18,35 @@ PERMUTATIONS = 128
 
 
 def digest(sample: Sample) -> int:
-    """64 bits that are equal for samples with the same words, functions and calls."""
-    said = [
+    """64 bits that are equal for samples with the same words, functions and calls.
+
+    Functions are the same where their names and parameters are, whatever describes them.
+    """
+    messages = [
         (m["role"], " ".join(words_of(str(m["content"]))), repr(m.get("calls", "")))
         for m in sample.messages
     ]
-    offered = sorted([facts.name for facts in facts_of_all(sample.tools)])
+    offered = sorted([features.digest for features in features_of_all(sample.tools)])
     calls = [(call.name, sorted(call.arguments.items())) for call in sample.calls]
-    text = repr((said, offered, calls))
-    key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
-    return int.from_bytes(key.digest(), "big")
+    return digest_of(repr((messages, offered, calls)))
 
 
 def signature(sample: Sample) -> Any:
-    """MinHash of the user's words in 3-word shingles; UserError without the library."""
+    """MinHash of all that stands in the prompt after the system message, in 3-word shingles.
+
+    Raises:
+        UserError: the library is not installed.
+    """
+    words = [
+        word
+        for message in sample.messages
+        if message["role"] != "system"
+        for text in (str(message["content"]), *map(repr, message.get("calls", ())))
+        for word in words_of(text)
+    ]
     minhash = _library().MinHash(PERMUTATIONS)
-    words = [word for text in _asked(sample) for word in words_of(text)]
-    shingles = list(runs(words, SHINGLE)) or words
-    minhash.update_batch([shingle.encode() for shingle in shingles])
+    minhash.update_batch([shingle.encode() for shingle in list(runs(words, SHINGLE)) or words])
     return minhash
-
-
-def _asked(sample: Sample) -> Sequence[str]:
-    return [str(m["content"]) for m in sample.messages if m["role"] == "user"]
 
 
 class Digests:
@@ -66,7 +70,10 @@ class Digests:
 
 
 def _put(slots: array[int], digest: int) -> bool:
-    """Into the first free slot from its own on; 0 is a free one, and their number a power of 2."""
+    """Put `digest` into the first free slot at or after its place, and tell whether it is new.
+
+    A slot of 0 is free; the number of slots is a power of 2.
+    """
     last = len(slots) - 1
     place = digest & last
     while slots[place]:
@@ -87,14 +94,18 @@ class Duplicates:
         if threshold is not None:
             self._near = _library().MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
 
-    def admit(self, key: int, near: Any = None) -> None:
-        """Remember a row by its digest and signature; raises `Unusable` where it is not new."""
+    def admit(self, key: int, near: Any = None, index: int | None = None) -> None:
+        """Remember a row by its digest and signature; raises `Unusable` where it is not new.
+
+        Rows of one `index` are the turns of one dialogue. Each repeats the turns before it, so they
+        are no near duplicates of one another.
+        """
         if not self._seen.add(key):
             raise Unusable("duplicate")
         if self._near is not None and near is not None:
-            if self._near.query(near):
+            if any(index is None or other != index for other, _ in self._near.query(near)):
                 raise Unusable("near_duplicate")
-            self._near.insert(key, near, check_duplication=False)
+            self._near.insert((index, key), near, check_duplication=False)
 
 
 def _library() -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from egpo_verl.calls.thought import left_open
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
@@ -15,12 +16,10 @@ TRIAL = ({"role": "system", "content": "s"}, {"role": "user", "content": "u"})
 
 
 class Measured(NamedTuple):
-    """What the template makes of a prompt.
+    """A prompt's tokens, the generation prompt included, and whether it ends in `<think>`.
 
-    Attributes:
-        tokens: with the generation prompt.
-        opened: it ends in `<think>`, so that the response starts inside the thought. A template may
-            do so after some roles only: DeepSeek-R1's does after a user's turn, not after a tool's.
+    A template may open the thought after some roles only: DeepSeek-R1's does after a user's turn,
+    not after a tool's.
     """
 
     tokens: int
@@ -40,7 +39,7 @@ class LengthLimit:
         tokens = len(load_tokenizer(self.tokenizer)(text, add_special_tokens=False)["input_ids"])
         if self.longest is not None and tokens > self.longest:
             raise Unusable("too_long", f"{tokens} tokens")
-        return Measured(tokens, text.rstrip().endswith("<think>"))
+        return Measured(tokens, left_open(text))
 
     def check(self) -> None:
         """UserError where no prompt of ours can be measured."""

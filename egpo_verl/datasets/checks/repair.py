@@ -31,10 +31,10 @@ def repaired(value: Any, schema: Mapping[str, Any], kinds: Counter[str]) -> Any:
     types = _types(schema)
     if not types or _fits(value, types):
         return _inside(value, schema, kinds)
-    for wanted in types:
-        new = _as(wanted, value)
+    for kind in types:
+        new = _as(kind, value)
         if new is not None:
-            kinds[f"{type(value).__name__} -> {wanted}"] += 1
+            kinds[f"{type(value).__name__} -> {kind}"] += 1
             return _inside(new, schema, kinds)
     return value
 
@@ -79,31 +79,31 @@ def _fits(value: Any, types: list[str]) -> bool:
     return names.get(type(value), "") in types
 
 
-def _as(wanted: str, value: Any) -> Any:
-    """`value` as the JSON type `wanted`; None where that would lose or invent something."""
+def _as(kind: str, value: Any) -> Any:
+    """`value` as the JSON type `kind`; None where that would lose or invent something."""
     if isinstance(value, str):
-        return _from_text(wanted, value.strip())
+        return _from_text(kind, value.strip())
     if isinstance(value, bool):
         return None
-    if wanted == "integer" and isinstance(value, float) and math.isfinite(value):
+    if kind == "integer" and isinstance(value, float) and math.isfinite(value):
         return int(value) if value == int(value) and abs(value) < 2**53 else None
-    if wanted == "string" and isinstance(value, int | float):
+    if kind == "string" and isinstance(value, int | float):
         return str(value)
     return None
 
 
-def _from_text(wanted: str, text: str) -> Any:
-    if wanted == "integer" and INTEGER.fullmatch(text):
+def _from_text(kind: str, text: str) -> Any:
+    if kind == "integer" and INTEGER.fullmatch(text):
         return int(text.split(".")[0])
-    if wanted == "number" and NUMBER.fullmatch(text):
+    if kind == "number" and NUMBER.fullmatch(text):
         number = float(text)
         if not math.isfinite(number):
             return None
         return int(text) if INTEGER.fullmatch(text) and "." not in text else number
-    if wanted == "boolean":
+    if kind == "boolean":
         return BOOLEANS.get(text)
-    if wanted in ("array", "object") and len(text) < LONGEST_LITERAL:
-        return _literal(text, list if wanted == "array" else dict)
+    if kind in ("array", "object") and len(text) < LONGEST_LITERAL:
+        return _literal(text, list if kind == "array" else dict)
     return None
 
 

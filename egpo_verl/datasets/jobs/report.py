@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from egpo_verl.datasets.jobs.tally import Tally, quantile
+from egpo_verl.datasets.jobs.stats import Stats, quantile
 from egpo_verl.datasets.unusable import REASONS
 
 REPORT = "report.md"
 CONTAMINATED = "contaminated.jsonl"
-"""Rows dropped because a benchmark has them too: place in the source, reason, what was found."""
+"""Rows dropped because a benchmark has them too: place in the source, reason, what matches."""
 
 
 @dataclass(frozen=True)
@@ -30,68 +30,68 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a job.
+class JobResult:
+    """What a job made.
 
     Attributes:
-        tally: what was made of the rows.
-        written: file name -> rows; `tally.kept == sum(written) + unchosen + spanning`.
-        unchosen: kept rows left out for the wanted shares or number of rows.
+        stats: what was made of the rows.
+        written: file name -> rows; `stats.kept == sum(written) + not_chosen + spanning`.
+        not_chosen: kept rows left out for `--share` or `--max_samples`.
         spanning: kept rows left out because they need functions of both sides of the split.
-        taken: functions taken out of training rows that only offered them.
-        replaced: functions replaced in test rows that only offered them.
+        removed_tools: functions removed from training rows that only offered them.
+        replaced_tools: functions replaced in test rows that only offered them.
     """
 
-    tally: Tally
+    stats: Stats
     written: Mapping[str, int]
-    unchosen: int = 0
+    not_chosen: int = 0
     spanning: int = 0
-    taken: int = 0
-    replaced: int = 0
+    removed_tools: int = 0
+    replaced_tools: int = 0
 
 
-def sections(outcome: Outcome) -> list[Section]:
+def sections(result: JobResult) -> list[Section]:
     """The tables that a person wants to see of a job."""
-    tally = outcome.tally
-    found = [_flow(outcome)]
-    if tally.dropped:
+    stats = result.stats
+    tables = [_flow(result)]
+    if stats.dropped:
         lines = tuple(
-            (reason, f"{count:,}", REASONS[reason], tally.seen.get(reason, "")[:120])
-            for reason, count in tally.dropped.most_common()
+            (reason, f"{count:,}", REASONS[reason], stats.examples.get(reason, "")[:120])
+            for reason, count in stats.dropped.most_common()
         )
-        found.append(Section("Dropped", ("reason", "count", "meaning", "for instance"), lines))
-    if tally.repairs:
-        repairs = tuple((kind, f"{n:,}") for kind, n in tally.repairs.most_common())
-        found.append(Section("Repaired arguments", ("repair", "count"), repairs))
-    found.append(_shares("Kinds of rows", "kind", tally.kinds))
-    found.append(_shares("Calls per row", "calls", tally.calls))
-    if len(tally.turns) > 1:
-        found.append(_shares("Messages per row", "messages", tally.turns))
-    if tally.tokens:
+        tables.append(Section("Dropped", ("reason", "count", "meaning", "for instance"), lines))
+    if stats.repairs:
+        repairs = tuple((kind, f"{n:,}") for kind, n in stats.repairs.most_common())
+        tables.append(Section("Repaired arguments", ("repair", "count"), repairs))
+    tables.append(_shares("Kinds of rows", "kind", stats.kinds))
+    tables.append(_shares("Calls per row", "calls", stats.calls))
+    if len(stats.messages) > 1:
+        tables.append(_shares("Messages per row", "messages", stats.messages))
+    if stats.tokens:
         shares = (("median", 0.5), ("95 %", 0.95), ("99 %", 0.99), ("longest", 1.0))
-        tokens = tuple((label, f"{quantile(tally.tokens, share):,}") for label, share in shares)
-        found.append(Section("Prompt length", ("", "tokens"), tokens))
-    return found
+        tokens = tuple((label, f"{quantile(stats.tokens, share):,}") for label, share in shares)
+        tables.append(Section("Prompt length", ("", "tokens"), tokens))
+    return tables
 
 
-def _flow(outcome: Outcome) -> Section:
-    tally = outcome.tally
+def _flow(result: JobResult) -> Section:
+    stats = result.stats
     lines = [
-        ("rows in", tally.rows),
-        ("samples made", tally.samples),
-        ("dropped", tally.dropped.total()),
-        ("kept", tally.kept),
-        ("of these repaired", tally.repaired),
-        ("of these with renamed functions or parameters", tally.renamed),
+        ("rows in", stats.rows),
+        ("samples made", stats.samples),
+        ("dropped", stats.dropped.total()),
+        ("kept", stats.kept),
+        ("of these repaired", stats.repaired),
+        ("of these with renamed functions or parameters", stats.renamed),
     ]
-    perhaps = [
-        ("left out for the wanted shares or number", outcome.unchosen),
-        ("left out: calls functions of both sides of the split", outcome.spanning),
-        ("functions of the test taken out of training rows", outcome.taken),
-        ("trained functions replaced in test rows", outcome.replaced),
+    optional = [
+        ("left out for --share or --max_samples", result.not_chosen),
+        ("left out: calls functions of both sides of the split", result.spanning),
+        ("functions of the test removed from training rows", result.removed_tools),
+        ("trained functions replaced in test rows", result.replaced_tools),
     ]
-    lines += [line for line in perhaps if line[1]]
-    lines += [(f"written to {name}", rows) for name, rows in outcome.written.items()]
+    lines += [line for line in optional if line[1]]
+    lines += [(f"written to {name}", rows) for name, rows in result.written.items()]
     return Section("Rows", ("", "count"), tuple((label, f"{n:,}") for label, n in lines))
 
 
@@ -101,28 +101,27 @@ def _shares(title: str, label: str, counts: Counter[Any]) -> Section:
     return Section(title, (label, "rows", "share"), lines)
 
 
-def reported(title: str, outcome: Outcome, folder: Path) -> list[Section]:
+def write_report(title: str, result: JobResult, folder: Path) -> list[Section]:
     """Write `report.md` to `folder`, and `contaminated.jsonl` where a benchmark has rows too."""
-    found = sections(outcome)
-    (folder / REPORT).write_text(markdown(f"Preprocessed: {title}", found), "utf-8")
-    if outcome.tally.found:
+    tables = sections(result)
+    (folder / REPORT).write_text(markdown(f"Preprocessed: {title}", tables), "utf-8")
+    if result.stats.contaminated:
         lines = (
             json.dumps({"index": index, "reason": reason, "found": detail}, ensure_ascii=False)
-            for reason, index, detail in outcome.tally.found
+            for reason, index, detail in result.stats.contaminated
         )
         (folder / CONTAMINATED).write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    return found
+    return tables
 
 
-def show(found: list[Section], console: Console) -> None:
+def show(tables: list[Section], console: Console) -> None:
     """Print the tables."""
-    for section in found:
+    for section in tables:
         table = Table(title=section.title, title_justify="left", title_style="bold")
         for number, column in enumerate(section.columns):
             # Counts stand in the columns after the label; long texts only after those.
-            table.add_column(
-                column, justify="right" if number in (1, 2) and _counts(section, number) else "left"
-            )
+            is_count = number in (1, 2) and _counts(section, number)
+            table.add_column(column, justify="right" if is_count else "left")
         for line in section.lines:
             table.add_row(*line)
         console.print(table)
@@ -132,10 +131,10 @@ def _counts(section: Section, column: int) -> bool:
     return all(line[column][:1].isdigit() for line in section.lines)
 
 
-def markdown(title: str, found: list[Section]) -> str:
+def markdown(title: str, tables: list[Section]) -> str:
     """The tables as a Markdown page."""
     parts = [f"# {title}"]
-    for section in found:
+    for section in tables:
         lines = [section.columns, tuple("---" for _ in section.columns), *section.lines]
         rows = ["| " + " | ".join(map(_cell, line)) + " |" for line in lines]
         parts.append("\n".join([f"## {section.title}", "", *rows]))

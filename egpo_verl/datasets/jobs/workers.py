@@ -1,7 +1,8 @@
 """A function mapped over processes; one of them that is killed is an error, never a hang.
 
-The standard library's `ProcessPoolExecutor` waits for ever where a process is killed while an item
-larger than a pipe is on its way (Python 3.10, and 3.11 before 3.11.5: cpython issue 94777).
+The standard library's `ProcessPoolExecutor` does it in fewer lines, but waits for ever where a
+process is killed while an item larger than a pipe is on its way (Python 3.10, and 3.11 before
+3.11.5: cpython issue 94777), and its processes live on for ever where this one is killed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class WorkerTraceback(Exception):
     """Where in the other process an exception was raised; its cause, as a text."""
 
 
-def collect_less() -> None:
+def tune_garbage_collector() -> None:
     """Tune Python's garbage collector of cycles to rows, which have none; for whole processes.
 
     It would look at every remembered function again and again. What is loaded by
@@ -63,7 +64,7 @@ class _Worker:
         return result
 
 
-def mapped(
+def map_in_processes(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int
 ) -> Generator[Result, None, None]:
     """`map(function, items)` over processes, in order, two items a process ahead.
@@ -75,14 +76,14 @@ def mapped(
         WorkerDied: a process was killed.
         Exception: what `function` raises, with a `WorkerTraceback` as its cause.
     """
-    with _started(function, processes) as workers, ThreadPoolExecutor(processes) as threads:
-        free, own = iter(workers), threading.local()
+    with _workers(function, processes) as workers, ThreadPoolExecutor(processes) as threads:
+        idle, local = iter(workers), threading.local()
 
         def answer(item: Item) -> Result:
-            if not hasattr(own, "worker"):
-                own.worker = next(free)
-            answered: Result = own.worker.answer(item)
-            return answered
+            if not hasattr(local, "worker"):
+                local.worker = next(idle)
+            result: Result = local.worker.answer(item)
+            return result
 
         waiting: deque[Future[Result]] = deque()
         try:
@@ -100,10 +101,10 @@ def mapped(
 
 
 @contextmanager
-def _started(function: Callable[[Any], Any], processes: int) -> Iterator[list[_Worker]]:
+def _workers(function: Callable[[Any], Any], processes: int) -> Iterator[list[_Worker]]:
     workers: list[_Worker] = []
     try:
-        with _interrupts_held_back():
+        with _interrupts_blocked():
             for _ in range(processes):
                 ours, theirs = _SPAWN.Pipe()
                 process = _SPAWN.Process(target=_serve, args=(function, theirs), daemon=True)
@@ -125,10 +126,10 @@ def _stop(workers: Sequence[_Worker]) -> None:
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C is answered at the end of this; processes that start meanwhile never see one.
+def _interrupts_blocked() -> Iterator[None]:
+    """Ctrl-C is handled at the end of this; processes that start meanwhile never see one.
 
-    A terminal sends it to them too, but it is the parent's to answer. They inherit its mask, which
+    A terminal sends it to them too, but it is the parent's to handle. They inherit its mask, which
     holds from their first instruction on.
     """
     # Starting it later would lift the mask.
@@ -142,7 +143,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 def _serve(function: Callable[[Any], Any], end: Connection) -> None:
     """What a process does: answer items until the other end is closed."""
-    collect_less()
+    tune_garbage_collector()
     while True:
         try:
             item = end.recv()

@@ -30,7 +30,7 @@ def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def wholes(values: Iterable[int], kind: pa.DataType | None = None) -> pa.Array:
-    """Integers of a kind, int64 unless told."""
+    """Integers of a kind, int64 unless `kind` says otherwise."""
     kind = kind or pa.int64()
     items = array(_CODES[kind], values)
     return pa.Array.from_buffers(kind, len(items), [None, pa.py_buffer(items)])

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from egpo_verl.errors import UserError
 
 
-def opened(path: Path) -> pq.ParquetFile:
+def open_parquet(path: Path) -> pq.ParquetFile:
     """The file at `path`; UserError where none is or it is not parquet."""
     try:
         return pq.ParquetFile(path)

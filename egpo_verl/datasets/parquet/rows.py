@@ -12,11 +12,11 @@ from egpo_verl.calls import render
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.reading.json_text import json_text, must_be_unicode
-from egpo_verl.datasets.sample import Message, Sample, Tool
-from egpo_verl.datasets.tools.facts import listing
+from egpo_verl.datasets.sample import Sample, Tool
+from egpo_verl.datasets.tools.features import listing
 from egpo_verl.datasets.tools.names import SAME, Renaming, rename
 from egpo_verl.datasets.unusable import Unusable
-from egpo_verl.prompt import system_prompt_of
+from egpo_verl.prompt import build_prompt, dataset_system_message
 
 ABILITY = "function_call"
 PYTHON_FORMS = ("python", "answer_tag")
@@ -62,16 +62,16 @@ def to_row(
     Raises:
         Unusable: the form cannot carry the reference, or a text is no valid Unicode.
     """
-    sample, way_back = spelled(sample, call_form)
-    return written(sample, way_back, index, split, call_form, think_in_prompt)
+    sample, way_back = spell_names(sample, call_form)
+    return build_row(sample, way_back, index, split, call_form, think_in_prompt)
 
 
-def spelled(sample: Sample, call_form: str) -> tuple[Sample, Renaming]:
+def spell_names(sample: Sample, call_form: str) -> tuple[Sample, Renaming]:
     """The sample under names that the form can spell, and the way back."""
     return rename(sample) if call_form in PYTHON_FORMS else (sample, SAME)
 
 
-def written(
+def build_row(
     sample: Sample,
     way_back: Renaming,
     index: int,
@@ -79,7 +79,7 @@ def written(
     call_form: str,
     think_in_prompt: bool,
 ) -> dict[str, Any]:
-    """`to_row` for a sample whose names are spelled already."""
+    """`to_row` for a sample whose names the form can spell."""
     try:
         # The paper's syntax-tree stage: what the model should write parses to what we reward.
         render(sample.calls, call_form)
@@ -89,7 +89,7 @@ def written(
     must_be_unicode(renamed)
     return {
         "data_source": sample.source,
-        "prompt": _prompt(sample.messages, tools, call_form),
+        "prompt": _prompt(sample, tools, call_form),
         "ability": ABILITY,
         "reward_model": {"style": "rule", "ground_truth": _ground_truth(sample)},
         "extra_info": {
@@ -104,20 +104,18 @@ def written(
     }
 
 
-def retooled(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) -> dict[str, Any]:
+def with_tools(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) -> dict[str, Any]:
     """The row with other functions offered; those that its calls need must be among them."""
-    info, (system, *messages) = row["extra_info"], row["prompt"]
-    form, offered = info["call_form"], listing(tuple(tools))
-    own = system["content"].removeprefix(system_prompt_of(info["tools"], form))
-    prompt = [{"role": "system", "content": system_prompt_of(offered, form) + own}, *messages]
+    info, offered = row["extra_info"], listing(tuple(tools))
+    prompt = build_prompt(_dialogue(row), offered, info["call_form"])
     changed = {**info, "tools": offered, "renamed": way_back.to_json()}
     return {**row, "prompt": prompt, "extra_info": changed}
 
 
-def rewritten(row: Mapping[str, Any], sample: Sample, way_back: Renaming) -> dict[str, Any]:
+def with_sample(row: Mapping[str, Any], sample: Sample, way_back: Renaming) -> dict[str, Any]:
     """The row with another sample in it: same place, split and form."""
     info = row["extra_info"]
-    return written(
+    return build_row(
         sample,
         way_back,
         info["index"],
@@ -134,17 +132,9 @@ def from_row(row: Mapping[str, Any]) -> Sample:
     """
     info = row["extra_info"]
     tools = tuple(json.loads(info["tools"]))
-    system, *messages = row["prompt"]
-    own = (
-        system["content"]
-        .removeprefix(system_prompt_of(info["tools"], info["call_form"]))
-        .lstrip("\n")
-    )
-    if own:
-        messages = [{"role": "system", "content": own}, *messages]
     calls, reference = read_truth(row["reward_model"]["ground_truth"])
     facts = json.loads(info["facts"])
-    return Sample(row["data_source"], tuple(messages), tools, calls, facts, reference)
+    return Sample(row["data_source"], tuple(_dialogue(row)), tools, calls, facts, reference)
 
 
 def read_truth(text: str) -> tuple[tuple[Call, ...], dict[str, Any] | None]:
@@ -155,23 +145,21 @@ def read_truth(text: str) -> tuple[tuple[Call, ...], dict[str, Any] | None]:
     return first_answer(truth), truth
 
 
-def _prompt(said: Sequence[Message], tools: str, call_form: str) -> list[dict[str, str]]:
-    """Our system prompt, the dataset's own below it, then the dialogue."""
-    system = system_prompt_of(tools, call_form)
-    written = [{"role": m["role"], "content": _content(m, call_form)} for m in said]
-    if written and written[0]["role"] == "system":
-        system = f"{system}\n\n{written.pop(0)['content']}"
-    return [{"role": "system", "content": system}, *written]
+def _dialogue(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The messages of a row without the system prompt that is ours."""
+    info, prompt = row["extra_info"], row["prompt"]
+    system = dataset_system_message(prompt, info["tools"], info["call_form"])
+    return [*([{"role": "system", "content": system}] if system else []), *prompt[1:]]
 
 
-def _content(message: Message, call_form: str) -> str:
-    calls = message.get("calls", ())
+def _prompt(sample: Sample, tools: str, call_form: str) -> list[dict[str, str]]:
     try:
-        content = render(calls, call_form) if calls else str(message["content"])
+        prompt = build_prompt(sample.messages, tools, call_form)
     except ValueError as error:
-        raise Unusable("spoilt_history", str(error)) from error
-    must_be_unicode(content)
-    return content
+        raise Unusable("invalid_history", str(error)) from error
+    for message in prompt:
+        must_be_unicode(message["content"])
+    return prompt
 
 
 def _ground_truth(sample: Sample) -> str:

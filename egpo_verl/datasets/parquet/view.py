@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from egpo_verl.calls import render
-from egpo_verl.datasets.parquet.reader import opened
+from egpo_verl.datasets.parquet.reader import open_parquet
 from egpo_verl.datasets.parquet.rows import SCHEMA, read_truth
 from egpo_verl.datasets.tools.dialects import name_of, parameters_of
 from egpo_verl.errors import UserError
@@ -59,7 +59,7 @@ def _labelled(label: str, text: str) -> Text:
 
 
 def _rows(path: Path, count: int) -> Iterator[dict[str, Any]]:
-    file = opened(path)
+    file = open_parquet(path)
     missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
     if missing:
         raise UserError(

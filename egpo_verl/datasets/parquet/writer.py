@@ -1,13 +1,9 @@
-"""Parquet written by row groups, aside first, so that a job that fails leaves nothing behind."""
+"""Parquet written by row groups."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -17,7 +13,6 @@ import pyarrow.parquet as pq
 
 from egpo_verl.datasets.parquet.columns import column, wholes
 from egpo_verl.datasets.parquet.rows import MESSAGE, SCHEMA
-from egpo_verl.errors import UserError
 
 ROW_GROUP = 1000
 REPETITIVE = [
@@ -30,44 +25,6 @@ REPETITIVE = [
     "prompt.list.element.role",
 ]
 """Columns worth a dictionary; the others' texts are long, and hardly two are alike."""
-
-
-@contextmanager
-def aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
-    """A scratch folder inside `folder`; what it holds at the end is moved to `folder`.
-
-    After an exception nothing is moved, and a `folder` made here goes away again.
-
-    Args:
-        owned: names of files that the job may write. Those that it did not write this time are
-            removed, so that no file of an earlier job stands beside the new ones.
-
-    Raises:
-        UserError: `folder` cannot be written, or its disk is full.
-    """
-    fresh = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror}); choose another --local_save_dir."
-        ) from error
-    done = False
-    try:
-        yield scratch
-        written = sorted(scratch.iterdir())
-        for name in set(owned).difference(path.name for path in written):
-            (folder / name).unlink(missing_ok=True)
-        for path in written:
-            os.replace(path, folder / path.name)
-        done = True
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error}.") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        if fresh and not done:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 class ParquetOut:

@@ -18,7 +18,11 @@ class AnsweredRows(Rows):
         answers = path.parent / FOLDER / path.name
         truths: dict[str, Any] = {}
         if answers.exists():
-            truths = {row["id"]: row["ground_truth"] for row in super().rows_of(answers)}
+            truths = {
+                row["id"]: row["ground_truth"]
+                for row in super().rows_of(answers)
+                if isinstance(row, dict) and {"id", "ground_truth"} <= row.keys()
+            }
         for row in super().rows_of(path):
-            known = isinstance(row, dict) and row.get("id") in truths
-            yield {**row, "ground_truth": truths[row["id"]]} if known else row
+            answered = isinstance(row, dict) and row.get("id") in truths
+            yield {**row, "ground_truth": truths[row["id"]]} if answered else row

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,35 +12,31 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.datasets.reading.json_rows import json_rows
 from egpo_verl.errors import UserError
 
 KINDS = ("json", "jsonl", "ndjson", "parquet")
 PACKED = ("gz", "zst")
-CHUNK = 1 << 20
 TOLD_EVERY = 100
 """Rows between two looks at how far the file is read."""
-LONGEST_ROW = 1 << 26
-"""Characters. A list of rows in which none ends for so long is broken, not big."""
 
 
 @dataclass
 class Rows:
     """The rows of one file, or of all data files in one folder, read lazily.
 
-    A row is whatever JSON value stands there, or an `Unusable` for a line that is not JSON.
-
-    Attributes:
-        path: the file or the folder.
-        fraction: how much has been read, 0 to 1, for a progress bar.
+    A row is any JSON value, or an `Unusable` for a line that is not JSON. `fraction` is the share
+    of the bytes that has been read, 0 to 1; `warnings` are sentences about what was read so far.
     """
 
     path: Path
     fraction: float = field(default=0.0, init=False)
+    warnings: list[str] = field(default_factory=list, init=False)
     _files: tuple[int, int] = field(default=(0, 1), init=False)
 
     def __iter__(self) -> Iterator[Any]:
         paths = files_of(self.path)
+        self.warnings.clear()
         for number, path in enumerate(paths):
             self._files = number, len(paths)
             yield from self._readable(path)
@@ -55,7 +50,10 @@ class Rows:
                 yield from self._parquet_rows(pq.ParquetFile(raw))
                 return
             size = path.stat().st_size
-            for number, row in enumerate(_json_rows(_unpacked(raw, packing), path, kind)):
+            text = _unpacked(raw, packing)
+            for number, row in enumerate(
+                json_rows(text, path, kind == "json", self.warnings.append)
+            ):
                 if number % TOLD_EVERY == 0:
                     self._has_read(raw.tell() / size)
                 yield row
@@ -75,8 +73,6 @@ class Rows:
     def _readable(self, path: Path) -> Iterator[Any]:
         try:
             yield from self.rows_of(path)
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8.") from error
         except (OSError, EOFError, pa.ArrowException) as error:
             raise UserError(f"{path} cannot be read: {error}.") from error
 
@@ -84,16 +80,24 @@ class Rows:
 def files_of(path: Path) -> list[Path]:
     """The file itself, or the data files of a folder by name."""
     if not path.exists():
-        raise UserError(f"{path} does not exist; check --local_dataset_path.")
+        raise UserError(f"{path} does not exist; check the path.")
     if not path.is_dir():
         return [path]
-    found = [item for item in sorted(path.iterdir()) if item.is_file() and _promises(item)]
-    if not found:
+    files = [item for item in sorted(path.iterdir()) if item.is_file() and _is_data_file(item)]
+    if not files:
         raise UserError(f"{path} is a folder without a .json, .jsonl or .parquet file.")
-    return found
+    return files
 
 
-def _promises(path: Path) -> bool:
+def files_below(path: Path) -> list[Path]:
+    """The file itself, or the data files of a folder and of all folders in it, by name."""
+    if not path.is_dir():
+        return files_of(path)
+    files = [item for item in sorted(path.rglob("*")) if item.is_file() and _is_data_file(item)]
+    return files or files_of(path)
+
+
+def _is_data_file(path: Path) -> bool:
     try:
         _kind(path)
     except UserError:
@@ -119,83 +123,4 @@ def _unpacked(raw: BinaryIO, packing: str) -> io.TextIOWrapper:
         data = gzip.GzipFile(fileobj=raw)
     elif packing == "zst":
         data = io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd"))
-    return io.TextIOWrapper(data, encoding="utf-8-sig")
-
-
-def _json_rows(text: io.TextIOWrapper, path: Path, kind: str) -> Iterator[Any]:
-    """Rows of a JSON list, or of JSON lines: those do not start with `[`, or each is a list."""
-    start = ""
-    while not start:
-        chunk = text.read(CHUNK)
-        if not chunk:
-            raise UserError(f"{path} is empty; it must hold a JSON list of rows or JSON lines.")
-        start = chunk.lstrip()
-    if start[0] == "[" and (kind == "json" or not _begins_with_lines(start)):
-        yield from _list_items(start[1:], text, path)
-    else:
-        yield from _lines(start, text)
-
-
-def _begins_with_lines(start: str) -> bool:
-    """Whether the text starts with a JSON value on a line of its own, and goes on after it."""
-    line, _, rest = start.partition("\n")
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return bool(rest.strip())
-
-
-def _lines(start: str, text: io.TextIOWrapper) -> Iterator[Any]:
-    pending = start
-    while pending:
-        *lines, rest = pending.split("\n")
-        chunk = text.read(CHUNK)
-        if not chunk:
-            lines, rest = [*lines, rest], ""
-        for line in lines:
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    yield Unusable("not_an_object", f"{error} in {line[:60]!r}")
-        pending = rest + chunk
-
-
-def _list_items(buffer: str, text: io.TextIOWrapper, path: Path) -> Iterator[Any]:
-    """Items of a JSON list whose `[` has been read, decoded as soon as they are complete."""
-    decode = json.JSONDecoder().raw_decode
-    position, count, wanted = 0, 0, CHUNK
-    while True:
-        position = _skip(buffer, position, ", \t\r\n")
-        if buffer[position : position + 1] == "]":
-            if buffer[position + 1 :].strip() or text.read(CHUNK).strip():
-                raise UserError(
-                    f"{path} goes on after its JSON list; name it .jsonl if every line is a row."
-                )
-            return
-        try:
-            row, end = decode(buffer, position)
-        except (ValueError, RecursionError) as error:
-            problem: Exception | None = error
-        else:
-            # A bare number may go on in the next chunk; an object or a list cannot.
-            problem = None if end < len(buffer) or buffer[position] in '{["' else ValueError("cut")
-        if problem is None:
-            position, count, wanted = end, count + 1, CHUNK
-            yield row
-            continue
-        chunk = text.read(wanted)
-        if not chunk or len(buffer) - position > LONGEST_ROW:
-            raise UserError(
-                f"{path} is not a complete JSON list: {problem} in row {count}; "
-                "download or export it again."
-            )
-        # Doubling keeps the work linear when one row spans many chunks.
-        buffer, position, wanted = buffer[position:] + chunk, 0, 2 * wanted
-
-
-def _skip(text: str, position: int, blanks: str) -> int:
-    while text[position : position + 1] and text[position] in blanks:
-        position += 1
-    return position
+    return io.TextIOWrapper(data, encoding="utf-8-sig", errors="surrogateescape")

@@ -11,7 +11,7 @@ from egpo_verl.datasets.unusable import Unusable
 HEAD = 96
 """Characters by which a function that was read before is looked up."""
 MOST = 1 << 13
-"""Functions that are remembered: some 20 MB of them. xLAM has 3,673."""
+"""Functions that are remembered, some 20 MB of them; xLAM has 3,673."""
 SAME_HEAD = 8
 """Functions with one head that are remembered, so that a look-up stays short."""
 
@@ -42,11 +42,11 @@ def must_be_unicode(text: str) -> None:
 
 
 class FunctionLists:
-    """Reads JSON lists of functions; one that was read before is given again, not read again.
+    """Reads JSON lists of functions; one that was read before is not read again.
 
     Datasets offer the same few thousand functions in every row, and reading them is most of the
     work. An object's text ends with its own closing brace, so a text that goes on with the whole
-    text of a known object has that object there. What is given is shared, never to be changed.
+    text of a known object has that object there. The objects are shared: do not change them.
     """
 
     def __init__(self) -> None:

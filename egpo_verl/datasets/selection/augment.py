@@ -1,4 +1,4 @@
-"""Rows made harder or told otherwise, as the field does it: for training rows only."""
+"""Training rows made harder, as the field does it: no fitting tool, masked names, another order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from egpo_verl.datasets.parquet.rows import from_row, rewritten
+from egpo_verl.datasets.parquet.rows import from_row, with_sample
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.tools.dialects import name_of, parameters_of
 from egpo_verl.datasets.tools.names import Renaming, compose, under_names, way_back_of
@@ -21,7 +21,7 @@ class Augmentation:
     """Shares of the rows (0 to 1) that are changed.
 
     Attributes:
-        irrelevance: the functions needed are taken away, and no call is wanted any more.
+        irrelevance: the functions needed are removed, and the reference becomes no call.
         mask: functions and parameters get random names, so that only descriptions tell what
             they do (Hammer's masking).
         shuffle: the functions are offered in another order.
@@ -36,9 +36,17 @@ class Augmentation:
     def __bool__(self) -> bool:
         return self.irrelevance > 0 or self.mask > 0 or self.shuffle > 0
 
+    def touches(self, place: int) -> bool:
+        """Any row may be changed: its own place in the source decides."""
+        return bool(self)
+
+    def apply(self, row: Row, place: int) -> Row:
+        """`augmented`."""
+        return augmented(row, self)
+
 
 def augmented(row: Row, plan: Augmentation) -> Row:
-    """The row, changed or not; which one is decided by the seed and the row's place and turn.
+    """The row, changed or not: its source, its place there and the seed decide.
 
     Dialogues with earlier calls are left alone, since those name their functions.
     """
@@ -61,7 +69,7 @@ def augmented(row: Row, plan: Augmentation) -> Row:
     if not done:
         return row
     sample = replace(sample, extra={**sample.extra, "augmented": done})
-    return rewritten(row, sample, way_back)
+    return with_sample(row, sample, way_back)
 
 
 def _without_needed(sample: Sample, chooser: random.Random) -> tuple[Sample, Renaming] | None:

@@ -1,36 +1,36 @@
-"""A wanted mix of row kinds, by leaving rows out."""
+"""A mix of row kinds in given shares, by leaving rows out."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
 
-from egpo_verl.datasets.selection.ledger import KINDS, Ledger
+from egpo_verl.datasets.selection.index import KINDS, RowIndex
 from egpo_verl.errors import UserError
 
 
 def balanced(
-    ledger: Ledger, rows: Sequence[int], shares: Mapping[str, float], seed: int
+    index: RowIndex, rows: Sequence[int], shares: Mapping[str, float], seed: int
 ) -> list[int]:
-    """As many of `rows` as can stand in the wanted shares, in their order.
+    """As many of `rows` as can be had in the shares, in their order.
 
     Args:
         shares: kind (of `KINDS`) -> its share of the result. Kinds that are not named keep their
             proportions among the rest.
 
     Raises:
-        UserError: a wanted kind has no rows, or the shares leave no room.
+        UserError: a kind has no rows, or the shares leave no room.
     """
     by_kind: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for row in rows:
-        by_kind[KINDS[ledger.kinds[row]]].append(row)
-    wanted = {kind: share for kind, share in shares.items() if share > 0}
-    for kind in wanted:
+        by_kind[KINDS[index.kinds[row]]].append(row)
+    positive = {kind: share for kind, share in shares.items() if share > 0}
+    for kind in positive:
         if not by_kind[kind]:
             raise UserError(f"--share {kind} cannot be reached: no row is of that kind.")
-    rest = [row for kind, kept in by_kind.items() if kind not in shares for row in kept]
+    rest = [row for kind, members in by_kind.items() if kind not in shares for row in members]
     left = 1.0 - sum(shares.values())
-    limits = [len(by_kind[kind]) / share for kind, share in wanted.items()]
+    limits = [len(by_kind[kind]) / share for kind, share in positive.items()]
     if rest and left > 1e-9:
         limits.append(len(rest) / left)
     elif left > 1e-9:
@@ -38,6 +38,6 @@ def balanced(
     total = min(limits)
     chooser = random.Random(f"balance:{seed}")
     chosen = chooser.sample(rest, round(total * left)) if rest and left > 1e-9 else []
-    for kind, share in wanted.items():
+    for kind, share in positive.items():
         chosen += chooser.sample(by_kind[kind], min(len(by_kind[kind]), round(total * share)))
     return sorted(chosen)

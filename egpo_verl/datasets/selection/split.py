@@ -1,4 +1,4 @@
-"""Rows dealt to the train and the test file: at random, or so that no test tool is trained on."""
+"""Rows split into train and test: at random, or so that no tool of the test is trained on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from egpo_verl.datasets.selection.ledger import Ledger
+from egpo_verl.datasets.selection.index import RowIndex
 from egpo_verl.errors import UserError
 
 WAYS = ("tool_set", "random")
@@ -21,7 +21,7 @@ class Split:
     """Which file gets which row.
 
     Attributes:
-        files: for each row of the ledger "train", "test" or "" for neither.
+        files: for each row of the index "train", "test" or "" for neither.
         held_out: numbers of the functions that only the test file may offer.
         spanning: rows left out because they call functions of both sides.
     """
@@ -31,19 +31,19 @@ class Split:
     spanning: int = 0
 
 
-def split_randomly(ledger: Ledger, rows: Sequence[int], test_size: float, seed: int) -> Split:
+def split_randomly(index: RowIndex, rows: Sequence[int], test_size: float, seed: int) -> Split:
     """A share `test_size` (0 to 1) of `rows` to the test file, at least one to each file."""
     _need_two(rows)
-    wanted = min(max(1, round(test_size * len(rows))), len(rows) - 1)
-    files = [""] * len(ledger)
+    size = min(max(1, round(test_size * len(rows))), len(rows) - 1)
+    files = [""] * len(index)
     for row in rows:
         files[row] = "train"
-    for row in random.Random(f"split:{seed}").sample(rows, wanted):
+    for row in random.Random(f"split:{seed}").sample(rows, size):
         files[row] = "test"
     return Split(files)
 
 
-def split_by_tools(ledger: Ledger, rows: Sequence[int], test_size: float, seed: int) -> Split:
+def split_by_tools(index: RowIndex, rows: Sequence[int], test_size: float, seed: int) -> Split:
     """Hold functions out: what a test row offers or calls, no train row offers or calls.
 
     Dialogues stay whole. The rows that call the rarest functions are held out first, since few
@@ -56,18 +56,18 @@ def split_by_tools(ledger: Ledger, rows: Sequence[int], test_size: float, seed: 
     """
     _need_two(rows)
     chooser = random.Random(f"split:{seed}")
-    groups = _Groups(ledger, rows)
-    silent = [group for group in range(len(groups)) if not groups.called(group)]
-    test = set(chooser.sample(silent, round(test_size * len(silent))))
-    spoken = len(rows) - sum(map(groups.size, silent))
-    held = _held_out(groups, max(1, round(test_size * spoken)), chooser)
+    groups = _Groups(index, rows)
+    without_calls = [group for group in range(len(groups)) if not groups.called(group)]
+    test = set(chooser.sample(without_calls, round(test_size * len(without_calls))))
+    rows_with_calls = len(rows) - sum(map(groups.size, without_calls))
+    held_out = _held_out(groups, max(1, round(test_size * rows_with_calls)), chooser)
     sides = bytearray(len(groups))
     trained: set[int] = set()
     for group in range(len(groups)):
         called = groups.called(group)
-        if group in test or (called and called <= held):
+        if group in test or (called and called <= held_out):
             sides[group] = TEST
-        elif not called & held:
+        elif not called & held_out:
             sides[group] = TRAIN
             trained |= called
     if TRAIN not in sides or TEST not in sides:
@@ -75,28 +75,28 @@ def split_by_tools(ledger: Ledger, rows: Sequence[int], test_size: float, seed: 
             "no functions can be held out for the test file, since the same ones are called "
             "everywhere; use --split_by random."
         )
-    files = [""] * len(ledger)
+    files = [""] * len(index)
     spanning = 0
     for group, side in enumerate(sides):
         if side == TEST:
-            held |= groups.offered(group) - trained
+            held_out |= groups.offered(group) - trained
         spanning += 0 if side else groups.size(group)
         for row in groups.rows(group):
             files[row] = NAMES[side]
-    return Split(files, frozenset(held), spanning)
+    return Split(files, frozenset(held_out), spanning)
 
 
 class _Groups:
-    """Rows of one dialogue stand together and are dealt together; kept as ranges, not as lists."""
+    """Rows of one dialogue stand together and stay together; kept as ranges, not as lists."""
 
-    def __init__(self, ledger: Ledger, rows: Sequence[int]) -> None:
-        self._ledger = ledger
+    def __init__(self, index: RowIndex, rows: Sequence[int]) -> None:
+        self._index = index
         self._rows = rows
         self._starts = array("Q")
         last = None
         for place, row in enumerate(rows):
-            if ledger.groups[row] != last:
-                last = ledger.groups[row]
+            if index.groups[row] != last:
+                last = index.groups[row]
                 self._starts.append(place)
         self._starts.append(len(rows))
 
@@ -110,14 +110,14 @@ class _Groups:
         return self._rows[self._starts[group] : self._starts[group + 1]]
 
     def called(self, group: int) -> set[int]:
-        return {tool for row in self.rows(group) for tool in self._ledger.called[row]}
+        return {tool for row in self.rows(group) for tool in self._index.called[row]}
 
     def offered(self, group: int) -> set[int]:
-        return {tool for row in self.rows(group) for tool in self._ledger.offered[row]}
+        return {tool for row in self.rows(group) for tool in self._index.offered[row]}
 
 
-def _held_out(groups: _Groups, wanted: int, chooser: random.Random) -> set[int]:
-    """Functions such that about `wanted` rows call nothing else, and few call others as well."""
+def _held_out(groups: _Groups, size: int, chooser: random.Random) -> set[int]:
+    """Functions such that about `size` rows call nothing else, and few call others as well."""
     callers: dict[int, array[int]] = defaultdict(lambda: array("I"))
     missing = array("I", bytes(array("I").itemsize * len(groups)))
     for group in range(len(groups)):
@@ -125,23 +125,23 @@ def _held_out(groups: _Groups, wanted: int, chooser: random.Random) -> set[int]:
         missing[group] = len(called)
         for tool in called:
             callers[tool].append(group)
-    held: set[int] = set()
+    held_out: set[int] = set()
     inside = 0
     for group in _rarest_first(groups, callers, chooser):
-        new = groups.called(group) - held
+        new = groups.called(group) - held_out
         if not new:
             continue
         gained = Counter(other for tool in new for other in callers[tool])
         gain = sum(groups.size(other) for other, n in gained.items() if missing[other] == n)
-        if inside and inside + gain > 1.5 * wanted:
+        if inside and inside + gain > 1.5 * size:
             continue
-        held |= new
+        held_out |= new
         inside += gain
         for other, count in gained.items():
             missing[other] -= count
-        if inside >= wanted:
+        if inside >= size:
             break
-    return held
+    return held_out
 
 
 def _rarest_first(

@@ -29,8 +29,8 @@ def parameters_of(tool: Tool) -> Mapping[str, Any]:
         if isinstance(parameters, dict):
             if not is_json_schema(parameters):
                 return parameters
-            found = parameters.get("properties")
-            return found if isinstance(found, dict) else {}
+            properties = parameters.get("properties")
+            return properties if isinstance(properties, dict) else {}
     return {}
 
 

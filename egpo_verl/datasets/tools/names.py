@@ -18,18 +18,17 @@ from typing import Any
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools.dialects import name_of, parameters_of, with_names
-from egpo_verl.datasets.tools.facts import facts_of_all, is_spelled_name
+from egpo_verl.datasets.tools.features import features_of_all, is_spelled_name
 
 Names = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Renaming:
-    """The way back.
+    """The way back from new names to old ones; names that did not change are left out.
 
-    Attributes:
-        functions: new function name -> old one, changed names only.
-        parameters: new function name -> {new parameter name: old one}, changed names only.
+    `functions` maps a new function name to the old one, `parameters` a new function name to
+    {new parameter name: old one}.
     """
 
     functions: Mapping[str, str] = field(default_factory=dict)
@@ -52,12 +51,12 @@ class Renaming:
 
 
 SAME = Renaming()
-"""Nothing was renamed."""
+"""Of a sample in which no name changed."""
 
 
 def rename(sample: Sample) -> tuple[Sample, Renaming]:
     """`sample` with names that the python form can spell, and the way back."""
-    if all(facts.is_python for facts in facts_of_all(sample.tools)):
+    if all(features.is_python for features in features_of_all(sample.tools)):
         return sample, SAME
     functions = new_names((name_of(tool) for tool in sample.tools), dotted=True)
     parameters = {name_of(tool): new_names(parameters_of(tool)) for tool in sample.tools}
@@ -91,15 +90,15 @@ def under_names(sample: Sample, functions: Names, parameters: Mapping[str, Names
     def message(old: Message) -> Message:
         return {**old, "calls": tuple(map(call, old["calls"]))} if "calls" in old else old
 
-    def wanted(old: Mapping[str, Any]) -> Mapping[str, Any]:
+    def expected(old: Mapping[str, Any]) -> Mapping[str, Any]:
         names = parameters.get(old["name"], {})
         new = call(Call(old["name"], old["arguments"]))
-        left_out = [names.get(key, key) for key in old.get("omissible", ())]
-        return {"name": new.name, "arguments": new.arguments, "omissible": left_out}
+        omissible = [names.get(key, key) for key in old.get("omissible", ())]
+        return {"name": new.name, "arguments": new.arguments, "omissible": omissible}
 
     reference = sample.reference
     if reference is not None:
-        reference = {**reference, "calls": list(map(wanted, reference["calls"]))}
+        reference = {**reference, "calls": list(map(expected, reference["calls"]))}
     return replace(
         sample,
         messages=tuple(map(message, sample.messages)),

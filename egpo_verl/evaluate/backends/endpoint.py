@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
 from egpo_verl.evaluate.chat import Chat
@@ -144,9 +145,9 @@ class EndpointBackend:
         # A server with a reasoning parser hands the thought over apart, under either name.
         thought = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)
         if thought:
-            return f"<think>{thought}</think>{content}"
-        opened_in_prompt = "</think>" in content and "<think>" not in content
-        return f"<think>{content}" if opened_in_prompt else content
+            return f"{THINK_OPEN}{thought}{THINK_CLOSE}{content}"
+        opened_in_prompt = THINK_CLOSE in content and THINK_OPEN not in content
+        return f"{THINK_OPEN}{content}" if opened_in_prompt else content
 
 
 def _short(error: BaseException) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from egpo_verl.calls.thought import THINK_OPEN, left_open
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.chat import Chat
-
-OPEN, CLOSE = "<think>", "</think>"
 
 
 @dataclass(frozen=True)
@@ -44,5 +43,4 @@ def templated(tokenizer: Any, chat: Chat) -> Templated:
         raise UserError(f"the model's chat template refuses {chat.key}: {error}") from error
     # Too long a prompt is ours to note, so the tokenizer need not warn of it.
     ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-    inside = text.rfind(OPEN) > text.rfind(CLOSE) and text.rstrip().endswith(OPEN)
-    return Templated(chat.key, tuple(ids), OPEN if inside else "")
+    return Templated(chat.key, tuple(ids), THINK_OPEN if left_open(text) else "")

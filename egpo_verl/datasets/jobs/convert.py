@@ -1,0 +1,191 @@
+"""From samples to rows: check, rename, render, measure; in chunks, over processes if asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from egpo_verl.datasets.checks.check import check
+from egpo_verl.datasets.checks.contamination import benchmarks_in
+from egpo_verl.datasets.checks.duplicates import digest, signature
+from egpo_verl.datasets.checks.length import LengthLimit
+from egpo_verl.datasets.jobs.stats import Stats
+from egpo_verl.datasets.jobs.workers import WorkerDied, map_in_processes
+from egpo_verl.datasets.parquet.rows import build_row, spell_names
+from egpo_verl.datasets.parquet.spool import write_chunk
+from egpo_verl.datasets.parquet.writer import batch_of
+from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.source import Source
+from egpo_verl.datasets.tools.features import features_of_all
+from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.errors import UserError
+
+CHUNK = 50
+"""Samples, or rows until it is known how much comes of one."""
+LARGEST_CHUNK = 2000
+CHUNK_BYTES = 1 << 22
+"""Of the rows that should come of a chunk: large enough that each costs little beside its rows."""
+Numbered = tuple[int, Any]
+
+
+@dataclass(frozen=True)
+class RowConfig:
+    """How each row is made and checked.
+
+    Attributes:
+        call_form: a name of `egpo_verl.calls.FORMS`.
+        think_in_prompt: the chat template opens `<think>` itself, for every prompt.
+        limit: measures prompts, drops the long ones, and sees which of them the template ends in
+            `<think>`; None to do none of that.
+        benchmarks: files whose questions and tools must not be trained on.
+        signatures: compute what near duplicates are found by.
+        max_turns: longest dialogue, in messages; None for any.
+    """
+
+    call_form: str = "python"
+    think_in_prompt: bool = False
+    limit: LengthLimit | None = None
+    benchmarks: tuple[Path, ...] = ()
+    signatures: bool = False
+    max_turns: int | None = None
+
+
+class RowInfo(NamedTuple):
+    """What the rest of the job needs to know of a row.
+
+    Attributes:
+        source_row: place of its row in the source.
+        calls, messages: how many the reference and the dialogue have.
+        tokens: length of the prompt; None if not measured.
+        repairs: kind of repair -> arguments.
+        renamed: a name had to change.
+        offered, called: functions by the row's own names.
+        digest, signature: what duplicates and near duplicates are found by.
+    """
+
+    source_row: int
+    calls: int
+    messages: int
+    tokens: int | None
+    repairs: Mapping[str, int]
+    renamed: bool
+    offered: tuple[str, ...]
+    called: tuple[str, ...]
+    digest: int
+    signature: Any
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of the source converted: small enough to be sent between processes.
+
+    Attributes:
+        path: the file of the spool that holds the rows.
+        size: of the rows, in bytes of memory.
+        rows: one entry per row of that file.
+        stats: counts of what was read and dropped.
+    """
+
+    path: Path
+    size: int
+    rows: list[RowInfo]
+    stats: Stats
+
+
+def convert_chunks(
+    source: Source, rows: Iterable[Any], config: RowConfig, folder: Path, processes: int = 1
+) -> Iterator[Chunk]:
+    """All rows of a file in their order, spooled in `folder`; a few chunks are in memory."""
+    work = partial(convert_rows, source, config, folder)
+    row_chunks = _RowChunks(rows)
+    chunks = (
+        map(work, row_chunks) if processes < 2 else map_in_processes(work, row_chunks, processes)
+    )
+    try:
+        for chunk in chunks:
+            row_chunks.learn(chunk)
+            yield chunk
+    except WorkerDied as error:
+        raise UserError(
+            "a process of the job was killed, probably for lack of memory; use fewer --num_proc."
+        ) from error
+
+
+def convert_rows(source: Source, config: RowConfig, folder: Path, rows: list[Numbered]) -> Chunk:
+    """Rows of a file, each with its place, converted and spooled in `folder`."""
+    samples = ((index, sample) for index, row in rows for sample in source.samples(row))
+    chunk = convert_samples(config, folder / f"{rows[0][0]}.arrow", samples)
+    chunk.stats.rows = len(rows)
+    return chunk
+
+
+def convert_samples(
+    config: RowConfig, path: Path, samples: Iterable[tuple[int, Sample | Unusable]]
+) -> Chunk:
+    """Samples, each with the place of its row, converted and spooled in the file `path`."""
+    stats, rows, infos = Stats(), [], []
+    for index, sample in samples:
+        stats.samples += 1
+        try:
+            if isinstance(sample, Unusable):
+                raise sample
+            row, info = convert_sample(index, sample, config)
+        except Unusable as problem:
+            stats.drop(problem, index)
+        else:
+            rows.append(row)
+            infos.append(info)
+    batch = batch_of(rows)
+    write_chunk(batch, path)
+    return Chunk(path, batch.nbytes, infos, stats)
+
+
+def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[str, Any], RowInfo]:
+    """A sample checked, repaired and made a row; raises `Unusable`."""
+    if config.max_turns is not None and len(sample.messages) > config.max_turns:
+        raise Unusable("too_many_turns", f"{len(sample.messages)} messages")
+    if config.benchmarks:
+        benchmarks_in(config.benchmarks).check(sample)
+    checked = check(sample)
+    spelled, way_back = spell_names(checked.sample, config.call_form)
+    row = build_row(spelled, way_back, index, "train", config.call_form, config.think_in_prompt)
+    measured = config.limit.measured(row["prompt"]) if config.limit else None
+    if measured and measured.opened:
+        row["extra_info"]["think_in_prompt"] = True
+    info = RowInfo(
+        source_row=index,
+        calls=len(spelled.calls),
+        messages=len(spelled.messages),
+        tokens=measured.tokens if measured else None,
+        repairs=checked.repairs,
+        renamed=bool(way_back.functions or way_back.parameters),
+        offered=tuple([features.name for features in features_of_all(spelled.tools)]),
+        called=tuple([call.name for call in spelled.calls]),
+        digest=digest(sample),
+        signature=signature(sample) if config.signatures else None,
+    )
+    return row, info
+
+
+class _RowChunks:
+    """Rows with their places, in chunks of which about `CHUNK_BYTES` each should come.
+
+    A dialogue of a hundred messages gives as many rows, each with all that was said before.
+    """
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._numbered = iter(enumerate(rows))
+        self._rows = CHUNK
+
+    def __iter__(self) -> Iterator[list[Numbered]]:
+        while chunk := list(islice(self._numbered, self._rows)):
+            yield chunk
+
+    def learn(self, chunk: Chunk) -> None:
+        """Choose the size of chunks that are still to come by what came of one."""
+        rows = chunk.stats.rows * CHUNK_BYTES // max(1, chunk.size)
+        self._rows = max(1, min(rows, LARGEST_CHUNK))

@@ -1,0 +1,93 @@
+"""Spooled rows written to the parquet file of their side of the split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from egpo_verl.datasets.parquet.columns import column, flags, wholes
+from egpo_verl.datasets.parquet.spool import Spool
+from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
+
+Row = dict[str, Any]
+
+
+class Edit(Protocol):
+    """A change to some rows on their way to a file; a row is known by its place in the spool."""
+
+    def touches(self, place: int) -> bool:
+        """Whether the row may change; the others are copied unread, which is much faster."""
+
+    def apply(self, row: Row, place: int) -> Row | None:
+        """A row that may change, after the change; None to leave it out."""
+
+
+def write_splits(
+    spool: Spool, files: Sequence[str], folder: Path, edits: Mapping[str, Sequence[Edit]]
+) -> dict[str, int]:
+    """Write `folder/NAME.parquet` for each name in `edits`; returns file name -> rows.
+
+    Args:
+        spool: one row per entry of `files`.
+        files: the name of each row's file, another word to leave it out.
+        edits: name of a file -> what is done to its rows, one edit after another.
+    """
+    with ExitStack() as stack:
+        outputs = {
+            name: stack.enter_context(ParquetOut(folder / f"{name}.parquet")) for name in edits
+        }
+        start = 0
+        for batch in spool.batches():
+            places = range(start, start + batch.num_rows)
+            start += batch.num_rows
+            for name, output in outputs.items():
+                here = [place for place in places if files[place] == name]
+                if here:
+                    part = batch.filter(flags([files[place] == name for place in places]))
+                    output.add(with_split(_edited(part, here, edits[name]), name))
+    return {f"{name}.parquet": output.rows for name, output in outputs.items()}
+
+
+def _edited(batch: pa.RecordBatch, places: Sequence[int], edits: Sequence[Edit]) -> pa.RecordBatch:
+    """The batch, whose rows have these places, after the edits; in the same order."""
+    touched = {
+        number: concerned
+        for number, place in enumerate(places)
+        if (concerned := [edit for edit in edits if edit.touches(place)])
+    }
+    if not touched:
+        return batch
+    rows: list[Row] = []
+    # Row `sources[n]` of what is put together below is row `n` of the result.
+    sources = {number: number for number in range(batch.num_rows)}
+    unread = batch.take(wholes(touched)).to_pylist()
+    for row, (number, concerned) in zip(unread, touched.items(), strict=True):
+        edited: Row | None = row
+        for edit in concerned:
+            edited = edit.apply(edited, places[number]) if edited is not None else None
+        if edited is None:
+            del sources[number]
+        else:
+            sources[number] = batch.num_rows + len(rows)
+            rows.append(edited)
+    if not sources:
+        return batch.slice(0, 0)
+    both = pa.Table.from_batches([batch, batch_of(rows)])
+    return both.take(wholes(sources.values())).combine_chunks().to_batches()[0]
+
+
+def with_split(batch: pa.RecordBatch, split: str) -> Any:
+    """The batch with `extra_info.split` set to `split` in every row."""
+    info = batch.column("extra_info")
+    columns = [
+        column([split] * batch.num_rows, field.type)
+        if field.name == "split"
+        else info.field(number)
+        for number, field in enumerate(info.type)
+    ]
+    changed = pa.StructArray.from_arrays(columns, fields=list(info.type))
+    return batch.set_column(batch.schema.get_field_index("extra_info"), "extra_info", changed)

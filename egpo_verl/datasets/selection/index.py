@@ -1,0 +1,79 @@
+"""What the split and the mix need to know of every kept row, in some 60 bytes a row."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+KINDS = ("no_call", "single", "multiple", "parallel")
+"""No call; one call and one function offered; one call of several functions; several calls."""
+
+
+def kind_of(calls: int, offered: int) -> str:
+    """The kind of a row by the number of its calls and of the functions offered."""
+    if calls == 0:
+        return "no_call"
+    if calls > 1:
+        return "parallel"
+    return "single" if offered == 1 else "multiple"
+
+
+class IntLists:
+    """Lists of small numbers, flat in memory, to which lists can be added.
+
+    An Arrow list array is as flat, but it cannot grow.
+    """
+
+    def __init__(self) -> None:
+        self._items = array("I")
+        self._ends = array("Q")
+
+    def append(self, items: Iterable[int]) -> None:
+        """Add a list."""
+        self._items.extend(items)
+        self._ends.append(len(self._items))
+
+    def __getitem__(self, place: int) -> array[int]:
+        start = self._ends[place - 1] if place else 0
+        return self._items[start : self._ends[place]]
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+
+class Numbering(dict[str, int]):
+    """Name -> number: 0, 1, 2, ... in the order in which they are first asked for."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = len(self)
+        return self[name]
+
+
+@dataclass
+class RowIndex:
+    """One entry for each kept row, in their order.
+
+    Attributes:
+        groups: the row's place in its source: rows of one dialogue have the same.
+        kinds: index into `KINDS`.
+        offered: numbers of the functions offered.
+        called: numbers of the functions called, each once.
+        numbers: function name -> its number.
+    """
+
+    groups: array[int] = field(default_factory=lambda: array("Q"))
+    kinds: array[int] = field(default_factory=lambda: array("B"))
+    offered: IntLists = field(default_factory=IntLists)
+    called: IntLists = field(default_factory=IntLists)
+    numbers: Numbering = field(default_factory=Numbering)
+
+    def add(self, group: int, kind: str, offered: Iterable[str], called: Iterable[str]) -> None:
+        """Enter a row."""
+        self.groups.append(group)
+        self.kinds.append(KINDS.index(kind))
+        self.offered.append(map(self.numbers.__getitem__, offered))
+        self.called.append(set(map(self.numbers.__getitem__, called)))
+
+    def __len__(self) -> int:
+        return len(self.groups)

@@ -1,0 +1,215 @@
+"""The checkpoints that verl left in a folder, read without changing anything.
+
+verl 0.9.1 writes a checkpoint in place: first `actor/` (and `critic/`), each process files of its
+own, then `data.pt`, in the asynchronous modes `transfer_queue/`, and last the step's number into
+`latest_checkpointed_iteration.txt` (verl/trainer/ppo/v1/trainer_base.py, `_save_checkpoint`). A run
+killed while it saves leaves half a folder that nothing names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from rich.filesize import decimal
+
+from egpo_verl.doctor.damage import CUT_OFF, damage
+from egpo_verl.doctor.shards import (
+    PARTS,
+    Shards,
+    damaged,
+    in_words,
+    ranks_here,
+    shards_in,
+    weights_are_whole,
+)
+
+TRACKER = "latest_checkpointed_iteration.txt"
+DATA = "data.pt"
+ROLES = ("actor", "critic")
+STEP = re.compile(r"global_step_(\d+)")
+OPTIONS = {"model": "model", "optim": "optimizer", "extra_state": "extra"}
+"""A part of a checkpoint -> its name in verl's `checkpoint.load_contents`."""
+
+Folders = Mapping[int, Path]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One `global_step_N`.
+
+    `size` is in bytes. `processes` are the numbers of processes that it can be loaded by, or was
+    saved by where it cannot; empty for engines other than FSDP. `problems` keep it from being
+    loaded, a line each; `notes` are what to know of one that can be.
+    """
+
+    step: int
+    folder: Path
+    size: int
+    processes: tuple[int, ...]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether verl came to write the place in the data, the last thing but the record."""
+        return (self.folder / DATA).exists()
+
+    @property
+    def is_cleared(self) -> bool:
+        """Whether verl removed the weights again, as `trainer.max_actor_ckpt_to_keep` asks."""
+        return self.is_finished and _is_empty(self.folder / "actor")
+
+    @property
+    def can_be_merged(self) -> bool:
+        """Whether `verl.model_merger` finds all it needs of an FSDP engine's weights."""
+        actor = self.folder / "actor"
+        needed = (actor / "fsdp_config.json", actor / "huggingface" / "config.json")
+        return all(file.is_file() for file in needed) and weights_are_whole(actor)
+
+    def loads(self, processes: int | None) -> bool:
+        """Whether a run of so many processes can resume from it; None for as many as saved it."""
+        fits = processes is None or not self.processes or processes in self.processes
+        return not self.problems and fits
+
+
+def is_checkpoint_folder(folder: Path) -> bool:
+    """Whether verl has saved here."""
+    return folder.is_dir() and ((folder / TRACKER).exists() or bool(step_folders(folder)))
+
+
+def removal(checkpoint: Checkpoint) -> str:
+    """The command that removes it."""
+    return f"rm -r {quote(str(checkpoint.folder))}"
+
+
+def recorded_step(root: Path) -> int | None:
+    """The step that the tracker names; None where it holds no number. Raises OSError.
+
+    verl reads it in the same way, and ends with a ValueError where there is no number.
+    """
+    try:
+        return int((root / TRACKER).read_bytes().decode())
+    except ValueError:
+        return None
+
+
+def step_folders(root: Path) -> Folders:
+    """The folders `global_step_N` in `root` by step, in order."""
+    folders = {
+        int(match[1]): path
+        for path in root.iterdir()
+        if (match := STEP.fullmatch(path.name)) and path.is_dir()
+    }
+    return dict(sorted(folders.items()))
+
+
+def read_checkpoints(root: Path) -> list[Checkpoint]:
+    """All checkpoints in a folder, oldest first. Raises OSError."""
+    folders = step_folders(root)
+    return [_read(step, folders) for step in folders]
+
+
+def _read(step: int, folders: Folders) -> Checkpoint:
+    folder = folders[step]
+    problems, notes, counts = [], [], []
+    for role in ROLES if (folder / "critic").is_dir() else ROLES[:1]:
+        shards = shards_in(folder / role)
+        if _is_empty(folder / role):
+            problems.append(f"{role} is missing")
+        elif shards:
+            judged = {n: _judge(folder / role, shards, n, folders) for n in shards}
+            whole = [n for n, (wrong, _) in judged.items() if not wrong] or list(shards)
+            problems += judged[whole[-1]][0]
+            notes += judged[whole[-1]][1]
+            counts.append(set(whole))
+        else:
+            problems += _other_engine(folder / role, folders)
+    data = damage(folder / DATA) if (folder / DATA).exists() else None
+    if data is not None:
+        problems.append(_line(folder / DATA, data, folders))
+    elif not (folder / DATA).exists():
+        notes.append("data.pt is missing: a resumed run starts at the first row of the data")
+    if (folder / "transfer_queue.tmp").is_dir():
+        notes.append("transfer_queue was being written: responses on their way are lost")
+    processes = tuple(sorted(set[int].intersection(*counts))) if counts else ()
+    return Checkpoint(step, folder, _size(folder), processes, tuple(problems), tuple(notes))
+
+
+def _judge(
+    role: Path, shards: Shards, processes: int, folders: Folders
+) -> tuple[list[str], list[str]]:
+    """Problems and notes of what so many processes have saved of a role.
+
+    A finished save may lack parts that it was told to leave out, and files that other machines
+    keep; of one that was not, everything that other steps have is expected.
+    """
+    finished = (role.parent / DATA).exists()
+    parts = _parts_saved(role.name, folders) or set(PARTS)
+    here = ranks_here(shards, processes)
+    elsewhere = set(range(processes)) - here if finished else set()
+    ranks = set(range(processes)) - elsewhere
+    wrong = damaged(role, shards, processes, {"model", *parts}, ranks)
+    problems = [_line(file, what, folders) for file, what in wrong]
+    notes = []
+    if elsewhere:
+        notes.append(
+            f"{role.name}: the files of rank {in_words(elsewhere)} of {processes} are not here; "
+            "each machine keeps those of its own ranks, unless all share the folder"
+        )
+    if left_out := [part for part in PARTS if part not in {"model", *parts}]:
+        saved = ",".join(OPTIONS[part] for part in PARTS if part not in left_out)
+        notes.append(
+            f"{role.name} was saved without {' and '.join(OPTIONS[part] for part in left_out)}: "
+            f"resume with actor_rollout_ref.actor.checkpoint.load_contents=[{saved}]"
+        )
+    return problems, notes
+
+
+def _parts_saved(role: str, folders: Folders) -> set[str]:
+    """The parts that finished saves hold, by file names; none where no save was finished."""
+    done = [folder for folder in folders.values() if (folder / DATA).exists()]
+    return {
+        part for folder in done for parts in shards_in(folder / role).values() for part in parts
+    }
+
+
+def _other_engine(role: Path, folders: Folders) -> Iterator[str]:
+    """Megatron and others: what can be told without knowing their files.
+
+    torch's distributed writer renames `.metadata` into place when all processes have written.
+    """
+    for folder in sorted(role.rglob("dist_ckpt")):
+        if not (folder / ".metadata").exists():
+            yield f"{folder.relative_to(role.parent)} was not finished: .metadata is missing"
+    for file in sorted(role.rglob("*.safetensors")):
+        if wrong := damage(file):
+            yield _line(file, wrong, folders)
+
+
+def _line(file: Path, wrong: str, folders: Folders) -> str:
+    """`actor/optim_... is cut off at 4.2 MB (8.4 MB in step 1)`."""
+    folder = next(folder for folder in folders.values() if file.is_relative_to(folder))
+    name = file.relative_to(folder)
+    if wrong != CUT_OFF:
+        return f"{name} {wrong}"
+    size = file.stat().st_size
+    others = {
+        step: (other / name).stat().st_size
+        for step, other in folders.items()
+        if other != folder and (other / name).is_file()
+    }
+    step = max(others, key=lambda key: others[key], default=None)
+    beside = f" ({decimal(others[step])} in step {step})" if step is not None else ""
+    return f"{name} {wrong} at {decimal(size)}{beside}"
+
+
+def _is_empty(folder: Path) -> bool:
+    return not folder.is_dir() or not any(folder.iterdir())
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,0 +1,139 @@
+"""What verl's configuration says of a run with EGPO, before its first rollout.
+
+Only what cannot work is refused. What is merely doubted is one warning.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from egpo_verl.advantage import EgpoOptions, OptionError
+from egpo_verl.integration import hooks
+from egpo_verl.integration.record import RecordOptions
+from egpo_verl.integration.support import level_of
+
+PLUGIN = "egpo_verl"
+MODULES = "VERL_USE_EXTERNAL_MODULES"
+
+log = logging.getLogger("verl.egpo")
+
+
+class ConfigError(ValueError):
+    """A configuration under which EGPO cannot train; the message says how to fix it."""
+
+
+def validate_config(stock: Callable[..., Any], config: Any, *args: Any, **kwargs: Any) -> Any:
+    """In place of verl's own, which every `main_ppo` calls before it trains.
+
+    Raises:
+        ConfigError: see `check`.
+    """
+    check(config)
+    for doubt in doubts(config):
+        log.warning("egpo_verl: %s", doubt)
+    load_in_workers(config)
+    return stock(config, *args, **kwargs)
+
+
+def check(config: Any) -> None:
+    """Refuse what cannot work, given verl's whole configuration (an OmegaConf node).
+
+    Raises:
+        ConfigError: a wrong option, bypass mode, or a trainer of verl without the doors of
+            `egpo_verl.integration`.
+    """
+    try:
+        EgpoOptions.from_mapping(config.algorithm.get("egpo"))
+        RecordOptions.of(config.algorithm)
+    except OptionError as error:
+        raise ConfigError(str(error)) from None
+    correction = config.algorithm.get("rollout_correction") or {}
+    if correction.get("bypass_mode", False):
+        raise ConfigError(
+            "adv_estimator=egpo needs the entropy of the old policy, and "
+            "algorithm.rollout_correction.bypass_mode=True skips the pass that computes it: "
+            "set algorithm.rollout_correction.bypass_mode=False."
+        )
+    try:
+        missing = hooks.missing(trainer_of(config))
+    except ImportError as error:
+        # The trainer runs in another process, perhaps with more installed than this one.
+        log.warning("egpo_verl: verl's trainer does not import here (%s).", error)
+        return
+    if missing:
+        raise ConfigError(
+            f"adv_estimator=egpo cannot reach the entropies of verl {_version()}: "
+            f"{', '.join(missing)} is not there or was imported before egpo_verl. Use a verl that "
+            "docs/versions.md lists, and let verl load the plugin (python -m egpo_verl.doctor)."
+        )
+
+
+def trainer_of(config: Any) -> str:
+    """`hooks.V1` or `hooks.LEGACY`.
+
+    Raises:
+        ConfigError: verl 0.8.0's `main_ppo_sync`, whose trainer is defined in the script itself.
+    """
+    if config.trainer.get("use_v1", False):
+        return hooks.V1
+    if (config.get("transfer_queue") or {}).get("enable", False):
+        raise ConfigError(
+            "adv_estimator=egpo cannot reach the trainer of verl.trainer.main_ppo_sync, which is "
+            "part of that script: run python -m verl.trainer.main_ppo instead."
+        )
+    return hooks.LEGACY
+
+
+def doubts(config: Any) -> Iterator[str]:
+    """What a user should know and may have meant, a sentence each."""
+    if level_of(_version()) == "unknown":
+        yield (
+            f"verl {_version()} is not among the versions that were tested "
+            "(docs/versions.md); all that EGPO needs of it was found."
+        )
+    if not in_float32(config):
+        yield (
+            "the entropy of Eq. 4 is computed in the logits' precision, not in float32: set "
+            "actor_rollout_ref.actor.entropy_from_logits_with_chunking=True and "
+            "actor_rollout_ref.model.use_remove_padding=True, as +egpo=paper does."
+        )
+
+
+def in_float32(config: Any) -> bool:
+    """Whether the old policy's entropy is computed in float32.
+
+    verl's chunked entropy casts to float32, and FSDP takes it for packed rows only
+    (verl/workers/engine/fsdp/transformer_impl.py:1398,1490); otherwise the logits' type stays.
+    """
+    actor, model = config.actor_rollout_ref.actor, config.actor_rollout_ref.model
+    is_fsdp = str(actor.get("strategy", "")).startswith("fsdp")
+    packed = bool(model.get("use_remove_padding", False)) or not is_fsdp
+    if bool(actor.get("entropy_from_logits_with_chunking", False)) and packed:
+        return True
+    engine = actor.get("fsdp_config") or {}
+    mixed = (engine.get("mixed_precision") or {}).get("param_dtype", None)
+    return is_fsdp and str(mixed or engine.get("dtype", "bfloat16")) in ("fp32", "float32")
+
+
+def load_in_workers(config: Any) -> None:
+    """Have every worker of the job import the plugin by name, so that a missing one is an error.
+
+    verl loads plugins by entry point too, but logs a failure there at DEBUG only. This is the one
+    thing that is added to a user's configuration.
+    """
+    from omegaconf import OmegaConf
+
+    path = f"ray_kwargs.ray_init.runtime_env.env_vars.{MODULES}"
+    names = OmegaConf.select(config, path) or os.environ.get(MODULES, "")
+    modules = [name for name in names.split(",") if name]
+    if PLUGIN not in modules:
+        OmegaConf.update(config, path, ",".join([*modules, PLUGIN]), force_add=True)
+
+
+def _version() -> str:
+    import verl
+
+    return str(verl.__version__)

@@ -1,0 +1,71 @@
+"""What verl finds under the name `egpo` in its registry of estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from egpo_verl.advantage import EgpoOptions, egpo_advantage
+from egpo_verl.cot import cot_mask as mask_of_thought
+from egpo_verl.integration.batch import Batch, current
+
+
+def estimator(
+    token_level_rewards: torch.Tensor,
+    response_mask: torch.Tensor,
+    index: np.ndarray,
+    config: Mapping[str, Any] | None = None,
+    entropy: torch.Tensor | None = None,
+    cot_mask: torch.Tensor | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`egpo_verl.advantage.egpo` where `entropy` and `cot_mask` are passed; inside a trainer of
+    verl both come from its adapter. See there for the other arguments and the result.
+
+    Raises:
+        RuntimeError: neither passed nor handed over, because the trainer has no adapter or skipped
+            the pass that computes the entropy.
+    """
+    settings = config or {}
+    batch = current()
+    if entropy is None or cot_mask is None:
+        if batch is None:
+            raise RuntimeError(_no_entropy(settings))
+        entropy, cot_mask = batch.entropy, _thought(batch, response_mask)
+    else:
+        batch = None
+    result = egpo_advantage(
+        token_level_rewards,
+        response_mask,
+        index,
+        entropy,
+        cot_mask,
+        options=EgpoOptions.from_mapping(settings.get("egpo")),
+        norm_by_std=settings.get("norm_adv_by_std_in_grpo", True),
+        sessions=batch.sessions if batch else None,
+    )
+    if batch is not None:
+        batch.thought, batch.advantage = cot_mask, result
+        batch.real = response_mask.any(dim=-1)
+    return result.advantages, result.advantages
+
+
+def _thought(batch: Batch, response_mask: torch.Tensor) -> torch.Tensor:
+    generated = response_mask if batch.generated is None else batch.generated
+    return mask_of_thought(batch.tokenizer, batch.responses, generated, batch.prompt_ends)
+
+
+def _no_entropy(settings: Mapping[str, Any]) -> str:
+    if (settings.get("rollout_correction") or {}).get("bypass_mode", False):
+        return (
+            "adv_estimator=egpo needs the entropy of the old policy, and "
+            "algorithm.rollout_correction.bypass_mode=True skips the pass that computes it: "
+            "set algorithm.rollout_correction.bypass_mode=False."
+        )
+    return (
+        "adv_estimator=egpo got no entropy of the old policy: this trainer is none that egpo_verl "
+        "knows. Run python -m verl.trainer.main_ppo, or pass entropy=... and cot_mask=... yourself."
+    )
