@@ -5,11 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from egpo_verl.reward import Reason, compute_score
 
+ROOT = Path(__file__).parents[1]
 T = "<think>So.</think>"
 
 
@@ -191,3 +197,75 @@ def test_prose_that_explains_is_no_call(answer: str) -> None:
 def test_an_attempt_is_a_call(answer: str) -> None:
     result = verdict(answer)
     assert (result["reason"], result["score"]) == (Reason.CALL_NOT_WANTED, 0.0)
+
+
+def test_without_functions_every_name_is_one_of_theirs() -> None:
+    for answer in PROSE[:8]:
+        assert verdict(answer, None)["reason"] == Reason.OK
+    for answer in ("Try f(a=1).", "Sure: [f()] it is.", "f('x')", '{"name": "f"}'):
+        assert verdict(answer, None)["reason"] == Reason.CALL_NOT_WANTED
+
+
+HOSTILE = {
+    "names": "weather ",
+    "names of one letter": "a ",
+    "names with brackets": "weather() ",
+    "open calls": "weather(",
+    "open lists": "[f(a=",
+    "calls": "f(a=1);",
+    "parameters": "weather(city, ",
+    "open quotes": "weather('",
+    "escaped quotes": "f('\\'",
+    "quotes in lines": "f('\n",
+    "JSON names": '{"name": "weather", ',
+    "JSON keys": '"name": ',
+    "tags": "<weather",
+    "closing tags": "</answer>",
+    "fences": "```",
+    "blocks": "x```\nf(a=1)\n",
+    "blanks behind a name": "weather          ",
+    "dots": "a.",
+    "hyphens": "[a-",
+    "words": "await ",
+    "unseen": "\u200b(",
+}
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+def test_four_times_the_prose_takes_four_times_the_steps(piece: str) -> None:
+    tools = json.dumps([*json.loads(TOOLS), tool("a"), tool("f", "a")])
+
+    def steps(times: int) -> int:
+        count = 0
+
+        def counted(frame: object, event: str, argument: object) -> None:
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        verdict("compile the row", tools)
+        answer = f"{piece * times}(".strip()
+        sys.setprofile(counted)
+        try:
+            verdict(answer, tools)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert steps(1_000) <= 4 * steps(250) + 100
+
+
+def test_prose_of_real_dialogues_is_hardly_ever_taken_for_a_call(real_rows: Path) -> None:
+    script = ROOT / "benchmarks" / "no_call_turns.py"
+    ran = subprocess.run(
+        [sys.executable, str(script), str(real_rows)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    share = re.search(r"taken for a call: (\d+) of ([\d,]+)", ran.stdout)
+    assert share is not None, ran.stdout[-2000:]
+    taken, turns = (int(number.replace(",", "")) for number in share.groups())
+    assert turns >= 1_300
+    assert taken <= turns / 200

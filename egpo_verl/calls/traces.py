@@ -77,9 +77,7 @@ def contains_call(text: str, tools: ToolSet | None = None) -> bool:
         text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
     if _is_call(text, tools):
         return True
-    if tools is None:
-        return _calls_anything(text)
-    return any(calls_offered(part, tools) or holds_list(part) for part in _parts(text, tools))
+    return any(_calls(part, tools) for part in _parts(text, tools))
 
 
 def _is_call(text: str, tools: ToolSet | None) -> bool:
@@ -87,7 +85,7 @@ def _is_call(text: str, tools: ToolSet | None) -> bool:
     return is_calls(whole) or is_json_call(whole, None if tools is None else tools.names)
 
 
-def _parts(text: str, tools: ToolSet) -> Iterator[str]:
+def _parts(text: str, tools: ToolSet | None) -> Iterator[str]:
     """The text without its code blocks, and each of these that is a call as a whole."""
     pieces = text.split(_FENCE)
     prose = " ".join(pieces[::2])
@@ -102,8 +100,10 @@ def _parts(text: str, tools: ToolSet) -> Iterator[str]:
             yield body
 
 
-def _calls_anything(text: str) -> bool:
-    """Whether `text` calls a function of any name."""
+def _calls(text: str, tools: ToolSet | None) -> bool:
+    """Whether `text` calls a function somewhere: one of `tools`, or one of any name."""
+    if tools is not None:
+        return calls_offered(text, tools) or holds_list(text)
     if _LISTED.search(text) or _BY_KEYWORD.search(text):
         return True
     return bool(_NAME_KEY.search(text) and ARGUMENTS_KEY.search(text))
