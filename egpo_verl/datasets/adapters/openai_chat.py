@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import takewhile
 from typing import Any
 
 from egpo_verl.calls.call import Call
@@ -30,18 +29,9 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
     messages = loaded(row["messages"], "bad_dialogue")
     if not isinstance(messages, list):
         raise Unusable("bad_dialogue", f"messages are no list: {str(messages)[:60]}")
-    turns = _one_system(list(map(_turn, messages)))
+    turns = list(map(_turn, messages))
     tools = tools_from(row.get("tools") or row.get("functions") or [])
     yield from samples_of("openai", tools, turns, present(row, "id"))
-
-
-def _one_system(turns: list[Turn]) -> list[Turn]:
-    """The system's and the developer's messages at the start as one, as chat templates want it."""
-    system = list(takewhile(lambda turn: turn.role == "system" and not turn.problem, turns))
-    if len(system) < 2:
-        return turns
-    text = "\n\n".join(turn.text for turn in system)
-    return [Turn("system", text), *turns[len(system) :]]
 
 
 def _turn(message: Any) -> Turn:
