@@ -128,8 +128,9 @@ def without_thought(text: str) -> str:
 def _turn(message: Any, read: ReadTurn) -> Turn:
     if not isinstance(message, Mapping):
         raise Unusable("bad_dialogue", f"not a turn: {str(message)[:60]}")
-    speaker = message.get("from", message.get("role"))
-    text = message.get("value", message.get("content"))
+    speaker = message.get("from") or message.get("role")
+    text = message.get("value")
+    text = message.get("content") if text is None else text
     if speaker not in ROLES or not isinstance(text, str):
         raise Unusable("bad_dialogue", f"not a turn: {str(message)[:60]}")
     role = ROLES[speaker]
