@@ -23,7 +23,8 @@ from egpo_verl.evaluate.bfcl.categories import (
     folder_of,
     paper_columns,
 )
-from egpo_verl.evaluate.bfcl.in_scorer import Refused, ask, refuse_code
+from egpo_verl.evaluate.bfcl.in_scorer.guard import Refused, refuse_code
+from egpo_verl.evaluate.bfcl.in_scorer.model import ask
 from egpo_verl.evaluate.bfcl.official import Scored, socket_folder
 from egpo_verl.evaluate.bfcl.prompts import Entry, first_of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import Measured, Outcome, tables

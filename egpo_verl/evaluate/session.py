@@ -15,7 +15,7 @@ from egpo_verl.evaluate import backends
 from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.generation import fill
-from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.response import in_python, split_response
 from egpo_verl.evaluate.table import Table, write
 
 
@@ -55,7 +55,7 @@ class Session:
     def said(self, sample: int) -> list[str]:
         """What follows the thought, with calls in the Python form; nothing where it is missing."""
         texts = ("" if answer is None else answer.text for answer in self.answers[sample])
-        return [in_python(spoken(text).answer, self.call_form) for text in texts]
+        return [in_python(split_response(text).answer, self.call_form) for text in texts]
 
     def notes(self, templated: bool = True) -> list[str]:
         """How far the answers are what was asked for; `templated`: in our training template."""
@@ -65,7 +65,7 @@ class Session:
             f"{number:,} of {len(given):,} answers: {note}." for note, number in counts.items()
         ]
         if templated:
-            broken = sum(spoken(answer.text).problem is not None for answer in given)
+            broken = sum(split_response(answer.text).problem is not None for answer in given)
             lines.append(f"{broken:,} of {len(given):,} answers break the training template.")
         if self.missing:
             lines.append("Missing answers count as wrong.")

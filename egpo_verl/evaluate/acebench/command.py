@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from rich.console import Console
-
 from egpo_verl.calls import FORMS
+from egpo_verl.cli import out
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.acebench.official import ENVIRONMENT, Score, Scorer, Scores
 from egpo_verl.evaluate.acebench.questions import (
@@ -82,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate what is missing and score; 0 when every answer is there, else 1."""
-    console = Console()
+    console = out()
     backends.check(args)
     check_folder(args.benchmark_dir)
     names = dict.fromkeys(name for word in args.categories for name in GROUPS.get(word, (word,)))

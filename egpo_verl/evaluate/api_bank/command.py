@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from egpo_verl.calls import FORMS
+from egpo_verl.cli import out
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.api_bank import official, static
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Generate what is missing and score; 0 when every answer is there, else 1."""
     backends.check(args)
-    return _execute(args, Console()) if args.executor else _compare(args, Console())
+    return _execute(args, out()) if args.executor else _compare(args, out())
 
 
 def _compare(args: argparse.Namespace, console: Console) -> int:

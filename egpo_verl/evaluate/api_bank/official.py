@@ -16,9 +16,8 @@ from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Message, Tool
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate import scorer_env
-from egpo_verl.evaluate.asking import asked
-from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate import scorer_env, scorer_run
+from egpo_verl.evaluate.chat import Chat, build_chat
 
 HOME = "https://github.com/AlibabaResearch/DAMO-ConvAI, folder api-bank"
 CODE = ("evaluator_by_json.py", "tool_manager.py", "api_call_extraction.py")
@@ -134,7 +133,7 @@ class Executor:
             for q, answer in zip(asked, answers, strict=True)
         ]
         (self.scratch / "items.json").write_text(json.dumps(items), encoding="utf-8")
-        scorer_env.run(self.python, RUNNER, ["api-bank"], self.scratch, self.seconds)
+        scorer_run.run(self.python, RUNNER, ["api-bank"], self.scratch, self.seconds)
         verdicts = json.loads((self.scratch / "verdicts.json").read_text(encoding="utf-8"))
         return [verdict["right"] is True for verdict in verdicts]
 
@@ -157,7 +156,7 @@ def _question(level: int, row: Any, call_form: str) -> Question:
         if message["role"] == "tool":
             tools += tools_found(message["content"])
     key = f"level-{level}/{file}/{number}"
-    chat = asked(key, messages, distinct_tools(tools), call_form)
+    chat = build_chat(key, messages, distinct_tools(tools), call_form)
     return Question(level, file, number, chat, str(row["expected_output"]).removeprefix(REQUEST))
 
 

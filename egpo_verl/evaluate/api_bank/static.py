@@ -16,8 +16,7 @@ from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate.asking import asked
-from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.chat import Chat, build_chat
 
 HOME = "https://github.com/qiancheng0/ToolRL"
 LEVELS = (1, 2, 3)
@@ -45,7 +44,7 @@ class Question:
     def chat(self, call_form: str) -> Chat:
         """The question in the training template."""
         key = f"level-{self.level}/{self.place}"
-        return asked(key, self.sample.messages, self.sample.tools, call_form)
+        return build_chat(key, self.sample.messages, self.sample.tools, call_form)
 
 
 @dataclass(frozen=True)

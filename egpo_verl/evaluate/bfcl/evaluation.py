@@ -18,7 +18,7 @@ from egpo_verl.evaluate.bfcl.prompts import Entry
 from egpo_verl.evaluate.bfcl.report import Measured, Outcome
 from egpo_verl.evaluate.bfcl.serving import Batcher, Server
 from egpo_verl.evaluate.generation import fill
-from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.response import in_python, split_response
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Evaluation:
         results: dict[str, dict[str, str]] = defaultdict(dict)
         for entry, answer in zip(entries, said, strict=True):
             if answer is not None:
-                found = spoken(answer.text)
+                found = split_response(answer.text)
                 measured[entry.category].count(found.problem is None, answer.note)
                 text = in_python(found.answer, self.call_form)
                 results[entry.category][entry.identity] = text
@@ -101,7 +101,9 @@ class Evaluation:
     ) -> None:
         """Let BFCL's loop ask the backend, through a socket and the store of answers."""
         self.console.print(f"BFCL's own loop over {len(entries):,} dialogues", highlight=False)
-        prompts = {entry.identity: entry.system(self.call_form) for entry in entries}
+        prompts = {
+            entry.identity: entry.chat(self.call_form).messages[0]["content"] for entry in entries
+        }
         with socket_folder() as folder, Batcher(self.backend, self.answers, sample) as batcher:
             path = Path(folder) / "model"
             with Server(path, batcher, self.call_form):
@@ -112,7 +114,7 @@ class Evaluation:
             raise RuntimeError("generation failed in the multi-turn loop") from batcher.failure
         for answer in batcher.given:
             category = answer.key.rpartition("@")[0].rpartition("_")[0]
-            measured[category].count(spoken(answer.text).problem is None, answer.note)
+            measured[category].count(split_response(answer.text).problem is None, answer.note)
 
 
 def _sizes(entries: Sequence[Entry]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from typing import Any
 from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.backends import Backend
 from egpo_verl.evaluate.chat import Chat
-from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.response import in_python, split_response
 
 GATHER = 0.05
 """Seconds to wait for further requests before a batch begins."""
@@ -129,7 +129,7 @@ class _Request(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", "0"))
         try:
             chat = _chat(json.loads(self.rfile.read(length)))
-            said = spoken(self.server.batcher.ask(chat).text)
+            said = split_response(self.server.batcher.ask(chat).text)
         except (ValueError, KeyError) as error:
             self._send(400, {"error": {"message": f"not a chat: {error}"}})
         except (Unanswered, TimeoutError) as error:
