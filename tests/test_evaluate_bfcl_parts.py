@@ -241,7 +241,7 @@ def test_a_loop_is_answered_through_the_socket_in_batches_and_from_the_store(
     }
     assert sum(backend.batches) == 9
     assert max(backend.batches) > 1
-    assert len(batcher.given) == 9
+    assert len(batcher.answered) == 9
     assert batcher.failure is None
 
 

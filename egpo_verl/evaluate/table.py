@@ -87,13 +87,13 @@ class Table:
         return {"title": self.title, "rows": rows, "notes": list(self.notes)}
 
 
-def write(folder: Path, stem: str, tables: list[Table], facts: Mapping[str, Any]) -> list[Path]:
-    """Write `stem.json` (`facts` and the tables) and `stem.md`, each whole or not at all.
+def write(folder: Path, stem: str, tables: list[Table], details: Mapping[str, Any]) -> list[Path]:
+    """Write `stem.json` (`details` and the tables) and `stem.md`, each whole or not at all.
 
     Raises:
         UserError: the disk is full, or `folder` cannot be written.
     """
-    whole = {**facts, "tables": [table.data() for table in tables]}
+    whole = {**details, "tables": [table.data() for table in tables]}
     texts = {
         folder / f"{stem}.json": json.dumps(whole, ensure_ascii=False, indent=2) + "\n",
         folder / f"{stem}.md": "\n".join(table.markdown() for table in tables),

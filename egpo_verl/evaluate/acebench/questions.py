@@ -73,7 +73,7 @@ def questions(
     Raises:
         UserError: a file is missing or broken, or its answers belong to other questions.
     """
-    found = []
+    asked = []
     for language in languages:
         data = folder / "data_all" / f"data_{language}"
         for category in categories:
@@ -85,8 +85,8 @@ def questions(
                     "questions; clone ACEBench anew."
                 )
             pairs = list(zip(rows, answers, strict=True))[:limit]
-            found += [Question(language, category, row, answer) for row, answer in pairs]
-    return found
+            asked += [Question(language, category, row, answer) for row, answer in pairs]
+    return asked
 
 
 def in_training_template(question: Question, call_form: str) -> Chat:

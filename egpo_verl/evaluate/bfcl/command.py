@@ -70,17 +70,17 @@ def run(args: argparse.Namespace) -> int:
         outcome = evaluation.run(entries)
     finally:
         answers.close()
-    found = tables(outcome)
-    for table in found:
+    drawn = tables(outcome)
+    for table in drawn:
         table.show(console)
-    facts = {
+    details = {
         "settings": settings,
         **extent,
         "scorer_without_network_by": official.networkless,
         "seconds": round(time.monotonic() - began, 1),
         "categories": {name: m.data() for name, m in outcome.measured.items()},
     }
-    for path in write(folder, "bfcl", found, facts):
+    for path in write(folder, "bfcl", drawn, details):
         console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
     if outcome.missing:
         console.print(f"{outcome.missing:,} answers are missing; run the command again.")

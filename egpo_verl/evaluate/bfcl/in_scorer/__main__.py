@@ -37,7 +37,7 @@ def loop(model: str, prompts: Path, path: str, threads: int) -> None:
     table = sys.modules["bfcl_eval.constants.model_config"].MODEL_CONFIG_MAPPING
     handler = table[model].model_handler(model, 0, model, False)
     categories = sorted({utils.extract_test_category_from_id(identity) for identity in systems})
-    wanted = [e for c in categories for e in utils.load_dataset_entry(c) if e["id"] in systems]
+    rows = [e for c in categories for e in utils.load_dataset_entry(c) if e["id"] in systems]
     unanswered: dict[str, str] = {}
 
     def run(entry: dict[str, Any]) -> dict[str, Any] | None:
@@ -53,7 +53,7 @@ def loop(model: str, prompts: Path, path: str, threads: int) -> None:
         redirect_stdout(quiet),
         ThreadPoolExecutor(threads) as pool,
     ):
-        for row in pool.map(run, wanted):
+        for row in pool.map(run, rows):
             if row is not None:
                 handler.write(row, import_module("bfcl_eval.constants.eval_config").RESULT_PATH)
     for identity, reason in unanswered.items():

@@ -71,12 +71,12 @@ def make_handler(path: str = "", prompts: dict[str, str] | None = None) -> type:
             data["messages"] += messages
             return data
 
-        def _add_assistant_message_prompting(self, data: Any, said: dict[str, Any]) -> Any:
-            data["messages"].append({"role": "assistant", "content": said["model_responses"]})
+        def _add_assistant_message_prompting(self, data: Any, response: dict[str, Any]) -> Any:
+            data["messages"].append({"role": "assistant", "content": response["model_responses"]})
             return data
 
         def _add_execution_results_prompting(
-            self, data: Any, results: list[str], said: dict[str, Any]
+            self, data: Any, results: list[str], response: dict[str, Any]
         ) -> Any:
             data["messages"] += [{"role": "tool", "content": result} for result in results]
             return data
