@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,20 @@ def chat_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         paths = [Path(name) for name in wheel.namelist() if name.endswith(".jinja")]
         return {path.stem: wheel.read(str(path)).decode() for path in paths}
+
+
+@pytest.fixture(scope="session")
+def composed() -> Callable[..., Any]:
+    """`composed(*overrides)` gives verl's configuration as its main_ppo composes it; do not change
+    it, since all tests share it."""
+    from hydra import compose, initialize_config_module
+
+    @cache
+    def config(*overrides: str) -> Any:
+        with initialize_config_module("verl.trainer.config", version_base=None):
+            return compose("ppo_trainer", overrides=list(overrides))
+
+    return config
 
 
 @pytest.fixture

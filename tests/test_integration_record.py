@@ -127,7 +127,7 @@ def test_the_numbers_are_those_of_the_advantage(written: Path, step: Any) -> Non
 def test_inspect_reads_the_options_and_the_groups(written: Path) -> None:
     assert json.loads(pq.read_schema(written).metadata[OPTIONS])["lam"] == 0.5
     sample = read_sample([written.parent], limit=10, seed=0)
-    assert {answer.group for answer in sample.answers} == {"a"}
+    assert {answer.group for answer in sample.responses} == {"a"}
 
 
 def test_each_update_of_a_step_has_its_file(step: Any, tokenizer: Any, tmp_path: Path) -> None:
