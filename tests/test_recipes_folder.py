@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from egpo_verl.integration.preflight import TESTED_VERL, check_config
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from egpo_verl import preprocess
-from egpo_verl.integration.preflight import TESTED_VERL, check_config
 from egpo_verl.sizing.__main__ import main
 from egpo_verl.sizing.scripts import commands
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from egpo_verl.integration.preflight import check_config
 
 from egpo_verl import preprocess
-from egpo_verl.integration.preflight import check_config
 from egpo_verl.sizing.scripts import commands, training_overrides
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -12,7 +12,6 @@ from egpo_verl.calls import Call, Reason, Reference, ToolSet, answer_of, parse
 from egpo_verl.calls.matching import serves
 from egpo_verl.calls.reference import ExpectedCall
 from egpo_verl.calls.thought import after_thought
-from egpo_verl.calls.values import SameText, bfcl_text, exact_text
 from egpo_verl.inspect.response import Response
 
 SAME, DIFFERENT, MISSING, EXTRA, LEFT_OUT = "same", "different", "missing", "extra", "left out"
@@ -73,8 +72,8 @@ def diff(response: Response) -> CallDiff:
         calls = None
     if calls is None:
         return CallDiff(answer, expected, pieces=_pieces(answer, expected))
-    same_text = bfcl_text if response.reason == Reason.OK else exact_text
-    return CallDiff(answer, expected, pairs=_pairs(calls, reference.calls, same_text))
+    strings = "bfcl" if response.reason == Reason.OK else "exact"
+    return CallDiff(answer, expected, pairs=_pairs(calls, reference.calls, strings))
 
 
 def _answer(response: Response) -> str:
@@ -107,11 +106,9 @@ def _as_text(reference: Reference) -> str:
     return f"[{', '.join(calls)}]" if calls else ""
 
 
-def _pairs(
-    made: Sequence[Call], expected: Sequence[ExpectedCall], same_text: SameText
-) -> list[CallPair]:
+def _pairs(made: Sequence[Call], expected: Sequence[ExpectedCall], strings: str) -> list[CallPair]:
     """Best pairs first, then shown in the order expected, calls too many last."""
-    arguments = [[_arguments(call, each, same_text) for each in expected] for call in made]
+    arguments = [[_arguments(call, each, strings) for each in expected] for call in made]
     ranked = sorted(
         (-_likeness(call, each, arguments[row][column]), row, column)
         for row, call in enumerate(made)
@@ -127,7 +124,7 @@ def _pairs(
             row = partner[column]
             pairs.append(CallPair(made[row].name, each.name, arguments[row][column]))
         else:
-            missing = _arguments(Call(each.name), each, same_text)
+            missing = _arguments(Call(each.name), each, strings)
             pairs.append(CallPair(None, each.name, missing))
     extra = [call for row, call in enumerate(made) if row not in partner.values()]
     return pairs + [CallPair(call.name, None, _extra(call, list(call.arguments))) for call in extra]
@@ -139,13 +136,13 @@ def _likeness(call: Call, expected: ExpectedCall, arguments: Sequence[Argument])
     return 2 * (call.name == expected.name) + agreeing / max(1, len(arguments))
 
 
-def _arguments(call: Call, expected: ExpectedCall, same_text: SameText) -> list[Argument]:
+def _arguments(call: Call, expected: ExpectedCall, strings: str) -> list[Argument]:
     arguments = []
     for name, values in expected.arguments.items():
         shown = [repr(value) for value in values]
         if name in call.arguments:
             value = call.arguments[name]
-            state = SAME if _agrees(name, value, expected, same_text) else DIFFERENT
+            state = SAME if _agrees(name, value, expected, strings) else DIFFERENT
             arguments.append(Argument(name, repr(value), shown, state))
         else:
             state = LEFT_OUT if name in expected.optional else MISSING
@@ -159,11 +156,11 @@ def _extra(call: Call, names: Sequence[str]) -> list[Argument]:
     return [Argument(name, repr(call.arguments[name]), [], EXTRA) for name in names]
 
 
-def _agrees(name: str, value: Any, expected: ExpectedCall, same_text: SameText) -> bool:
+def _agrees(name: str, value: Any, expected: ExpectedCall, strings: str) -> bool:
     alone = ExpectedCall(
-        expected.name, {name: expected.arguments[name]}, frozenset(), expected.schemas
+        expected.name, {name: expected.arguments[name]}, frozenset(), expected.shapes
     )
-    return serves(Call(expected.name, {name: value}), alone, same_text)
+    return serves(Call(expected.name, {name: value}), alone, strings)
 
 
 def _pieces(answer: str, expected: str) -> tuple[Pieces, Pieces]:
