@@ -44,7 +44,7 @@ def judge(answer: str, form: str, row: Row, strings: str = "exact") -> Verdict:
 
     Args:
         form: a name of `FORMS`.
-        strings: a name of `TEXT_COMPARISONS`.
+        strings: a name of `TEXT_FORMS`.
 
     Raises:
         ValueError: there is no such form or comparison.
