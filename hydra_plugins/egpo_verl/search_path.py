@@ -21,7 +21,7 @@ class EgpoSearchPathPlugin(SearchPathPlugin):
 
 
 def _for_older_keys() -> Iterator[str]:
-    """Folders whose files come before those of GROUPS, by the keys that the installed verl reads."""
+    """Folders that come before GROUPS, by the keys that the installed verl reads."""
     spec = find_spec("verl")
     for place in (spec.submodule_search_locations or []) if spec else []:
         config = Path(place) / "trainer" / "config"

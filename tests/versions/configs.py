@@ -58,7 +58,7 @@ WAYS = {"+egpo=paper": lambda: main_ppo("+egpo=paper"), "recipe": recipe, "scrip
 
 
 def ways() -> dict[str, dict[str, Any]]:
-    """The values of SAME, resolved, by every way. The scripts set keys that verl has since 0.9.0."""
+    """The values of SAME, resolved, by every way. The scripts set keys that came with 0.9.0."""
     has_seed = "seed" in main_ppo().actor_rollout_ref.rollout
     return {name: values_of(way()) for name, way in WAYS.items() if has_seed or name != "script"}
 
@@ -90,7 +90,7 @@ def migrated(config: Any) -> str | None:
 
 
 def sent_to_workers(*overrides: str) -> str | None:
-    """VERL_USE_EXTERNAL_MODULES in the runtime environment that the release's `run_ppo` asks for."""
+    """VERL_USE_EXTERNAL_MODULES as the release's `run_ppo` asks Ray to set it in every worker."""
     import ray
 
     main = importlib.import_module("verl.trainer.main_ppo")

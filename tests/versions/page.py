@@ -24,32 +24,33 @@ TRAINERS = {
 TOP = """# verl's versions
 
 Written by `python tests/versions/page.py`; a test holds it to what the same probe finds in CI. With
-each release it takes the real modules (the wheels of PyPI) and makes up only what GPUs and a cluster
-would compute. *hook-tested*: the trainer's own code, from the old log probs to the logged metrics,
-gives to the bit the advantages of `egpo_verl.advantage.egpo`; `grpo` and every function of verl are
-as without this package, and Ray can send every task runner. *trained*: that, and end-to-end
-trainings in CI. Another version is *unknown*: one warning, and a refusal only where the trainer lacks
-what EGPO needs.
+each release it takes the real modules (the wheels of PyPI) and makes up only what GPUs and a
+cluster would compute. *hook-tested*: the trainer's own code, from the old log probs to the logged
+metrics, gives to the bit the advantages of `egpo_verl.advantage.egpo`; `grpo` and every function of
+verl are as without this package, and Ray can send every task runner. *trained*: that, and
+end-to-end trainings in CI. Another version is *unknown*: one warning, and a refusal only where the
+trainer lacks what EGPO needs.
 """
 
 NOTES = """
 - **bypass_mode=False**: these two skip the pass that computes the entropy unless
-  `algorithm.rollout_correction.bypass_mode=False` is given; with their own default, EGPO is refused
-  in these words.
-- **refused**: the trainer of 0.8.0's `main_ppo_sync` is part of the script itself, out of a plugin's
-  reach. Run `main_ppo`.
+  `algorithm.rollout_correction.bypass_mode=False` is given; under their own default, EGPO is
+  refused with that cure.
+- **refused**: the trainer of 0.8.0's `main_ppo_sync` is part of the script itself, out of a
+  plugin's reach. Run `main_ppo`.
 - **Loading**: before 0.9.0 verl has no entry points. Set `VERL_USE_EXTERNAL_MODULES=egpo_verl`, and
   on a cluster that runs already give
   `+ray_kwargs.ray_init.runtime_env.env_vars.VERL_USE_EXTERNAL_MODULES=egpo_verl` too, with your own
   modules after a comma.
 - **Reward**: `+egpo=paper` sets the key that the release reads; only 0.7.0 reads
   `custom_reward_function.path`.
-- **Entropy in float32**: `+egpo=paper` sets the key that the release's FSDP engine reads; 0.8.0 reads
-  `actor_rollout_ref.actor.fsdp_config.entropy_from_logits_with_chunking` alone. Engines whose actor
-  does not know the key need `entropy=as_logits` beside `+egpo=...`: VeOmni and TorchTitan, and
+- **Entropy in float32**: `+egpo=paper` sets the key that the release's FSDP engine reads; 0.8.0
+  reads `actor_rollout_ref.actor.fsdp_config.entropy_from_logits_with_chunking` alone. Engines whose
+  actor does not know the key need `entropy=as_logits` beside `+egpo=...`: VeOmni, TorchTitan, and
   Megatron before 0.9.0.
-- **numpy**: up to 0.8.0 verl asks for `numpy<2`; what is tested here runs with numpy 2.
-- **Recipe and scripts** (`recipe/egpo`, `examples`) are for 0.9.1. The scripts compose from 0.9.0 on.
+- **numpy**: up to 0.8.0 verl asks for `numpy<2`; all of the above ran with numpy 2.
+- **Recipe and scripts** (`recipe/egpo`, `examples`) are for 0.9.1. The recipe composes with every
+  release, the scripts from 0.9.0 on.
 - No release before 0.9.0 trains without an accelerator, and 0.7.0 needs transformers 4.
 """
 

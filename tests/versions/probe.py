@@ -1,7 +1,7 @@
 """Runs in a fresh process with one release of verl: `probe.py RESULT.json`.
 
-Everything is verl's own but what GPUs and a cluster would have computed. With VERL_USE_EXTERNAL_MODULES
-empty and no plugins, it tells how the release looks and what `grpo` gives without this package.
+Everything is verl's own but what GPUs and a cluster would have computed. With `--without`, and no
+plugin loaded, it tells how the release looks and what `grpo` gives without this package.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def loaded() -> dict[str, Any]:
 
 
 def bypassed(trainer: str) -> dict[str, str]:
-    """What a user of the trainer's stock configuration reads: first by the check, then in a step."""
+    """What a user of the trainer's stock configuration reads, from the check and in a step."""
     return {
         "check": refusal(lambda: validated(config_of(trainer))),
         "step": refusal(lambda: trained(trainer)),
