@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from egpo_verl.calls import Reason, Reference, ToolSet, answer_of
 from egpo_verl.calls.reasons import Stage
-from egpo_verl.calls.values import TEXT_COMPARISONS
+from egpo_verl.calls.values import TEXT_FORMS
 from egpo_verl.calls.verdict import Row, Verdict, judge, judge_as_bfcl
 
 __all__ = ["Reason", "compute_score"]
@@ -111,7 +111,7 @@ def _options(options: Mapping[str, Any]) -> Options:
             f"there are {', '.join(Options._fields)}"
         )
     checked = Options(**ours)
-    if checked.strings not in list(TEXT_COMPARISONS):
+    if checked.strings not in list(TEXT_FORMS):
         raise ValueError(f"unknown comparison of strings {checked.strings!r}, use exact or bfcl")
     if not (0 <= checked.format_bonus <= 1 and 0 <= checked.name_credit < 1):
         raise ValueError("format_bonus must lie in [0, 1] and name_credit in [0, 1)")

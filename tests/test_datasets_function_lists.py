@@ -83,7 +83,7 @@ def test_functions_of_one_look_keep_their_own_signatures() -> None:
     messages = ({"role": "user", "content": "q"},)
     for kind, value in (("int", 1), ("str", "x"), ("int", 2), ("str", "y")):
         tool = {"name": "f", "parameters": {"a": {"type": kind}}}
-        assert check(Sample("x", messages, (tool,), (Call("f", {"a": value}),))).repairs == {}
+        assert check(Sample("x", messages, (tool,), (Call("f", {"a": value}),))).repairs == ()
 
 
 def test_a_seed_gives_the_same_files_in_every_process(tmp_path: Path) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import repeat
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.fitting import with_inner_defaults
 from egpo_verl.calls.reference import ExpectedCall, Reference
-from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import TEXT_COMPARISONS, SameText, equal, nfc
+from egpo_verl.calls.shapes import Shape
+from egpo_verl.calls.values import TEXT_FORMS, TextForm, equal, in_form, nfc
 
 
 def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -> bool:
@@ -31,55 +28,52 @@ def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -
     Raises:
         ValueError: `strings` is neither.
     """
-    same_text = TEXT_COMPARISONS.get(strings)
-    if same_text is None:
+    text_form = TEXT_FORMS.get(strings)
+    if text_form is None:
         raise ValueError(f"unknown comparison of strings {strings!r}, use exact or bfcl")
-    expected = reference.calls
+    expected = reference.calls if strings == "exact" else reference.calls_as_bfcl
     if len(calls) != len(expected):
         return False
+    shapes = {one.name: one.shapes for one in expected}
+    normal = [_normal(call, shapes.get(nfc(call.name), {}), text_form) for call in calls]
     # Most right answers come in the order of the reference.
-    if all(map(serves, calls, expected, repeat(same_text))):
+    if all(map(_serves, normal, expected)):
         return True
     return len(calls) > 1 and _assignable(
-        [[i for i, one in enumerate(expected) if serves(call, one, same_text)] for call in calls]
+        [[i for i, one in enumerate(expected) if _serves(call, one)] for call in normal]
     )
 
 
-def serves(call: Call, expected: ExpectedCall, same_text: SameText) -> bool:
+def serves(call: Call, expected: ExpectedCall, strings: str = "exact") -> bool:
     """Whether one call serves as one call expected."""
-    if call.name != expected.name and nfc(call.name) != expected.name:
+    normal = _normal(call, expected.shapes, TEXT_FORMS[strings])
+    return _serves(normal, expected.with_texts(strings))
+
+
+def _normal(call: Call, shapes: Mapping[str, Shape], text_form: TextForm) -> Call | None:
+    """A call in the form that is compared, None where it spells one argument twice."""
+    arguments = {}
+    for name, value in call.arguments.items():
+        name = nfc(name)
+        shape = shapes.get(name)
+        arguments[name] = in_form(value if shape is None else shape.normal(value), text_form)
+    return Call(nfc(call.name), arguments) if len(arguments) == len(call.arguments) else None
+
+
+def _serves(call: Call | None, expected: ExpectedCall) -> bool:
+    if call is None or call.name != expected.name:
         return False
-    arguments = call.arguments
-    if len(arguments) > len(expected.arguments):
+    if not call.arguments.keys() <= expected.arguments.keys():
         return False
-    if not arguments.keys() <= expected.arguments.keys():
-        arguments = {nfc(name): value for name, value in arguments.items()}
-        if len(arguments) < len(call.arguments) or not (
-            arguments.keys() <= expected.arguments.keys()
-        ):
-            return False
     for name, alternatives in expected.arguments.items():
-        if name not in arguments:
+        if name not in call.arguments:
             if name not in expected.optional:
                 return False
             continue
-        value = arguments[name]
-        if isinstance(value, str) and value in alternatives:
-            continue
-        if not _serves_as(value, alternatives, expected.schemas.get(name), same_text):
+        value = call.arguments[name]
+        if not any(equal(value, alternative) for alternative in alternatives):
             return False
     return True
-
-
-def _serves_as(
-    value: Any, alternatives: Sequence[Any], schema: Schema | None, same_text: SameText
-) -> bool:
-    if schema is not None:
-        value = with_inner_defaults(value, schema)
-    for alternative in alternatives:  # noqa: SIM110 (a generator would take as long as the rest)
-        if equal(value, alternative, same_text):
-            return True
-    return False
 
 
 def _assignable(candidates: Sequence[Sequence[int]]) -> bool:

@@ -6,15 +6,15 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from egpo_verl.calls.bounds import MAX_DEPTH
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.fitting import has_inner_defaults, widened, with_inner_defaults
 from egpo_verl.calls.reasons import Reason, Unreadable
+from egpo_verl.calls.shapes import Shape
 from egpo_verl.calls.tools import Signature, ToolSet
-from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import check_json, equal, nfc
+from egpo_verl.calls.values import TEXT_FORMS, check_json, equal, in_form, nfc
 
 _MAX_LEVELS = MAX_DEPTH + 5
 """Around a value: the object, its calls, a call, its arguments, the alternatives."""
@@ -27,15 +27,21 @@ class ExpectedCall(NamedTuple):
     """One call expected.
 
     Attributes:
-        arguments: parameter -> the values that serve.
+        arguments: parameter -> the values that serve, in normal form.
         optional: parameters that may be left out.
-        schemas: parameter -> its schema where that states defaults inside the value.
+        shapes: parameter -> its type, where a value of it has a normal form of its own.
     """
 
     name: str
     arguments: Mapping[str, Sequence[Any]]
     optional: frozenset[str]
-    schemas: Mapping[str, Schema]
+    shapes: Mapping[str, Shape]
+
+    def with_texts(self, strings: str) -> ExpectedCall:
+        """With texts in a form of `TEXT_FORMS`, as they are to be compared."""
+        form = TEXT_FORMS[strings]
+        arguments = {name: in_form(values, form) for name, values in self.arguments.items()}
+        return self._replace(arguments=arguments)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,11 @@ class Reference:
     rules: str = ""
     any_call: bool = False
 
+    @cached_property
+    def calls_as_bfcl(self) -> tuple[ExpectedCall, ...]:
+        """`calls` with their texts as BFCL compares them."""
+        return tuple(call.with_texts("bfcl") for call in self.calls)
+
     @classmethod
     def from_calls(cls, calls: Sequence[Call]) -> Reference:
         """Exactly these calls."""
@@ -65,7 +76,8 @@ class Reference:
                 object `{"calls": [{"name", "arguments": {parameter: [value, ..]},
                 "omissible": [parameter, ..]}, ..], "alternatives": true}`; that of a benchmark's
                 row has `"rules"` too, and may have `"any_call": true`.
-            tools: where there are some, `for_tools(tools)` is applied.
+            tools: where there are some, `for_tools(tools)` is applied, unless a benchmark's rules
+                decide.
 
         Raises:
             ValueError: `text` is neither.
@@ -88,7 +100,7 @@ class Reference:
             raise ValueError(
                 "the reference must be a JSON list of calls, or an object with the key 'calls'"
             )
-        return reference if tools is None else reference.for_tools(tools)
+        return reference if tools is None or reference.rules else reference.for_tools(tools)
 
     def for_tools(self, tools: ToolSet) -> Reference:
         """The same calls in the types of `tools`.
@@ -139,21 +151,18 @@ def _singles(arguments: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _expected(
-    name: str, arguments: Mapping[str, Sequence[Any]], optional: Iterable[str] = ()
+    name: str, arguments: Mapping[str, Sequence[Any]], omissible: Iterable[str] = ()
 ) -> ExpectedCall:
     composed = {nfc(parameter): values for parameter, values in arguments.items()}
-    return ExpectedCall(nfc(name), composed, frozenset(map(nfc, optional)), {})
+    optional = frozenset(map(nfc, omissible))
+    return ExpectedCall(nfc(name), composed, optional, {}).with_texts("exact")
 
 
 def _typed(call: ExpectedCall, signature: Signature) -> ExpectedCall:
-    schemas: Mapping[str, Schema] = signature.schema.get("properties", {})
-    deep = {name: schema for name, schema in schemas.items() if has_inner_defaults(schema)}
     arguments = {
-        name: [widened(value, schemas.get(name)) for value in values]
+        name: [signature.shape(name).normal(value) for value in values]
         for name, values in call.arguments.items()
     }
-    for name in deep.keys() & arguments.keys():
-        arguments[name] = [with_inner_defaults(value, deep[name]) for value in arguments[name]]
     optional = set(call.optional)
     for name, default in signature.defaults.items():
         values = arguments.setdefault(name, [])
@@ -162,7 +171,8 @@ def _typed(call: ExpectedCall, signature: Signature) -> ExpectedCall:
         elif not values or name in optional:
             values.append(default)
             optional.add(name)
-    return ExpectedCall(call.name, arguments, frozenset(optional), deep)
+    typed = ExpectedCall(call.name, arguments, frozenset(optional), signature.shapes_with_defaults)
+    return typed.with_texts("exact")
 
 
 def _finite(digits: str) -> float:

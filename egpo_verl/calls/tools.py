@@ -15,9 +15,9 @@ from typing import Any
 import jsonschema_rs
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.fitting import stated_defaults
 from egpo_verl.calls.reasons import Reason
 from egpo_verl.calls.schemas import parameters_schema
+from egpo_verl.calls.shapes import Inside, Shape, Shapes
 from egpo_verl.calls.type_names import Schema
 from egpo_verl.calls.values import nfc
 
@@ -41,10 +41,25 @@ class Signature:
         """`schema`, compiled when it is first needed."""
         return jsonschema_rs.Draft4Validator(self.schema)
 
-    @cached_property
+    def shape(self, name: str) -> Shape:
+        """The type of an argument."""
+        return self._arguments.member(name)
+
+    @property
     def defaults(self) -> Mapping[str, Any]:
-        """Argument -> its default, where the schema states one that fits."""
-        return stated_defaults(self.schema)
+        """Argument -> its default in normal form, where the schema states one that fits."""
+        return self._arguments.defaults
+
+    @cached_property
+    def shapes_with_defaults(self) -> Mapping[str, Shape]:
+        """Argument -> its type, where objects in its value may leave members out."""
+        names = self.schema.get("properties", {})
+        return {name: self.shape(name) for name in names if self.shape(name).has_inner_defaults}
+
+    @cached_property
+    def _arguments(self) -> Inside:
+        shapes = Shapes(self.schema)
+        return shapes.inside(shapes.resolved([self.schema]))
 
     def check(self, arguments: Mapping[str, Any]) -> Reason | None:
         """The first reason why `arguments` do not fit, None where they do."""
@@ -122,6 +137,10 @@ class ToolSet:
             for name in self._specifications
             for part in self._compiled(name, self._specifications[name]).unchecked
         )
+
+    def specification(self, name: str) -> Mapping[str, Any] | None:
+        """What is offered by that name, as its dataset writes it; None where nothing is."""
+        return self._specifications.get(nfc(name))
 
     def signature(self, name: str) -> Signature | None:
         """The function of that name, None where it is not offered."""

@@ -5,60 +5,87 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from decimal import Decimal
 from typing import Any
 from unicodedata import combining, normalize
 
 from egpo_verl.calls.bounds import MAX_DEPTH
 from egpo_verl.calls.reasons import Reason, Unreadable
 
-SameText = Callable[[str, str], bool]
+TextForm = Callable[[str], str]
 
 _LONG = 31
 _LONG_RUN = re.compile(rb"[^\0]{%d}" % _LONG)
 _BFCL_IGNORED = re.compile(r"[ \,\.\/\-\_\*\^]")
+_EXACT = 2**53
+"""Up to here every whole number is a float."""
+_LARGEST_EXPONENT = 1024
 
 
-def exact_text(text: str, expected: str) -> bool:
-    """The same characters; composed and decomposed spellings (NFC) are the same."""
-    return text == expected or nfc(text) == nfc(expected)
-
-
-def bfcl_text(text: str, expected: str) -> bool:
-    """BFCL's tolerant comparison: case, blanks, `,./-_*^` and the kind of quote do not count."""
-    return _standardised(text) == _standardised(expected)
-
-
-TEXT_COMPARISONS: Mapping[str, SameText] = {"exact": exact_text, "bfcl": bfcl_text}
-
-
-def equal(value: Any, expected: Any, same_text: SameText = exact_text) -> bool:
-    """Whether `value` serves where `expected` is expected.
+def equal(value: Any, expected: Any) -> bool:
+    """Whether `value` serves where `expected` is expected, both with their texts in one form.
 
     A whole number serves for a float of the same value, a float never for a whole number, and a
     boolean is no number. Lists are ordered, tuples are lists, the order of a dict is free.
     """
     if isinstance(expected, str):
-        return isinstance(value, str) and same_text(value, expected)
+        return isinstance(value, str) and value == expected
     if expected is None or isinstance(expected, bool):
         return value is expected
     if isinstance(expected, int):
-        return type(value) is int and value == expected
+        if type(value) is float and isinstance(expected, BigWhole):
+            return value == _nearest_float(expected)
+        return type(value) is int and value == int(expected)
     if isinstance(expected, float):
-        return type(value) in (int, float) and bool(value == expected)
+        if type(value) is float:
+            return value == expected
+        return type(value) is int and (value == expected or value == _in_digits(expected))
+    if value is expected:
+        return True
     if isinstance(expected, list | tuple):
         return (
             isinstance(value, list | tuple)
             and len(value) == len(expected)
-            and all(map(lambda v, e: equal(v, e, same_text), value, expected))
+            and all(map(equal, value, expected))
         )
     if isinstance(expected, Mapping) and isinstance(value, Mapping) and len(value) == len(expected):
-        value = {nfc(key): member for key, member in value.items()}
-        return all(
-            nfc(key) in value and equal(value[nfc(key)], member, same_text)
-            for key, member in expected.items()
-        )
+        return all(key in value and equal(value[key], inner) for key, inner in expected.items())
     return False
+
+
+class BigWhole(int):
+    """A whole number where a float is declared, beyond those that every float can hold.
+
+    Written as a whole number it must be the same to the last digit, since it may be an identifier;
+    written as a float it is the nearest one.
+    """
+
+
+def float_of(whole: int) -> float | int:
+    """What a whole number means where a float is declared."""
+    return float(whole) if abs(whole) <= _EXACT else BigWhole(whole)
+
+
+def _in_digits(number: float) -> Decimal:
+    """As Python writes it: the digits of 1e23 are those of 10**23, which no float is."""
+    return Decimal(repr(number))
+
+
+def _nearest_float(whole: int) -> float:
+    return float(whole) if whole.bit_length() < _LARGEST_EXPONENT else math.inf
+
+
+def in_form(value: Any, text_form: TextForm) -> Any:
+    """`value` with every text in it in a form, and the keys of its objects composed."""
+    if isinstance(value, str):
+        return text_form(value)
+    if isinstance(value, list | tuple):
+        return [in_form(inner, text_form) for inner in value]
+    if isinstance(value, Mapping):
+        members = {nfc(key): in_form(inner, text_form) for key, inner in value.items()}
+        # Two spellings of one key are no spelling of it.
+        return members if len(members) == len(value) else dict(value)
+    return value
 
 
 def nfc(text: str) -> str:
@@ -69,15 +96,18 @@ def nfc(text: str) -> str:
     """
     if text.isascii():
         return text
-    return normalize("NFC", text) if len(text) < _LONG else _composed(text)
-
-
-@lru_cache(maxsize=64)
-def _composed(text: str) -> str:
-    """Cached, since an answer's long text may be held against many expected ones."""
-    if _LONG_RUN.search(bytes(map(combining, text))):
+    if len(text) >= _LONG and _LONG_RUN.search(bytes(map(combining, text))):
         return text
     return normalize("NFC", text)
+
+
+def bfcl_form(text: str) -> str:
+    """BFCL's tolerant form: without case, blanks and `,./-_*^`, and with one kind of quote."""
+    return _BFCL_IGNORED.sub("", nfc(text)).lower().replace("'", '"')
+
+
+TEXT_FORMS: Mapping[str, TextForm] = {"exact": nfc, "bfcl": bfcl_form}
+"""How texts are compared: texts of one form are the same."""
 
 
 def check_json(value: Any, levels: int = MAX_DEPTH) -> None:
@@ -90,8 +120,3 @@ def check_json(value: Any, levels: int = MAX_DEPTH) -> None:
             raise Unreadable(Reason.TOO_DEEP)
         for inner in value.values() if isinstance(value, dict) else value:
             check_json(inner, levels - 1)
-
-
-@lru_cache(maxsize=64)
-def _standardised(text: str) -> str:
-    return _BFCL_IGNORED.sub("", nfc(text)).lower().replace("'", '"')

@@ -15,6 +15,7 @@ from typing import Any
 
 from egpo_verl.calls import Call, ToolSet, render
 from egpo_verl.datasets.adapters.parts import call_from
+from egpo_verl.datasets.reading.json_text import json_text
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.judge.prompts import Prompts
@@ -27,9 +28,11 @@ OUTCOMES = {
     "rejected": "the final evaluation refused the correction",
     "broken": "the answer does not fit its functions",
     "refused": "the endpoint refused the question",
+    "failed": "the question failed in every try, or no answer could be read",
 }
 """What becomes of a row; the first two are kept."""
 KEPT = ("right", "corrected")
+UNANSWERED = ("refused", "failed")
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,14 @@ class Result:
         sample: with the answer to keep; the last one tried where the row is dropped.
         reasons: the judge's, in the order given.
         attempts: new answers that were written.
+        stage: of the question that was refused or failed.
     """
 
     outcome: str
     sample: Sample
     reasons: tuple[str, ...]
     attempts: int
+    stage: str = ""
 
 
 Stages = Generator[Question, dict[str, Any], Result]
@@ -121,6 +126,7 @@ def _corrected(
     """The sample with the judge's calls, and what is wrong with them, if anything."""
     try:
         calls = tuple(map(call_from, written["calls"]))
+        json_text([{"name": call.name, "arguments": dict(call.arguments)} for call in calls])
     except Unusable as problem:
         return sample, str(problem)
     return replace(sample, calls=calls), _problem(calls, tools, call_form)
