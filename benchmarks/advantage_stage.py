@@ -142,7 +142,17 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--sizes", type=int, default=len(SIZES), help="only the first N sizes")
     parser.add_argument("--run", type=Path, help="a run's log: what the stage takes of its steps")
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="the whole of verl's _compute_advantage with its transfer (advantage_transfer.py)",
+    )
     arguments = parser.parse_args()
+    if arguments.whole:
+        import advantage_transfer
+
+        advantage_transfer.main(["--turns", str(arguments.turns)])
+        return
     torch.set_num_threads(arguments.threads)
     tokenizer = make_tokenizer()
     one = torch.tensor([[tokenizer.eos_token_id]])

@@ -1,251 +1,273 @@
-"""Do we judge as BFCL's official checker does? `python benchmarks/bfcl_agreement.py REPORT.md`
+"""Do we judge as BFCL's official scorer does? `python benchmarks/bfcl_agreement.py REPORT.md`
 
-Right answers of every single-turn Python category and mutations of each are judged by both, ours
-with the tolerant comparison (`strings="bfcl"`). A disagreement counts as explained only if a test
-proves its class: the answer is changed in just the way the class names, and then both agree.
-The questions without an answer file (irrelevance, relevance) are judged by the rules that their
-rows name. See benchmarks/bfcl_entries.py for the environment that this needs.
+Both judge the same texts: right answers of every single-turn Python category, mutations of each
+(benchmarks/bfcl_mutations.py), and what a model writes where it means a call
+(benchmarks/bfcl_texts.py); ours on rows that say `"rules": "bfcl"`, as
+`python -m egpo_verl.preprocess bfcl` writes them. A disagreement counts as explained only if a test
+proves its class: the text is changed in just the way the class names, and then both agree. See
+benchmarks/bfcl_entries.py for the environment that this needs.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
+import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import islice, permutations
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from bfcl_entries import Entry, Official, entries
 from bfcl_mutations import MUTATIONS
-from bfcl_relevance import Question, questions
-from bfcl_relevance import answers as relevance_answers
+from bfcl_relevance import Asked, questions
+from bfcl_texts import SEED, Question, texts
 from rich.console import Console
 from rich.progress import track
 
-from egpo_verl.calls import Call, ToolSet, render
-from egpo_verl.calls.fitting import stated_defaults
+from egpo_verl.calls import Call, render
 from egpo_verl.reward import Reason, compute_score
 
 Calls = Sequence[Call]
-MOST_ORDERS = 720
+EXAMPLES = 3
 
 CLASSES = {
-    "greedy": "BFCL gives each wanted call the first answer that serves, and can so use up the "
-    "only answer for a later one; in another order of the same calls it accepts them.",
-    "default": "An argument is left out whose default, stated by the function's own schema, is the "
-    "value wanted. We hold both to be the same call; BFCL does only where its answers say so.",
-    "whole number inside": "A whole number stands where a float is declared, inside a list or "
-    "object. BFCL grants this to plain arguments only; we grant it everywhere.",
-    "nested blindness": "A float or a boolean stands where a whole number is wanted, inside a list "
-    "or object. BFCL compares there with `==`, for which `True` is 1 and 5.0 is 5.",
+    "plus": "A number has a plus sign. BFCL reads every sign as a minus, so `+5` is -5 to it. "
+    "**We are right**: Python says 5.",
+    "sign": "A number stands behind `not` or `~`. BFCL reads them as a minus too, so `not 0` is 0 "
+    "to it. **We are right** to refuse: Python says True and -1.",
+    "eval": "A function is called within a sum. BFCL hands the sum to `eval`, and so runs what a "
+    "model wrote; we run nothing, and the sum has no value. **BFCL is right** about the value of "
+    "the harmless ones.",
     "unexplained": "None of the above.",
 }
 
 
-def answers(entry: Entry) -> Iterator[tuple[str, Calls]]:
+class Verdicts(NamedTuple):
+    """Texts judged and agreements by kind, and disagreements by class, each as a table's row."""
+
+    judged: Counter[str]
+    agreed: Counter[str]
+    differ: dict[str, list[tuple[str, str, str, str, str]]]
+
+
+def answers(entry: Entry) -> Iterator[tuple[str, str]]:
     """Right answers by BFCL's own lists, then mutations of the first of them."""
-    wanted = json.loads(entry.reference)["calls"]
+    listed = json.loads(entry.reference)["calls"]
     last = [
         Call(call["name"], {k: values[-1] for k, values in call["arguments"].items() if values})
-        for call in wanted
+        for call in listed
     ]
     fewest = [
         Call(
             call["name"],
             {k: v[0] for k, v in call["arguments"].items() if v and k not in call["omissible"]},
         )
-        for call in wanted
+        for call in listed
     ]
-    yield "last alternatives", last
-    yield "omissible arguments left out", fewest
+    yield "right: last alternatives", render(last)
+    yield "right: omissible arguments left out", render(fewest)
     for name, mutation in MUTATIONS.items():
         calls = mutation(entry.calls)
         if calls is not None:
-            yield name, calls
+            yield f"mutation: {name}", render(calls)
 
 
-def our_reason(entry: Entry, answer: str) -> Reason:
-    """Our verdict on an answer behind a thought."""
-    response = f"<think>So.</think>{answer}"
-    info = {"tools": entry.tools}
-    return Reason(compute_score("bfcl", response, entry.reference, info, strings="bfcl")["reason"])
-
-
-def class_of(official: Official, entry: Entry, calls: Calls, we_accept: bool) -> str:
-    """The key of `CLASSES` whose change of the answer makes both judges agree."""
-
-    def they_accept(changed: Calls) -> bool:
-        return official.error(entry, render(changed)) is None
-
-    if not we_accept:
-        narrowed = (our_reason(entry, render(changed)) for changed in _one_inside(calls, _narrow))
-        return "nested blindness" if Reason.OK in narrowed else "unexplained"
-    if any(they_accept(order) for order in islice(permutations(calls), MOST_ORDERS)):
-        return "greedy"
-    if they_accept(_with_defaults(entry, calls)):
-        return "default"
-    widened = any(map(they_accept, _one_inside(calls, _widen)))
-    return "whole number inside" if widened else "unexplained"
-
-
-def _one_inside(calls: Calls, change: Callable[[Any], Any]) -> Iterator[Calls]:
-    """The calls with `change` applied to one plain value inside a list or object, each in turn."""
-    for at, call in enumerate(calls):
-        for name, value in call.arguments.items():
-            for changed in _one_changed(value, change):
-                arguments = {**call.arguments, name: changed}
-                yield [*calls[:at], replace(call, arguments=arguments), *calls[at + 1 :]]
-
-
-def _one_changed(value: Any, change: Callable[[Any], Any]) -> Iterator[Any]:
-    keys = range(len(value)) if isinstance(value, list) else value
-    if not isinstance(value, list | dict):
-        return
-    for key in keys:
-        inner = value[key]
-        nested = isinstance(inner, list | dict)
-        for changed in _one_changed(inner, change) if nested else [change(inner)]:
-            copy = value.copy()
-            copy[key] = changed
-            yield copy
-
-
-def _narrow(value: Any) -> Any:
-    whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
-    return int(value) if whole else value
-
-
-def _widen(value: Any) -> Any:
-    return float(value) if type(value) is int else value
-
-
-def _with_defaults(entry: Entry, calls: Calls) -> Calls:
-    tools = ToolSet.from_json(entry.tools)
-    full = []
-    for call in calls:
-        signature = tools.signature(call.name)
-        defaults = stated_defaults(signature.schema) if signature else {}
-        kept = {
-            name: default
-            for item in json.loads(entry.reference)["calls"]
-            for name, default in defaults.items()
-            if item["name"] == call.name and default in item["arguments"].get(name, ())
-        }
-        full.append(replace(call, arguments={**kept, **call.arguments}))
-    return full
-
-
-def relevance(official: Official) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Verdicts and agreements by category, and by answer the refusals that only BFCL takes."""
-    verdicts, agreed, refused = Counter[str](), Counter[str](), Counter[str]()
-    for question in questions():
-        for kind, text in relevance_answers(question.call).items():
-            wants_call = question.category == "live_relevance"
-            theirs = official.finds_a_call(text) == wants_call
-            verdicts[question.category] += 1
-            agreed[question.category] += theirs == _accepts(question, text, question.truth)
-            if not wants_call and theirs != _accepts(question, text, "[]"):
-                refused[kind] += 1
-    return verdicts, agreed, refused
-
-
-def _accepts(question: Question, answer: str, truth: str) -> bool:
-    response = f"<think>So.</think>{answer}"
-    return compute_score("bfcl", response, truth, {"tools": question.tools})["acc"] == 1.0
-
-
-def relevance_report(verdicts: Counter[str], agreed: Counter[str], refused: Counter[str]) -> str:
-    """The part of the report on questions without an answer file."""
-    total, same = verdicts.total(), agreed.total()
-    kinds = ", ".join(refused) or "none"
-    return "\n".join(
-        [
-            "",
-            "## Questions without an answer file",
-            "",
-            "The benchmark asks of these only whether an answer decodes to calls. Beside it "
-            '`compute_score` on rows that say `"rules": "bfcl"`, as '
-            "`python -m egpo_verl.preprocess bfcl` writes them, on refusals, calls and attempts at "
-            "calls.",
-            "",
-            f"**{same:,} of {total:,} verdicts agree ({same / total:.3%}).**",
-            "",
-            "| category | answers | agree | differ |",
-            "|---|---:|---:|---:|",
-            *_category_rows(verdicts, agreed),
-            "",
-            "Training rows (`[]`) are judged by our own rules, which are stricter on purpose: what "
-            "BFCL cannot decode is no refusal if it attempts a call. Answers that BFCL takes as a "
-            f"refusal and our rules do not, at every irrelevance question: {kinds}.",
-            "",
-        ]
+def question_of(entry: Entry) -> Question:
+    """What the kinds of text may use of an entry."""
+    listed = json.loads(entry.reference)["calls"]
+    return Question(
+        entry.identity,
+        entry.calls,
+        {call["name"]: call["omissible"] for call in listed},
+        {
+            function["name"]: {
+                name: parameter["default"]
+                for name, parameter in function["parameters"]["properties"].items()
+                if "default" in parameter
+            }
+            for function in entry.functions
+        },
     )
 
 
-def _category_rows(verdicts: Counter[str], agreed: Counter[str]) -> list[str]:
-    return [
-        f"| {category} | {count:,} | {agreed[category] / count:.3%} | {count - agreed[category]} |"
-        for category, count in verdicts.items()
-    ]
+def our_reason(text: str, row: str, tools: str) -> Reason:
+    """Our verdict on a text behind a thought."""
+    response = f"<think>So.</think>{text}"
+    return Reason(compute_score("bfcl", response, row, {"tools": tools})["reason"])
 
 
-def report(
-    verdicts: Counter[str], agreed: Counter[str], found: dict[str, list[tuple[str, str, str, str]]]
-) -> str:
+class _Plain(ast.NodeTransformer):
+    """Takes out what the classes name, and notes which of them it met."""
+
+    def __init__(self) -> None:
+        self.met: list[str] = []
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        """A number without its sign, but for a minus."""
+        if isinstance(node.op, ast.USub):
+            return node
+        self.met.append("plus" if isinstance(node.op, ast.UAdd) else "sign")
+        return node.operand
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """A sum with 0 for every call in it."""
+        for part in ("left", "right"):
+            if isinstance(getattr(node, part), ast.Call):
+                self.met.append("eval")
+                setattr(node, part, ast.Constant(0))
+        return self.generic_visit(node)
+
+
+def class_of(official: Official, entry: Entry, text: str) -> str:
+    """The key of `CLASSES` whose change of the text makes both judges agree."""
+    listed = f"[{text.removeprefix('[').removesuffix(']')}]"
+    try:
+        tree, plain = ast.parse(listed, mode="eval"), _Plain()
+        changed = ast.unparse(plain.visit(tree))
+    except SyntaxError:
+        return "unexplained"
+    theirs = official.error(entry, changed) is None
+    agree = theirs == (our_reason(changed, entry.measured, entry.tools) is Reason.OK)
+    return plain.met[0] if plain.met and agree else "unexplained"
+
+
+def against_the_checker(official: Official) -> Verdicts:
+    """All texts to the questions that have answers."""
+    verdicts = Verdicts(Counter(), Counter(), defaultdict(list))
+    for entry in track(list(entries()), "entries", console=Console(stderr=True)):
+        written = [*answers(entry), *texts(question_of(entry))]
+        for kind, text in written:
+            error, reason = (
+                official.error(entry, text),
+                our_reason(text, entry.measured, entry.tools),
+            )
+            verdicts.judged[kind] += 1
+            if (error is None) == (reason is Reason.OK):
+                verdicts.agreed[kind] += 1
+            else:
+                case = (entry.identity, kind, f"`{text[:100]}`", error or "valid", reason.name)
+                verdicts.differ[class_of(official, entry, text)].append(case)
+    return verdicts
+
+
+def against_the_decoder(official: Official) -> tuple[Verdicts, Counter[str], int]:
+    """All texts to (ir)relevance questions; which of them only BFCL takes for a refusal."""
+    verdicts = Verdicts(Counter(), Counter(), defaultdict(list))
+    milder, irrelevant = Counter[str](), 0
+    for asked in track(list(questions()), "irrelevance", console=Console(stderr=True)):
+        some_call = asked.category == "live_relevance"
+        irrelevant += not some_call
+        for kind, text in texts(Question(asked.identity, [asked.call], {}, {})):
+            theirs = official.finds_a_call(text) == some_call
+            reason = our_reason(text, asked.truth, asked.tools)
+            verdicts.judged[kind] += 1
+            if theirs == (reason is Reason.OK):
+                verdicts.agreed[kind] += 1
+            else:
+                error = "valid" if theirs else "decode"
+                case = (asked.identity, kind, f"`{text[:100]}`", error, reason.name)
+                verdicts.differ["unexplained"].append(case)
+            if not some_call and theirs and not _is_refusal(text, asked):
+                milder[kind] += 1
+    return verdicts, milder, irrelevant
+
+
+def _is_refusal(text: str, asked: Asked) -> bool:
+    """By the rules of training rows."""
+    return our_reason(text, "[]", asked.tools) is Reason.OK
+
+
+def report(with_answers: Verdicts, without: Verdicts, milder: Counter[str], irrelevant: int) -> str:
     """The report in Markdown."""
-    total, same = verdicts.total(), agreed.total()
+    always = [kind for kind, count in milder.items() if count >= irrelevant / 2]
     lines = [
-        "# Agreement with BFCL's official checker",
+        "# Agreement with BFCL's official scorer",
         "",
         "Made by `benchmarks/bfcl_agreement.py` with bfcl-eval 2026.3.23: its decoder and "
-        "`ast_checker` beside `compute_score(..., strings='bfcl')` on the same answers: right ones "
-        f"from its own lists (three kinds) and {len(MUTATIONS) - 1} mutations of each.",
+        '`ast_checker` beside `compute_score` on rows that say `"rules": "bfcl"`, on the same '
+        f"texts: right answers, mutations of them, and {_kinds(with_answers)} ways of writing a "
+        f"call (seed {SEED}).",
         "",
-        f"**{same:,} of {total:,} verdicts agree ({same / total:.3%}).**",
+        _share(with_answers),
         "",
-        "| category | answers | agree | differ |",
-        "|---|---:|---:|---:|",
-        *_category_rows(verdicts, agreed),
+        *_groups(with_answers),
         "",
-        "## Every disagreement",
+        "## Every class of disagreement",
+        "",
+        *_classes(with_answers.differ),
+        "## Questions without an answer file",
+        "",
+        "The benchmark asks of these (irrelevance, relevance) only whether an answer decodes to "
+        "calls. The same ways of writing an invented call of an offered function, and refusals:",
+        "",
+        _share(without),
+        "",
+        *_groups(without),
+        "",
+        *_cases(without.differ.get("unexplained", [])),
+        "Training rows (`[]`) are judged by our own rules, which are stricter on purpose: what "
+        "BFCL cannot decode is no refusal if it attempts a call. Kinds of text that BFCL takes for "
+        f"a refusal and our rules do not, at most irrelevance questions: {', '.join(always)}.",
         "",
     ]
-    for name, argument in CLASSES.items():
-        cases = found.get(name, [])
-        lines += [f"### {name}: {len(cases)}", "", argument, ""]
-        if cases:
-            lines += ["| entry | answer | BFCL | ours |", "|---|---|---|---|"]
-            lines += [f"| {i} | {kind} | {error} | {reason} |" for i, kind, error, reason in cases]
-            lines.append("")
     return "\n".join(lines)
 
 
+def _kinds(verdicts: Verdicts) -> int:
+    return sum(not kind.startswith(("right", "mutation")) for kind in verdicts.judged)
+
+
+def _share(verdicts: Verdicts) -> str:
+    total, same = verdicts.judged.total(), verdicts.agreed.total()
+    return f"**{same:,} of {total:,} verdicts agree ({same / total:.3%}).**"
+
+
+def _groups(verdicts: Verdicts) -> list[str]:
+    """A table: group of kinds, texts, agreement, and the kinds that do not always agree."""
+    lines = ["| texts | judged | agree | kinds that differ |", "|---|---:|---:|---|"]
+    groups: Mapping[str, list[str]] = defaultdict(list)
+    for kind in verdicts.judged:
+        groups[kind.partition(":")[0]].append(kind)
+    for group, kinds in groups.items():
+        judged = sum(verdicts.judged[kind] for kind in kinds)
+        agreed = sum(verdicts.agreed[kind] for kind in kinds)
+        differ = [
+            f"{kind.partition(': ')[2]} ({count:,} of {verdicts.judged[kind]:,})"
+            for kind in kinds
+            if (count := verdicts.judged[kind] - verdicts.agreed[kind])
+        ]
+        lines.append(f"| {group} | {judged:,} | {agreed / judged:.3%} | {', '.join(differ)} |")
+    return lines
+
+
+def _classes(differ: Mapping[str, list[tuple[str, str, str, str, str]]]) -> list[str]:
+    lines = []
+    for name, argument in CLASSES.items():
+        cases = differ.get(name, [])
+        lines += [f"### {name}: {len(cases):,}", "", argument, "", *_cases(cases)]
+    return lines
+
+
+def _cases(cases: Sequence[tuple[str, str, str, str, str]]) -> list[str]:
+    if not cases:
+        return []
+    lines = ["| question | kind | text | BFCL | ours |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(part.replace('|', '/') for part in c)} |" for c in cases[:EXAMPLES]]
+    return [*lines, ""]
+
+
 def main(path: Path) -> None:
-    """Judge all answers twice and write the report to `path`."""
+    """Judge all texts twice and write the report to `path`."""
+    warnings.simplefilter("ignore")  # Python's own about what the texts hold
     official = Official()
-    verdicts, agreed = Counter[str](), Counter[str]()
-    found: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
-    for entry in track(list(entries()), "entries", console=Console(stderr=True)):
-        for kind, calls in answers(entry):
-            text = render(calls)
-            error, reason = official.error(entry, text), our_reason(entry, text)
-            verdicts[entry.category] += 1
-            if (error is None) == (reason is Reason.OK):
-                agreed[entry.category] += 1
-            else:
-                name = class_of(official, entry, calls, reason is Reason.OK)
-                case = (entry.identity, kind, error or "valid", reason.name)
-                found[name].append(case)
-    asked, same, refused = relevance(official)
-    text = report(verdicts, agreed, found) + relevance_report(asked, same, refused)
-    path.write_text(text, encoding="utf-8")
+    with_answers = against_the_checker(official)
+    without, milder, irrelevant = against_the_decoder(official)
+    path.write_text(report(with_answers, without, milder, irrelevant), encoding="utf-8")
     Console().print(
-        f"without an answer file {same.total():,} of {asked.total():,} agree; with one "
-        f"{agreed.total():,} of {verdicts.total():,} agree; "
-        + ", ".join(f"{name} {len(found.get(name, []))}" for name in CLASSES)
+        f"{_share(with_answers)} Without an answer file: {_share(without)} "
+        + ", ".join(f"{name} {len(with_answers.differ.get(name, []))}" for name in CLASSES)
     )
 
 

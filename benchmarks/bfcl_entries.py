@@ -49,6 +49,7 @@ class Entry:
         truth: BFCL's possible answers.
         tools: `functions` as JSON text.
         reference: `truth` as the JSON text that our reward takes, judged by our rules.
+        measured: the same, judged by BFCL's rules, as `egpo_verl.preprocess bfcl` writes it.
         calls: one right answer.
     """
 
@@ -58,6 +59,7 @@ class Entry:
     truth: list[dict[str, Any]]
     tools: str
     reference: str
+    measured: str
     calls: tuple[Call, ...]
 
 
@@ -73,6 +75,7 @@ def entries() -> Iterator[Entry]:
             truth = truths[row["id"]]
             (sample,) = convert({**row, "ground_truth": truth})
             reference = dict(sample.reference or {})
+            measured = json.dumps(reference, ensure_ascii=False)
             del reference["rules"]
             yield Entry(
                 row["id"],
@@ -81,6 +84,7 @@ def entries() -> Iterator[Entry]:
                 truth,
                 json.dumps(row["function"], ensure_ascii=False),
                 json.dumps(reference, ensure_ascii=False),
+                measured,
                 sample.calls,
             )
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bfcl_entries import read_rows
 
-from egpo_verl.calls import Call, render
+from egpo_verl.calls import Call
 from egpo_verl.calls.python_form import is_python_name
 from egpo_verl.datasets.adapters.bfcl import convert
 
@@ -30,7 +30,7 @@ _VALUES: Mapping[str, Any] = {
 }
 
 
-class Question(NamedTuple):
+class Asked(NamedTuple):
     """One question: `truth` as the row's `ground_truth`, `call` an invented call of a function."""
 
     identity: str
@@ -40,12 +40,12 @@ class Question(NamedTuple):
     call: Call
 
 
-def questions() -> Iterator[Question]:
+def questions() -> Iterator[Asked]:
     """Every question of the three categories, from the installed wheel."""
     for category in CATEGORIES:
         for row in read_rows(resources.files("bfcl_eval") / "data" / f"BFCL_v4_{category}.json"):
             (sample,) = convert(row)
-            yield Question(
+            yield Asked(
                 row["id"],
                 category,
                 json.dumps(row["function"], ensure_ascii=False),
@@ -63,36 +63,3 @@ def _invented(functions: list[dict[str, Any]]) -> Call:
             kinds = {name: parameters["properties"][name].get("type") for name in names}
             return Call(function["name"], {n: _VALUES.get(kinds[n], "x") for n in names})
     return Call("help", {"topic": "x"})
-
-
-def answers(call: Call) -> dict[str, str]:
-    """Refusals, calls and attempts at calls, by what was done."""
-    right = render([call])
-    return {
-        "refusal": "None of the functions can do this.",
-        "refusal with the function's name": f"The function {call.name} does not fit; which city?",
-        "refusal with brackets": "None of them fits (see [the list] above).",
-        "empty list": "[]",
-        "empty answer": "",
-        "call": right,
-        "call twice": render([call, call]),
-        "call of an unknown function": "[do_something(a=1)]",
-        "call without brackets": right[1:-1],
-        "call in a fence": f"```\n{right}\n```",
-        "call in a named fence": f"```python\n{right}\n```",
-        "call after prose": f"Sure, I call {right}",
-        "call before prose": f"{right} should do.",
-        "call by position": f"[{call.name}('x', 2)]",
-        "call with a bare word": f"[{call.name}(a=b)]",
-        "call with arithmetic": f"[{call.name}(a=1 + 2)]",
-        "call with an attribute": f"[{call.name}(a=b.c)]",
-        "call with a comparison": f"[{call.name}(a=1 < 2)]",
-        "call with unpacking": f"[{call.name}(**b)]",
-        "call in a call": f"[{call.name}(a={call.name}())]",
-        "call cut off": right[:-2],
-        "function's name in a list": f"[{call.name}]",
-        "numbers in a list": "[1, 2]",
-        "JSON call": render([call], "json"),
-        "Hermes call": render([call], "hermes"),
-        "two lists": f"{right}\n{right}",
-    }

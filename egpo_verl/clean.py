@@ -8,20 +8,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from egpo_verl.cli import Parser, amount, count, tell
+from egpo_verl.cli import Parser, amount, count, out, progress, run, say, share, table, tell
+from egpo_verl.client.endpoint import Endpoint, Stopped
+from egpo_verl.client.store import Store
 from egpo_verl.datasets.jobs.report import show
-from egpo_verl.errors import UserError
-from egpo_verl.judge.prompts import load_prompts
-
-if TYPE_CHECKING:
-    from egpo_verl.judge.endpoint import Settings
-    from egpo_verl.judge.job import Estimate
+from egpo_verl.errors import STOPPED, UserError
+from egpo_verl.judge.job import Estimate, clean_files, count_rows, estimate
+from egpo_verl.judge.judge import Judge, Settings
+from egpo_verl.judge.prompts import Prompts, load_prompts
 
 PROGRAM = "python -m egpo_verl.clean"
 EXAMPLES = f"""
@@ -33,23 +30,21 @@ examples:
   {PROGRAM} train.parquet --local_save_dir cleaned --model Qwen/Qwen3-32B \\
       --base_url http://localhost:8000/v1
 
-Every answer is kept in a store before it is used. Whatever stops the job, the same command goes
-on where it stopped and pays for nothing twice; another model, prompt or row is asked anew.
+Every answer is on disk before it is used or the next question is asked. Whatever stops the job, the
+same command goes on where it stopped; another model, prompt or row is asked anew. What a kill can
+cost is the requests on their way, --in_flight at most.
 """
+STORE = "judge.sqlite"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0 when all is done, 1 when the job stopped and can go on, 2 for input that a user can mend.
+        0 when all is done, otherwise one of `egpo_verl.errors`.
     """
     options = parser().parse_args(argv)
-    try:
-        return _run(options)
-    except UserError as error:
-        tell(error)
-        return 2
+    return run(lambda: _run(options), interrupted="interrupted; run the command again to go on.")
 
 
 def parser() -> Parser:
@@ -71,15 +66,22 @@ def parser() -> Parser:
         metavar="NAME",
         help="environment variable with the key (OPENAI_API_KEY); vllm serve needs none",
     )
-    add("--store", type=Path, metavar="FILE", help="of the answers (DIR/../judge.sqlite)")
+    add("--store", type=Path, metavar="FILE", help="of the answers (DIR/judge.sqlite)")
     add("--prompts", type=Path, metavar="DIR", help="your own judge.md, correct.md, evaluate.md")
     add("--in_flight", type=count, default=64, help="questions at a time (64)")
     add("--requests_per_minute", type=amount, help="no more than so many questions a minute")
     add("--timeout", type=amount, default=120.0, help="seconds until a question is repeated (120)")
-    add("--tries", type=count, default=8, help="of a question before the job stops (8)")
+    add("--tries", type=count, default=8, help="of a question before its row is set aside (8)")
     add("--backoff", type=amount, default=1.0, help="seconds before the second try (1)")
     add("--temperature", type=float, help="of sampling (the endpoint's own)")
     add("--max_tokens", type=count, default=2048, help="longest answer (2048)")
+    add(
+        "--max_unreadable",
+        type=share,
+        default=0.25,
+        metavar="SHARE",
+        help="of a run's answers from which on nothing is asked any more (0.25)",
+    )
     add("--price_in", type=amount, default=0.0, help="dollars per million tokens of questions")
     add("--price_out", type=amount, default=0.0, help="dollars per million tokens of answers")
     add("--budget", type=amount, help="dollars, over all runs, from which on nothing is asked")
@@ -88,56 +90,72 @@ def parser() -> Parser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    prompts, settings = load_prompts(options.prompts), _settings(options)
+    _check(options)
+    rows, path = count_rows(options.files), _store_path(options)
+    if options.dry_run:
+        # A dry run leaves nothing behind, so it makes no store.
+        store = Store(path) if path.exists() else None
+        out().print(_estimated(estimate(options.files, store, prompts, settings), settings))
+        return 0
     try:
-        from egpo_verl.judge.endpoint import Settings, Stopped
-        from egpo_verl.judge.job import clean_files, count_rows, estimate
-        from egpo_verl.judge.store import Store
-    except ImportError as error:
-        raise UserError(
-            f"the judge needs {error.name}; install it with `pip install 'egpo-verl[data]'`."
-        ) from error
-    settings = Settings(
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path.parent} cannot be written ({error.strerror}).") from error
+    with closing(Store(path)) as store:
+        return _clean(options, rows, store, prompts, settings)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    endpoint = Endpoint(
         model=options.model,
         base_url=options.base_url,
         api_key=os.environ.get(options.api_key_env) or "none",
-        temperature=options.temperature,
-        max_tokens=options.max_tokens,
         timeout=options.timeout,
         tries=options.tries,
         backoff=options.backoff,
-        prices=(options.price_in, options.price_out),
-        budget=options.budget,
         pace=options.requests_per_minute,
     )
-    prompts = load_prompts(options.prompts)
-    _check(options)
-    rows = count_rows(options.files)
-    path = options.store or options.local_save_dir.absolute().parent / "judge.sqlite"
-    console = Console()
-    with closing(Store(path)) as store:
-        if options.dry_run:
-            console.print(_estimated(estimate(options.files, store, prompts, settings), settings))
-            return 0
-        with _bar() as bar:
-            task = bar.add_task("Judging", total=rows, cost=0.0)
-            try:
-                report = clean_files(
-                    options.files,
-                    options.local_save_dir,
-                    store,
-                    prompts,
-                    settings,
-                    options.in_flight,
-                    lambda done, cost: bar.update(task, completed=done, cost=cost),
-                )
-            except Stopped as why:
-                bar.stop()
-                answers = store.bill()[0]
-                tell(f"stopped: {why}; {answers:,} answers are in {path}, run the command again.")
-                return 1
-    show(report, console)
-    console.print(f"What was judged, changed and why: {options.local_save_dir / 'judged.jsonl'}")
+    prices = (options.price_in, options.price_out)
+    return Settings(
+        endpoint=endpoint,
+        temperature=options.temperature,
+        max_tokens=options.max_tokens,
+        prices=prices if any(prices) else None,
+        budget=options.budget,
+        max_unreadable=options.max_unreadable,
+    )
+
+
+def _clean(
+    options: argparse.Namespace, rows: int, store: Store, prompts: Prompts, settings: Settings
+) -> int:
+    folder, stopped = options.local_save_dir, None
+    with closing(Judge(settings, store)) as judge, progress("Judging", rows) as report:
+        try:
+            sections = clean_files(options.files, folder, judge, prompts, options.in_flight, report)
+        except Stopped as why:
+            stopped = why
+    if stopped is not None:
+        answers = store.bill()[0]
+        tell(f"stopped: {stopped}; {answers:,} answers are in {store.path}, run the command again.")
+        return STOPPED
+    show(sections, out())
+    say(f"What was judged, changed and why: {folder / 'judged.jsonl'}")
     return 0
+
+
+def _store_path(options: argparse.Namespace) -> Path:
+    """Where the answers are; UserError where those of version 0.1.0 would be paid for again."""
+    folder = options.local_save_dir.absolute()
+    path: Path = options.store or folder / STORE
+    old = folder.parent / STORE
+    if options.store is None and not path.exists() and old.is_file():
+        raise UserError(
+            f"{old} has answers of an earlier job: add --store {old} to use them, or --store "
+            f"{path} to ask anew."
+        )
+    return path
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -151,33 +169,18 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError("--budget is in dollars; give --price_in and --price_out to count them.")
 
 
-def _estimated(found: Estimate, settings: Settings) -> Table:
-    table = Table(title=f"Estimate for {settings.model}", title_justify="left")
-    for column in ("", "questions", "tokens in", "tokens out", "dollars"):
-        table.add_column(column, justify="right" if column else "left")
-    asked = found.rows - found.known
+def _estimated(job: Estimate, settings: Settings) -> Table:
+    unknown, lines = job.rows - job.known, []
     for label, wrong in (("all rows right", 0.0), ("one in ten wrong", 0.1), ("all wrong", 1.0)):
-        tokens_in = round(found.tokens_in + wrong * found.wrong_in)
-        tokens_out = round(found.tokens_out + wrong * found.wrong_out)
+        tokens_in = round(job.tokens_in + wrong * job.wrong_in)
+        tokens_out = round(job.tokens_out + wrong * job.wrong_out)
+        counts = (round(unknown * (1 + 3 * wrong)), tokens_in, tokens_out)
         cost = settings.cost(tokens_in, tokens_out)
-        questions = round(asked * (1 + 3 * wrong))
-        table.add_row(label, f"{questions:,}", f"{tokens_in:,}", f"{tokens_out:,}", f"{cost:,.2f}")
-    table.caption = f"{found.known:,} of {found.rows:,} rows have their first answer already"
-    return table
-
-
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("${task.fields[cost]:.2f}"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+        dollars = () if cost is None else (f"{cost:,.2f}",)
+        lines.append((label, *(f"{count:,}" for count in counts), *dollars))
+    columns = ("", "questions", "tokens in", "tokens out", "dollars")[: len(lines[0])]
+    known = f"{job.known:,} of {job.rows:,} rows have their first answer already"
+    return table(f"Estimate for {settings.model}", columns, lines, known)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import tempfile
@@ -22,6 +23,10 @@ WIDTH = 160
 """Characters of a line where there is no terminal."""
 LINE_EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
+
+
+UNFINISHED = ".unfinished-"
+"""How the name of a folder starts that a job writes to while it runs."""
 
 
 class Report(Protocol):
@@ -106,12 +111,16 @@ def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
     fresh = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
+        _remove_unfinished(folder)
+        scratch = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written ({error.strerror}); choose another --local_save_dir."
         ) from error
     done = False
+    lock = None
+    with suppress(OSError):  # a file system without locks: a killed job's folder stays
+        lock = _locked(scratch)
     try:
         yield scratch
         written = sorted(scratch.iterdir())
@@ -124,8 +133,33 @@ def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
         raise UserError(f"{folder} cannot be written: {error}.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
         if fresh and not done:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove the scratch folders of jobs that were killed; those of running ones are locked."""
+    for scratch in folder.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):
+            os.close(_locked(scratch))
+            shutil.rmtree(scratch)
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor that holds a lock on a folder until it is closed or its process ends.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _number(text: str) -> float:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 
-from rich.console import Console
-
+from egpo_verl import __version__
 from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.convert import RowConfig
-from egpo_verl.datasets.jobs.job import SplitConfig, convert_file, write_samples
-from egpo_verl.datasets.jobs.report import CONTAMINATED, Section, show
+from egpo_verl.datasets.jobs.job import Output, convert_file, write_samples
+from egpo_verl.datasets.jobs.report import REPORT, Section, show
+from egpo_verl.datasets.jobs.trail import CONTAMINATED, DROPPED, REPAIRED
 from egpo_verl.datasets.jobs.workers import tune_garbage_collector
 from egpo_verl.datasets.options import add_common_options, add_source_options, shares_of
-from egpo_verl.datasets.parquet.view import show_rows
 from egpo_verl.datasets.reading.hub import HubRows
 from egpo_verl.datasets.registry import SOURCES
+from egpo_verl.datasets.selection.assign import SplitConfig
 from egpo_verl.datasets.selection.augment import Augmentation
+from egpo_verl.datasets.show import add_show
 from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
@@ -46,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 when all is done, otherwise one of `egpo_verl.errors`.
     """
-    options = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    options = parser().parse_args(words)
+    options.command = shlex.join([*PROGRAM.split(), *words])
     return run(lambda: options.run(options), interrupted="interrupted; nothing was written.")
 
 
@@ -62,7 +67,7 @@ def parser() -> Parser:
     for source in SOURCES.values():
         _add_source(commands, source)
     _add_toolworld(commands)
-    _add_show(commands)
+    add_show(commands.add_parser("show", help="print rows of a written file for a person"))
     return top
 
 
@@ -71,7 +76,11 @@ def _add_source(commands: argparse._SubParsersAction[Parser], source: Source) ->
     title = f"for evaluation: {source.title}" if source.benchmark else source.title
     about = f"{title} ({source.size} rows, {source.licence}, {source.home})"
     command = commands.add_parser(
-        source.name, help=about, description=f"{about}. Columns: {columns}."
+        source.name,
+        help=about,
+        description=fill(f"{about}. Columns: {columns}."),
+        epilog=source.notes,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_source_options(command, source)
     add_common_options(command)
@@ -95,13 +104,6 @@ def _add_toolworld(commands: argparse._SubParsersAction[Parser]) -> None:
     command.set_defaults(run=_run_toolworld)
 
 
-def _add_show(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = commands.add_parser("show", help="print rows of a written file for a person")
-    command.add_argument("file", type=Path)
-    command.add_argument("-n", type=count, default=3, help="rows (3)")
-    command.set_defaults(run=lambda options: show_rows(options.file, options.n, Console()))
-
-
 def _run_file(options: argparse.Namespace) -> None:
     row_config = replace(
         _row_config(options),
@@ -110,8 +112,10 @@ def _run_file(options: argparse.Namespace) -> None:
         max_turns=options.max_turns,
     )
     test_only = options.source.benchmark and not options.allow_benchmark_training
+    if options.local_test_path is not None and options.test_size is not None:
+        raise UserError("--local_test_path is the test file; leave --test_size out.")
     split_config = SplitConfig(
-        options.test_size,
+        0.05 if options.test_size is None else options.test_size,
         options.split_by,
         options.max_samples,
         options.seed,
@@ -129,11 +133,12 @@ def _run_file(options: argparse.Namespace) -> None:
         report = convert_file(
             options.source,
             rows,
-            options.local_save_dir,
+            _output(options),
             row_config,
             split_config,
             options.num_proc,
             done,
+            options.local_test_path and options.source.rows(options.local_test_path),
         )
     for warning in rows.warnings:
         tell(warning)
@@ -150,7 +155,7 @@ def _run_toolworld(options: argparse.Namespace) -> None:
         report = write_samples(
             f"toolworld, seed {options.seed}",
             splits,
-            options.local_save_dir,
+            _output(options),
             _row_config(options),
             done,
         )
@@ -167,11 +172,26 @@ def _row_config(options: argparse.Namespace) -> RowConfig:
     return RowConfig(options.call_form, options.think_in_prompt, limit)
 
 
+def _output(options: argparse.Namespace) -> Output:
+    chosen = {
+        f"--{name}": " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        for name, value in sorted(vars(options).items())
+        if name not in ("run", "source", "command")
+    }
+    run = {"command": options.command, "egpo-verl": __version__, **chosen}
+    return Output(options.local_save_dir, options.overwrite, run)
+
+
 def _tell(report: list[Section], folder: Path) -> None:
     show(report, out())
-    say(f"The same tables are in {folder / 'report.md'}.")
-    if any(line[0].startswith("benchmark_") for section in report for line in section.lines):
-        say(f"Rows that a benchmark has too are named in {folder / CONTAMINATED}.")
+    say(f"The same tables are in {folder / REPORT}.")
+    for name, lines in (
+        (DROPPED, "Every dropped row is named in {}."),
+        (REPAIRED, "Every repaired argument is in {}."),
+        (CONTAMINATED, "Rows that a benchmark has too are named in {}."),
+    ):
+        if (folder / name).exists():
+            say(lines.format(folder / name))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def build_prompt(
 
     Args:
         messages: the dialogue, `{"role", "content"}` each; a turn of the assistant that called
-            tools has them as `"calls"`, a tuple of `Call`, which replace its content.
+            tools has them as `"calls"`, a tuple of `Call`, which follow its content on a new line.
         tools: the tools offered, as a JSON list.
         call_form: how calls are asked for and earlier calls are written, a key of `ANSWER_SHAPE`.
         fallback_form: how earlier calls are written that `call_form` cannot spell.
@@ -87,15 +87,16 @@ def tools_json(tools: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _content(message: Mapping[str, Any], call_form: str, fallback_form: str | None) -> str:
-    calls = message.get("calls", ())
+    calls, words = message.get("calls", ()), str(message["content"])
     if not calls:
-        return str(message["content"])
+        return words
     try:
-        return render(calls, call_form)
+        written = render(calls, call_form)
     except ValueError:
         if fallback_form is None:
             raise
-        return render(calls, fallback_form)
+        written = render(calls, fallback_form)
+    return f"{words}\n{written}" if words else written
 
 
 @cache

@@ -137,7 +137,8 @@ def _row(ground_truth: str, tools: str | None) -> Row:
     """A row's texts, compiled once for all responses to its prompt."""
     offered = None if tools is None else _tools(tools)
     reference = Reference.from_json(ground_truth, offered)
-    reference.candidates(reference.rules or "exact")
+    if not reference.rules:
+        reference.candidates("exact")
     return Row(reference, offered)
 
 

@@ -150,8 +150,6 @@ train() {
     local ACTOR=(
         actor_rollout_ref.actor.use_dynamic_bsz=True
         "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=$PPO_MAX_TOKEN_LEN_PER_GPU"
-        # The entropy of Eq. 4 in float32 and in blocks, not in the logits' bfloat16 at once.
-        actor_rollout_ref.actor.entropy_from_logits_with_chunking=True
     )
     local ENGINE=()
     engine

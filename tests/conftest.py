@@ -7,15 +7,21 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from egpo_verl.calls import Call, render
 from egpo_verl.compare.run_log import Run, read_run
+from egpo_verl.datasets.parquet.rows import to_row
+from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
+from egpo_verl.datasets.sample import Sample
 
 TESTS = Path(__file__).parent
 MODEL = TESTS.parent / "egpo_verl" / "toolworld" / "model"
@@ -79,6 +85,20 @@ def chat_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         return {path.stem: wheel.read(str(path)).decode() for path in paths}
 
 
+@pytest.fixture(scope="session")
+def composed() -> Callable[..., Any]:
+    """`composed(*overrides)` gives verl's configuration as its main_ppo composes it; do not change
+    it, since all tests share it."""
+    from hydra import compose, initialize_config_module
+
+    @cache
+    def config(*overrides: str) -> Any:
+        with initialize_config_module("verl.trainer.config", version_base=None):
+            return compose("ppo_trainer", overrides=list(overrides))
+
+    return config
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """`serve(answers, *options)` starts an endpoint that knows its answers; gives its URL."""
@@ -103,6 +123,68 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     for process in running:
         process.kill()
         process.wait()
+
+
+class JudgeServer:
+    """A running judge (`judge_server.py`) and its log."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.log = folder / f"requests_{time.monotonic_ns()}.log"
+        self.log.touch()
+        command = [sys.executable, str(TESTS / "judge_server.py"), "--log", str(self.log), *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/v1"
+
+    def requests(self) -> list[list[str]]:
+        """Key, stage and fate of every request so far."""
+        return [line.split()[:3] for line in self.log.read_text().splitlines()]
+
+
+@pytest.fixture
+def start_judge(tmp_path: Path) -> Iterator[Callable[..., JudgeServer]]:
+    """`start_judge(*options)` starts a judge, which ends with the test."""
+    pytest.importorskip("openai")
+    pytest.importorskip("tenacity")
+    running: list[JudgeServer] = []
+
+    def start(*options: str) -> JudgeServer:
+        running.append(JudgeServer(tmp_path, *options))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture
+def write_judge_rows() -> Callable[..., Path]:
+    """`write_judge_rows(path, count, wrong=3, fates={})` writes rows that tell the right answer.
+
+    Every `wrong`-th row claims another answer, and `fates` names the fate of a row's requests.
+    """
+
+    def write(path: Path, count: int, wrong: int = 3, fates: dict[int, str] | None = None) -> Path:
+        tool = {
+            "name": "tide now",
+            "parameters": {"harbour": {"type": "str"}, "day": {"type": "int"}},
+        }
+        rows = []
+        for n in range(count):
+            right = (Call("tide_now", {"harbour": "Hoorn", "day": n}),) if n % 7 else ()
+            claimed = (Call("tide now", {"harbour": "Urk", "day": n}),)
+            if n % wrong:
+                claimed = tuple(Call("tide now", dict(call.arguments)) for call in right)
+            fate = f"fate: {fates[n]} " if fates and n in fates else ""
+            text = f"Row {n}. {fate}truth: {render(right)}"
+            user = {"role": "user", "content": text}
+            rows.append(to_row(Sample("x", (user,), (tool,), claimed, {"id": n}), n))
+        with ParquetOut(path) as output:
+            output.add(batch_of(rows))
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ The judges: `honest` calls an answer right if it equals what the dialogue says t
 (`truth: [...]`), and corrects to that; `liar` calls everything wrong and corrects to nonsense;
 `flatterer` calls everything right; `stubborn` calls everything wrong and corrects nothing.
 The faults, a share of all requests, by turns: 429 with Retry-After, 500, half a JSON, another
-shape, a hang, a cut connection.
+shape, a hang, a cut connection. `--always FATE` gives every request a fate, and `fate: FATE` in the
+dialogue those of one row; `--only STAGE` leaves the other stages alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,36 @@ from typing import Any
 from egpo_verl.calls import parse
 
 FAULTS = ("429", "500", "half", "shape", "hang", "cut")
+STATUS = ("400", "401", "403", "404", "429", "500")
+BODIES = {
+    "html": b"<html><body>Welcome to the hotel's network</body></html>",
+    "empty": b"",
+    "list": b"[]",
+    "null": b"null",
+    "text": b'"right"',
+    "deep": b"[" * 100_000 + b"]" * 100_000,
+    "latin": '{"choices": "gr\xfc\xdfe"}'.encode("latin-1"),
+    "choiceless": b'{"choices": []}',
+    "wordless": b'{"choices": [{"message": null}]}',
+}
+"""Bodies that are no completion, sent with status 200."""
+REASONS = {
+    "surrogate": '{"reason": "\\ud800", "verdict": "right"}',
+    "deep_answer": '{"reason": ' + "[" * 400 + "]" * 400 + ', "verdict": "right"}',
+    "endless": '{"reason": "' + "x" * 300_000,
+    "long_number": '{"reason": ' + "9" * 10_000 + ', "verdict": "right"}',
+}
+"""Answers of a completion that cannot be used."""
+ARGUMENTS = {
+    "half_letter": '{"harbour": "\\ud800", "day": 1}',
+    "deep_arguments": '{"harbour": ' + "[" * 100_000 + "]" * 100_000 + ', "day": 1}',
+    "not_a_number": '{"harbour": "Hoorn", "day": NaN}',
+    "beyond": '{"harbour": "Hoorn", "day": 1e999}',
+    "many_digits": '{"harbour": "Hoorn", "day": ' + "9" * 10_000 + "}",
+    "null_letter": '{"harbour": "Ho\\u0000rn", "day": 1}',
+}
+"""Arguments of a corrected call that cannot be written or are none."""
+FATE = re.compile(r"fate: (\w+)")
 ANSWER = re.compile(r"^# (?:Answer|New answer|Wrong answer)\n(.*)$", re.MULTILINE)
 TRUTH = re.compile(r"truth: (\[.*\])$", re.MULTILINE)
 
@@ -64,30 +95,48 @@ class Judge:
         request = json.loads(body)
         stage = request["response_format"]["json_schema"]["name"]
         text = request["messages"][0]["content"]
-        fault = self.fault(headers, text)
+        fault = self.fault(stage, text)
         self.note(headers.get("idempotency-key", ""), stage, fault or "answered")
         if fault == "hang":
             await asyncio.sleep(3600)
         await asyncio.sleep(self.options.latency)
         if fault == "cut":
             return False
-        if fault in ("429", "500", "400", "401"):
+        key = headers.get("authorization", "").removeprefix("Bearer ")
+        if fault in STATUS:
             extra = "Retry-After: 0.01\r\n" if fault == "429" else ""
-            self.write(writer, int(fault), {"error": {"message": f"fault {fault}"}}, extra)
+            error = {"error": {"message": f"fault {fault} of the key {key}"}}
+            self.write(writer, int(fault), json.dumps(error).encode(), extra)
             return True
-        said = json.dumps(self.say(stage, text))
+        if fault in BODIES:
+            self.write(writer, 200, BODIES[fault])
+            return True
+        words = json.dumps(self.say(stage, text))
         if fault == "half":
-            said = said[: len(said) // 2]
+            words = words[: len(words) // 2]
         elif fault == "shape":
-            said = json.dumps({"verdict": 7})
-        self.write(writer, 200, completion(said, request["model"]))
+            words = json.dumps({"verdict": 7})
+        elif fault == "echo":
+            words = words.replace('"reason": "', f'"reason": "{key} ')
+        elif fault in REASONS:
+            words = REASONS[fault]
+        elif fault in ARGUMENTS and stage == "correct":
+            call = {"name": "tide_now", "arguments": ARGUMENTS[fault]}
+            words = json.dumps({"calls": [call], "reason": ""})
+        answer = completion(words, request["model"])
+        if fault == "bill":
+            answer["usage"] = {"prompt_tokens": 10**30, "completion_tokens": "ten"}
+        self.write(writer, 200, json.dumps(answer).encode())
         return True
 
-    def fault(self, headers: dict[str, str], text: str) -> str | None:
+    def fault(self, stage: str, text: str) -> str | None:
+        if self.options.only not in ("", stage):
+            return None
         if self.options.always:
             return str(self.options.always)
-        if "REFUSE ME" in text:
-            return "400"
+        named = FATE.search(text)
+        if named:
+            return named[1]
         if self.chooser.random() >= self.options.faults:
             return None
         self.turn += 1
@@ -115,10 +164,10 @@ class Judge:
             file.write(" ".join((*words, f"{time.monotonic():.4f}")) + "\n")
 
     def write(
-        self, writer: asyncio.StreamWriter, status: int, body: dict[str, Any], extra: str = ""
+        self, writer: asyncio.StreamWriter, status: int, data: bytes, extra: str = ""
     ) -> None:
-        data = json.dumps(body).encode()
-        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{extra}"
+        kind = "text/html" if data.startswith(b"<") else "application/json"
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\n{extra}"
         writer.write(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
 
 
@@ -140,7 +189,8 @@ async def main() -> None:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--faults", type=float, default=0.0)
-    parser.add_argument("--always", choices=["429", "500", "400", "401", "half", "hang", "cut"])
+    parser.add_argument("--always", default="", metavar="FATE")
+    parser.add_argument("--only", default="", metavar="STAGE")
     parser.add_argument("--judge", default="honest")
     parser.add_argument("--seed", type=int, default=0)
     server = await asyncio.start_server(Judge(parser.parse_args()).serve, "127.0.0.1", 0)

@@ -238,7 +238,7 @@ def test_bombs_in_threads_with_their_small_stacks() -> None:
 TRACES = [
     "[f(a=1)]",
     "[f()]",
-    "[ a.b ( x",
+    "[ a.b(x",
     "f(a=1)",
     "Try f(a = 1).",
     "`f('x')`",

@@ -15,8 +15,9 @@ from rich.console import Console
 from egpo_verl.calls.reasons import Reason, describe, label
 from egpo_verl.compare import __main__ as compare
 from egpo_verl.compare import curves, progress
-from egpo_verl.compare.run_log import RunLogError, read_run
+from egpo_verl.compare.run_log import read_run
 from egpo_verl.compare.runs import band_of, read_arms
+from egpo_verl.errors import UserError
 
 
 def log(path: Path, steps: range, reward: float = 0.0) -> Path:
@@ -42,7 +43,7 @@ def test_a_resumed_run_is_one_run_and_the_later_log_wins(tmp_path: Path) -> None
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"step": 1}', '{"step": "1", "data": {}}'])
 def test_what_is_no_log_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.jsonl").write_text(content)
-    with pytest.raises(RunLogError, match=r"no step|not a line"):
+    with pytest.raises(UserError, match=r"no step|not a line"):
         read_run(tmp_path / "a.jsonl")
 
 
@@ -57,25 +58,25 @@ def test_table_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     run = log(tmp_path / "run.jsonl", range(1, 21))
     out = tmp_path / "curves.png"
     assert compare.main([str(run), "--out", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert "first and of the last 5 of 20 steps" in " ".join(said.split())
-    assert re.search(r"reward +run \(1\) +0\.300 +1\.80 +\+1\.50", said), "0.1..0.5 and 1.6..2.0"
+    printed = capsys.readouterr().out
+    assert "first and of the last 5 of 20 steps" in " ".join(printed.split())
+    assert re.search(r"reward +run \(1\) +0\.300 +1\.80 +\+1\.50", printed), "0.1..0.5 and 1.6..2.0"
     assert out.read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_short_run_is_split_in_halves(tmp_path: Path) -> None:
-    said = table_of(log(tmp_path / "run.jsonl", range(1, 5)))
-    assert re.search(r"reward +run \(1\) +0\.150 +0\.350 +\+0\.200", said)
+    printed = table_of(log(tmp_path / "run.jsonl", range(1, 5)))
+    assert re.search(r"reward +run \(1\) +0\.150 +0\.350 +\+0\.200", printed)
 
 
 def test_seeds_of_one_label_are_one_row_with_their_spread(tmp_path: Path) -> None:
     for seed, reward in enumerate((0.0, 0.2, 0.4)):
         log(tmp_path / f"a{seed}.jsonl", range(1, 11), reward)
-    said = table_of(f"egpo={tmp_path}/a*.jsonl")
-    assert "± standard deviation over seeds" in said
+    printed = table_of(f"egpo={tmp_path}/a*.jsonl")
+    assert "± standard deviation over seeds" in printed
     # 0.3 and 0.8 are the means of steps 1 to 5 and 6 to 10, and the seeds stand 0.2 apart.
-    assert re.search(r"egpo \(3\) +0\.500 ± 0\.200 +1\.00 ± 0\.20 +\+0\.500 ± 0\.000", said)
+    assert re.search(r"egpo \(3\) +0\.500 ± 0\.200 +1\.00 ± 0\.20 +\+0\.500 ± 0\.000", printed)
 
 
 def test_names_that_differ_in_their_seed_alone_are_one_arm(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_bands() -> None:
     assert band_of([4], [[2.0]], "stderr") == ([4], [2], [2], [2])
 
 
-def test_a_reason_that_no_answer_had_at_a_step_counts_as_zero_there(tmp_path: Path) -> None:
+def test_a_reason_that_no_response_had_at_a_step_counts_as_zero_there(tmp_path: Path) -> None:
     steps = [
         {"critic/score/mean": 0.5, "reward/reason_0": 0.5, "reward/reason_64": 0.5},
         {"critic/score/mean": 0.4, "reward/reason_0": 0.4, "reward/reason_20": 0.6},
@@ -149,8 +150,8 @@ def test_the_picture_names_arms_bands_and_reasons(tmp_path: Path) -> None:
     texts = re.findall(r"<!-- (.+?) -->", out.read_text())
     assert {*curves.CURVES, "not logged", "egpo (2 seeds)", "grpo (1 seed)"} <= set(texts)
     assert {"band: mean ± standard error over seeds", "faint: one seed, as logged"} <= set(texts)
-    assert {"why answers fail: egpo", "wrong argument", "reason 99"} <= set(texts)
-    assert not {"why answers fail: grpo", "ok", "other reasons"} & set(texts)
+    assert {"why responses fail: egpo", "wrong argument", "reason 99"} <= set(texts)
+    assert not {"why responses fail: grpo", "ok", "other reasons"} & set(texts)
 
 
 def test_every_reason_has_words() -> None:
@@ -161,12 +162,12 @@ def test_every_reason_has_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "sentence"),
     [
         (["no"], "no is not there"),
         (["x=no*"], "no* is not there"),
-        (["RUN", "RUN"], "is given twice"),
-        (["RUN", "a=RUN"], "is given twice"),
+        (["RUN", "RUN"], "is named twice"),
+        (["RUN", "a=RUN"], "is named twice"),
         (["RUN", "--out", "a.xyz"], "must end in .png, .svg, .pdf"),
         (["RUN", "--out", "no/a.png"], "no/a.png cannot be written"),
         (["a_s1.jsonl", "a-seed1.jsonl"], "same seed"),
@@ -177,20 +178,20 @@ def test_bad_input_ends_with_one_sentence_and_code_2(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
-    says: str,
+    sentence: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("RUN", "a_s1.jsonl", "a-seed1.jsonl"):
         log(tmp_path / name, range(1, 3))
     before = sorted(tmp_path.rglob("*"))
     assert compare.main(arguments) == 2
-    said = capsys.readouterr().err
-    assert says in said
-    assert len(said.splitlines()) == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len(error.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_without_matplotlib_it_says_what_to_install(
+def test_without_matplotlib_it_names_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -211,22 +212,37 @@ LINE = (
 )
 
 
-def test_a_step_is_one_readable_line(tmp_path: Path) -> None:
-    text = io.StringIO()
+def watch(monkeypatch: pytest.MonkeyPatch, lines: list[str], steps: int, log: Path) -> int:
+    """What a person types behind a training: the console of verl comes in on stdin."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(lines)))
+    return progress.main(["--steps", str(steps), "--log", str(log)])
+
+
+def test_a_step_is_one_readable_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = ["noise\n", LINE.format(step=1, reward=0.25), "more\n", LINE.format(step=2, reward=1)]
-    console = Console(file=text, width=200)
-    assert progress.follow(lines, 2, tmp_path / "console.log", console) == 2
-    first, second = text.getvalue().splitlines()
+    assert watch(monkeypatch, lines, 2, tmp_path / "console.log") == 0
+    first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("step   1/2  reward 0.25  bonus 4.2e-05  toolworld/acc 0.5  left 0:02")
     assert second.startswith("step   2/2  reward 1  ")
     assert (tmp_path / "console.log").read_text() == "".join(lines)
 
 
-def test_a_run_that_stops_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    text = io.StringIO()
+def test_a_run_that_stops_shows_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = [*(f"line {number}\n" for number in range(40)), "egpo_verl: [the reason]\n"]
-    assert progress.follow(lines, 3, tmp_path / "log", Console(file=text, width=200)) == 0
-    said = text.getvalue()
-    assert "stopped at step 0 of 3" in said
-    assert "egpo_verl: [the reason]" in said
-    assert "line 5\n" not in said
+    assert watch(monkeypatch, lines, 3, tmp_path / "log") == 0
+    printed = capsys.readouterr().out
+    assert "stopped at step 0 of 3" in printed
+    assert "egpo_verl: [the reason]" in printed
+    assert "line 5\n" not in printed
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert watch(monkeypatch, ["noise\n"], 3, tmp_path / "no" / "log") == 2
+    error = capsys.readouterr().err
+    assert error == f"{tmp_path}/no/log: No such file or directory.\n"

@@ -399,11 +399,11 @@ def test_junk_in_any_column_is_refused_and_never_raises(name: str, junk: Any) ->
 
 
 REAL = [
-    ("toolace", "toolace_sample/sharegpt_func_fixed_100.json", 325, 478),
+    ("toolace", "toolace_sample/sharegpt_func_fixed_100.json", 316, 478),
     ("toolrl", "toolrl/rlla_sft_400.json", 370, 400),
     ("toolrl", "toolrl/rlla_4k_test_80.parquet", 71, 80),
     ("glaive", "glaive/glaive_toolcall_en_demo.json", 559, 669),
-    ("openai", "glaive/reason_tool_use_demo_50.jsonl", 109, 112),
+    ("openai", "glaive/reason_tool_use_demo_50.jsonl", 108, 112),
     ("seal_tools", "seal_tools/ft_dev.json.gz", 665, 700),
     ("seal_tools", "seal_tools/dev.jsonl.gz", 668, 700),
     ("api_bank", "api_bank/lv3-api-train.json.gz", 846, 907),

@@ -187,6 +187,18 @@ def test_a_question_is_found_inside_a_longer_one_in_any_script(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_loses_as_much_to_itself(tmp_path: Path, language: str) -> None:
+    """All but what is too short to tell where it comes from."""
+    rows = bakery_rows(language) + bakery_rows(language)[:2]
+    for short, row in zip(("Bread?", "面包"), rows[-2:], strict=True):
+        row["conversations"][0]["value"] = short
+        row["tools"] = row["tools"].replace(LANGUAGES[language]["tool"], "")
+    benchmark = tmp_path / "benchmark.json"
+    benchmark.write_text(json.dumps(rows, ensure_ascii=False), "utf-8")
+    assert clean_rows(tmp_path, rows, benchmark) == 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_tool_is_found_by_its_description_in_any_script(tmp_path: Path, language: str) -> None:
     benchmark = tmp_path / "benchmark.json"
     tool = {"name": "other", "description": LANGUAGES[language]["tool"]}
@@ -227,3 +239,6 @@ def test_files_in_subfolders_are_read_and_every_file_is_listed(tmp_path: Path) -
         ("bench/top.json", 1, 0),
     ]
     assert clean_rows(tmp_path, bakery_rows("zh") + bakery_rows("ja"), folder) == 12
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert "| bench/live/zh/rows.jsonl | 12 | 1 |" in report
+    assert "| bench/possible_answer/top.json | 0 | 0 |" in report

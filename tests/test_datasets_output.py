@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,27 @@ import pytest
 
 from egpo_verl.calls import Call
 from egpo_verl.cli import write_aside
-from egpo_verl.datasets.jobs.output import Edit, write_splits
+from egpo_verl.datasets.jobs.output import Edit, Written, write_splits
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.parquet.spool import Spool, write_chunk
 from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.selection.index import RowIndex
 from egpo_verl.errors import UserError
 
 Row = dict[str, Any]
 TOOL = {"name": "f", "parameters": {"a": {"type": "int"}}}
+
+
+def index_of(count: int) -> RowIndex:
+    index = RowIndex()
+    for number in range(count):
+        index.add(number, "single", ["f"], ["f"])
+    return index
+
+
+def rows_in(written: dict[str, Written]) -> dict[str, int]:
+    return {name: file.rows for name, file in written.items()}
 
 
 def spooled(folder: Path, count: int) -> Spool:
@@ -59,8 +72,8 @@ class Every:
 def test_every_row_reaches_its_file_in_order(tmp_path: Path, edits: tuple[Edit, ...]) -> None:
     files = [("train", "test", "")[n % 3] for n in range(2500)]
     spool = spooled(tmp_path / "spool", 2500)
-    written = write_splits(spool, files, tmp_path, {"train": edits, "test": ()})
-    assert written == {"train.parquet": 834, "test.parquet": 833}
+    written = write_splits(spool, index_of(2500), files, tmp_path, {"train": edits, "test": ()})
+    assert rows_in(written) == {"train": 834, "test": 833}
     assert indices(tmp_path / "train.parquet") == list(range(0, 2500, 3))
     assert indices(tmp_path / "test.parquet") == list(range(1, 2500, 3))
     assert pq.read_metadata(tmp_path / "train.parquet").num_row_groups == 1
@@ -75,7 +88,8 @@ def test_touched_rows_are_changed_or_left_out(tmp_path: Path) -> None:
         Every(1, lambda row: {**row, "ability": row["data_source"]}),
     )
     spool = spooled(tmp_path / "spool", 50)
-    assert write_splits(spool, ["train"] * 50, tmp_path, {"train": edits}) == {"train.parquet": 37}
+    written = write_splits(spool, index_of(50), ["train"] * 50, tmp_path, {"train": edits})
+    assert written == {"train": Written(37, Counter(single=37))}
     rows = pq.read_table(tmp_path / "train.parquet").to_pylist()
     assert [(row["extra_info"]["index"], row["ability"]) for row in rows] == [
         (n, "x" if n % 2 else "changed") for n in range(50) if n % 4
@@ -84,7 +98,8 @@ def test_touched_rows_are_changed_or_left_out(tmp_path: Path) -> None:
 
 def test_all_rows_of_a_file_may_be_left_out(tmp_path: Path) -> None:
     spool, edits = spooled(tmp_path / "spool", 5), (Every(1, lambda row: None),)
-    assert write_splits(spool, ["train"] * 5, tmp_path, {"train": edits}) == {"train.parquet": 0}
+    written = write_splits(spool, index_of(5), ["train"] * 5, tmp_path, {"train": edits})
+    assert rows_in(written) == {"train": 0}
 
 
 def write_half(folder: Path) -> None:

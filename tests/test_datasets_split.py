@@ -54,7 +54,7 @@ def test_no_row_calls_a_function_of_the_other_side(
         return
     assert split == split_by_tools(index, everything, test_size, seed)
     assert {"train", "test"} <= set(split.files) <= {"train", "test", ""}
-    assert split.files.count("") == split.spanning
+    assert split.files.count("") == split.left_out
     for row in everything:
         called = set(index.called[row])
         if split.files[row] == "test":
@@ -64,7 +64,7 @@ def test_no_row_calls_a_function_of_the_other_side(
     sides: dict[int, set[str]] = {}
     for row in everything:
         sides.setdefault(index.groups[row], set()).add(split.files[row])
-    assert all(len(files) == 1 for files in sides.values()), "a dialogue was torn"
+    assert all(len(files - {""}) < 2 for files in sides.values()), "a dialogue was torn"
 
 
 def test_a_fair_set_is_split_in_the_asked_share_without_loss() -> None:
@@ -73,7 +73,7 @@ def test_a_fair_set_is_split_in_the_asked_share_without_loss() -> None:
         name = f"f{row % 200}"
         index.add(row, "multiple", [name, f"f{(row * 7) % 200}"], [name])
     split = split_by_tools(index, range(1000), 0.1, 0)
-    assert split.spanning == 0
+    assert split.left_out == 0
     assert 90 <= split.files.count("test") <= 150
     other = split_by_tools(index, range(1000), 0.1, 1)
     assert other.held_out != split.held_out
@@ -129,7 +129,7 @@ def test_shares_are_reached_by_leaving_rows_out(
     index = mixed()
     rows = balanced(index, range(len(index)), shares, 0)
     assert rows == sorted(set(rows))
-    kinds = Counter(KINDS[index.kinds[row]] for row in rows)
+    kinds = Counter(index.kind(row) for row in rows)
     for kind, count in expected.items():
         assert kinds[kind] == count
     for kind, share in shares.items():

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from egpo_verl.advantage.options import EgpoOptions
+from egpo_verl.advantage.options import RECORD_OPTIONS, EgpoOptions
+from egpo_verl.integration.hooks import HOOKS
 
 ROOT = Path(__file__).parents[1]
 TOP = ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")
@@ -71,11 +72,18 @@ def test_every_page_is_in_the_index() -> None:
         assert page.name == "README.md" or f"({page.name})" in index
 
 
+def test_every_attribute_of_verl_that_is_replaced_is_listed_with_its_reason() -> None:
+    page = (ROOT / "docs" / "integration.md").read_text()
+    listed = re.findall(r"^\| `(verl\.[\w.]+)` \| ", page, re.MULTILINE)
+    assert listed == [hook.path for hook in HOOKS]
+
+
 def test_every_option_and_metric_is_explained() -> None:
     page = (ROOT / "docs" / "algorithm.md").read_text()
     metrics = {text for text in said_in_code().split("\n") if re.fullmatch(r"egpo/[a-z_]+", text)}
     assert len(metrics) > 5
-    for name in (*metrics, *(field.name for field in dataclasses.fields(EgpoOptions))):
+    options = [field.name for field in dataclasses.fields(EgpoOptions)]
+    for name in (*metrics, *options, *RECORD_OPTIONS):
         assert f"| `{name}` |" in page, name
 
 

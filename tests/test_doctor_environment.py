@@ -59,9 +59,9 @@ def test_a_plugin_that_does_not_load_is_told_with_the_cause(tmp_path: Path) -> N
     """verl logs it at DEBUG, and says later that the estimator is unknown."""
     code, shown = doctor("--no-ray", PYTHONPATH=without(tmp_path, "wrapt"))
     assert code == 1
-    said = line(shown, "plugin")
-    assert said.startswith("FAIL")
-    assert "ImportError: libsomething.so: cannot open shared object file" in said
+    row = line(shown, "plugin")
+    assert row.startswith("FAIL")
+    assert "ImportError: libsomething.so: cannot open shared object file" in row
 
 
 @pytest.mark.slow
@@ -75,9 +75,9 @@ def test_a_plugin_that_is_left_out() -> None:
 def test_what_verls_trainer_needs_and_lists_in_extras_only(tmp_path: Path) -> None:
     code, shown = doctor("--no-ray", PYTHONPATH=without(tmp_path, "transfer_queue"))
     assert code == 1
-    said = line(shown, "trainer")
-    assert said.startswith("FAIL")
-    assert "libsomething.so" in said
+    row = line(shown, "trainer")
+    assert row.startswith("FAIL")
+    assert "libsomething.so" in row
 
 
 @pytest.mark.slow
@@ -93,6 +93,6 @@ def test_workers_that_cannot_load_it_while_the_driver_can(tmp_path: Path) -> Non
     code, shown = doctor(RAY_ADDRESS="", PYTHONPATH=broken)
     assert code == 1
     assert line(shown, "plugin").startswith("ok")
-    said = line(shown, "Ray workers")
-    assert said.startswith("FAIL")
-    assert "cannot load egpo_verl (ImportError: libsomething.so: cannot open shared object" in said
+    row = line(shown, "Ray workers")
+    assert row.startswith("FAIL")
+    assert "cannot load egpo_verl (ImportError: libsomething.so: cannot open shared object" in row

@@ -1,98 +1,195 @@
-"""Files that a run names: what cannot be used is refused in one sentence, before Ray starts."""
+"""`doctor --model --data`: what verl could not use is named, with the fix."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from omegaconf import OmegaConf
 
-from egpo_verl.integration.inputs import InputError, check_inputs, check_model, check_rows
+from egpo_verl.doctor.environment import check_model_and_data
+from egpo_verl.doctor.finding import Finding, State
+from egpo_verl.doctor.rows import check_data
+from egpo_verl.doctor.sample import TINY_MODEL
+from egpo_verl.doctor.trl import check_trl
+
+Tool = dict[str, Any]
+PROMPT = [{"role": "user", "content": "How is the weather in Paris?"}]
+CALLS = json.dumps([{"name": "weather", "arguments": {"city": "Paris"}}])
 
 
-def write_rows(path: Path, **columns: list[Any]) -> str:
-    pq.write_table(pa.table(columns), path)
+def tool(name: str, **parameters: str) -> Tool:
+    properties = {key: {"type": kind} for key, kind in parameters.items()}
+    return {"name": name, "parameters": {"type": "object", "properties": properties}}
+
+
+def row(**columns: Any) -> dict[str, Any]:
+    """A row in verl's columns."""
+    tools = json.dumps([tool("weather", city="string")])
+    return {
+        "data_source": "own",
+        "prompt": PROMPT,
+        "reward_model": {"style": "rule", "ground_truth": CALLS},
+        "extra_info": {"index": 0, "tools": tools},
+        **columns,
+    }
+
+
+def write(path: Path, *rows: dict[str, Any]) -> str:
+    pq.write_table(pa.Table.from_pylist(list(rows)), path)
     return str(path)
 
 
+def the_problem(findings: Any) -> Finding:
+    (problem,) = [one for one in findings if one.state is not State.OK]
+    return problem
+
+
 def test_rows_of_the_right_shape_pass(tmp_path: Path) -> None:
-    name = write_rows(
-        tmp_path / "a.parquet", prompt=["p"], data_source=["d"], reward_model=[{"style": "rule"}]
-    )
-    check_rows(name, "data.train_files")
+    (finding,) = check_data(write(tmp_path / "a.parquet", row()))
+    assert (finding.state, "1 rows read" in finding.text) == (State.OK, True)
 
 
-@pytest.mark.parametrize("name", ["hdfs://cluster/a.parquet", "rows.json"])
-def test_what_is_not_ours_to_judge_is_left_to_verl(name: str) -> None:
-    check_rows(name, "data.train_files")
+def test_a_prompt_under_another_name(tmp_path: Path) -> None:
+    """verl's data.prompt_key."""
+    question = row()
+    question["question"] = question.pop("prompt")
+    name = write(tmp_path / "a.parquet", question)
+    problem = the_problem(check_data(name))
+    assert "lacks the column prompt, which data.prompt_key names" in problem.text
+    assert "it has data_source, reward_model, extra_info, question" in problem.text
+    assert [one.state for one in check_data(name, prompt_key="question")] == [State.OK]
 
 
-def test_missing_file_names_the_tool_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"train_files=.*egpo_verl\.preprocess"):
-        check_rows(str(tmp_path / "no.parquet"), "data.train_files")
+@pytest.mark.parametrize("name", ["hdfs://cluster/a.parquet", "rows.json", "rows.jsonl"])
+def test_files_that_verl_reads_and_the_doctor_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "://" not in name:
+        (tmp_path / name).write_text("{}\n")
+    assert the_problem(check_data(name)).state is State.WARN
+
+
+def test_a_format_that_verl_does_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("prompt\n")
+    problem = the_problem(check_data(str(tmp_path / "a.csv")))
+    assert "verl reads .parquet, .json and .jsonl only" in problem.text
+
+
+def test_a_missing_file_names_the_tool_that_makes_it(tmp_path: Path) -> None:
+    problem = the_problem(check_data(str(tmp_path / "no.parquet")))
+    assert "is not there: make it with python -m egpo_verl.preprocess" in problem.text
 
 
 @pytest.mark.parametrize("content", [b"", b"not parquet at all"])
 def test_a_file_that_is_no_parquet(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.parquet").write_bytes(content)
-    with pytest.raises(InputError, match="not a parquet file"):
-        check_rows(str(tmp_path / "a.parquet"), "data.val_files")
+    assert "is not a parquet file" in the_problem(check_data(str(tmp_path / "a.parquet"))).text
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    name = write_rows(tmp_path / "a.parquet", prompt=["p"])
-    with pytest.raises(InputError, match="lacks the column data_source, reward_model"):
-        check_rows(name, "data.train_files")
+    name = write(tmp_path / "a.parquet", {"prompt": "p"})
+    problem = the_problem(check_data(name))
+    assert "lacks the column data_source, reward_model" in problem.text
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    name = write_rows(tmp_path / "a.parquet", prompt=[], data_source=[], reward_model=[])
-    with pytest.raises(InputError, match="holds no rows"):
-        check_rows(name, "data.train_files")
+    empty = pa.Table.from_pylist([row()]).slice(0, 0)
+    pq.write_table(empty, tmp_path / "a.parquet")
+    assert "holds no rows" in the_problem(check_data(str(tmp_path / "a.parquet"))).text
+
+
+def info(tools: Any) -> dict[str, Any]:
+    return {"extra_info": {"index": 0, "tools": tools}}
+
+
+def turns(arguments: Any) -> dict[str, Any]:
+    call = {"name": "weather", "arguments": arguments}
+    turn = {"role": "assistant", "content": "", "tool_calls": [{"function": call}]}
+    return {"prompt": [*PROMPT, turn]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "path"),
+    [
+        (info([tool("weather", city="string")]), "extra_info.tools"),
+        (turns({"city": "Paris"}), "prompt.tool_calls"),
+        ({"reward_model": {"ground_truth": [{"name": "f"}]}}, "reward_model.ground_truth"),
+    ],
+)
+def test_structs_that_arrow_merges_are_warned_of(
+    tmp_path: Path, columns: dict[str, Any], path: str
+) -> None:
+    name = write(tmp_path / "a.parquet", row(**columns))
+    first = next(one for one in check_data(name) if one.state is not State.OK)
+    assert (first.state, f"{path} is stored as Arrow structs" in first.text) == (State.WARN, True)
+    assert "JSON text" in first.fix
+
+
+def test_what_arrow_does_to_such_rows(tmp_path: Path) -> None:
+    """The reason for the warning: a tool has the other's parameter, as null."""
+    rows = [row(**info([tool("a", city="string")])), row(**info([tool("b", days="integer")]))]
+    name = write(tmp_path / "a.parquet", *rows)
+    read = pq.read_table(name).to_pylist()[0]["extra_info"]["tools"][0]
+    assert read["parameters"]["properties"]["days"] is None
+
+
+@pytest.mark.parametrize("columns", [{}, {"prompt": [{"role": "user", "content": "q", "name": 1}]}])
+def test_structs_of_fixed_keys_are_as_verl_has_them(
+    tmp_path: Path, columns: dict[str, Any]
+) -> None:
+    name = write(tmp_path / "a.parquet", row(**columns))
+    assert [one.state for one in check_data(name)] == [State.OK]
 
 
 def test_a_model_folder_needs_a_model_and_a_tokenizer(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds no config\.json"):
-        check_model(str(tmp_path))
+    first = next(iter(check_model_and_data(str(tmp_path))))
+    assert "holds no config.json" in first.text
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
-    with pytest.raises(InputError, match="holds no tokenizer"):
-        check_model(str(tmp_path))
-    (tmp_path / "tokenizer.json").write_text("{}")
-    check_model(str(tmp_path))
+    first = next(iter(check_model_and_data(str(tmp_path))))
+    assert "holds no tokenizer" in first.text
 
 
 @pytest.mark.parametrize(
     "name", ["/no/such/model", "./model", "~/model/x", "runs/a/model", "model"]
 )
 def test_a_path_that_is_no_folder(name: str) -> None:
-    with pytest.raises(InputError, match="is no folder"):
-        check_model(name)
+    first = next(iter(check_model_and_data(name)))
+    assert (first.state, "is no folder" in first.text) == (State.FAIL, True)
 
 
-def test_a_hub_name_is_left_to_verl() -> None:
-    check_model("Qwen/Qwen3-4B-Instruct-2507")
+def test_several_files_are_all_checked(tmp_path: Path) -> None:
+    good = write(tmp_path / "train.parquet", row())
+    findings = list(check_model_and_data(str(TINY_MODEL), [good, str(tmp_path / "test.parquet")]))
+    assert "1 rows read" in next(one.text for one in findings if one.check == "data")
+    assert "test.parquet is not there" in the_problem(findings).text
 
 
-def test_no_model() -> None:
-    with pytest.raises(InputError, match="is not set"):
-        check_model(None)
+@pytest.fixture
+def installed_trl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A package `trl` with this content."""
+
+    def install(content: str) -> None:
+        (tmp_path / "trl.py").write_text(content)
+        monkeypatch.delitem(__import__("sys").modules, "trl", raising=False)
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return install
 
 
-@pytest.mark.parametrize("option", ["default_local_dir", "rollout_data_dir", "validation_data_dir"])
-def test_what_a_run_writes_needs_a_folder_that_can_be_made(tmp_path: Path, option: str) -> None:
-    config = OmegaConf.create(
-        {
-            "data": {},
-            "actor_rollout_ref": {"model": {"path": "Qwen/Qwen3-4B-Instruct-2507"}},
-            "trainer": {option: str(tmp_path / "new" / "folder")},
-        }
-    )
-    check_inputs(config)
-    (tmp_path / "file").write_text("")
-    config.trainer[option] = str(tmp_path / "file" / "below")
-    with pytest.raises(InputError, match=rf"trainer\.{option}=.* cannot be written: .* is a file"):
-        check_inputs(config)
+def test_a_trl_that_verl_cannot_live_beside(installed_trl: Callable[[str], None]) -> None:
+    assert list(check_trl()) == []
+    installed_trl("")
+    problem = the_problem(check_trl())
+    assert (problem.state, problem.commands) == (State.FAIL, ("pip uninstall trl",))
+
+
+def test_a_trl_that_has_what_verl_patches(installed_trl: Callable[[str], None]) -> None:
+    installed_trl("class AutoModelForCausalLMWithValueHead: ...")
+    (finding,) = check_trl()
+    assert finding.state is State.OK

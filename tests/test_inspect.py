@@ -1,4 +1,4 @@
-"""From rollout files to the data of the page, and what is said where they cannot be read."""
+"""From rollout files to the data of the page, and one sentence where they cannot be read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ from hypothesis import strategies as st
 
 from egpo_verl.errors import UserError
 from egpo_verl.inspect.__main__ import main
-from egpo_verl.inspect.answer import Answer
-from egpo_verl.inspect.calls_beside import beside
+from egpo_verl.inspect.call_diff import diff
 from egpo_verl.inspect.files import Sample, read_sample
 from egpo_verl.inspect.page import content, page
+from egpo_verl.inspect.response import Response
 from egpo_verl.reward import Reason, compute_score
 
-# 64 answers, 8 to each of 8 prompts: a step of the tiny model on toolworld.
+# 64 responses, 8 to each of 8 prompts: a step of the tiny model on toolworld.
 TINY = Path(__file__).with_name("tiny_rollouts.parquet")
 TOOLS = json.dumps(
     [
@@ -44,33 +45,33 @@ TOOLS = json.dumps(
         }
     ]
 )
-WANTED = json.dumps([{"name": "book", "arguments": {"city": "Oslo", "nights": 2}}])
+EXPECTED = json.dumps([{"name": "book", "arguments": {"city": "Oslo", "nights": 2}}])
 
 
-def answer(text: str, truth: str | None = WANTED, **info: Any) -> Answer:
-    response = text if "think>" in text else f"<think>So.</think>\n{text}"
-    scored = None if truth is None else compute_score("demo", response, truth, {"tools": TOOLS})
-    return Answer(
+def response(answer: str, reference: str | None = EXPECTED, **extra_info: Any) -> Response:
+    text = answer if "think>" in answer else f"<think>So.</think>\n{answer}"
+    scored = None if reference is None else compute_score("demo", text, reference, {"tools": TOOLS})
+    return Response(
         step=1,
         group="a",
         key="a_0_0",
         source="demo",
         ability=None,
         messages=[{"role": "user", "content": "Two nights in Oslo, please."}],
-        response=response,
-        truth=truth,
-        info={"tools": TOOLS, **info},
+        text=text,
+        ground_truth=reference,
+        extra_info={"tools": TOOLS, **extra_info},
         score=0.0 if scored is None else float(scored["score"]),
         reason=None if scored is None else int(scored["reason"]),
     )
 
 
 def verl_line(**fields: Any) -> str:
-    line = {"input": "Hi?", "output": "[f()]", "gts": WANTED, "score": 0.0, "step": 4} | fields
+    line = {"input": "Hi?", "output": "[f()]", "gts": EXPECTED, "score": 0.0, "step": 4} | fields
     return json.dumps(line) + "\n"
 
 
-# How an answer's arguments compare with city='Oslo', nights=2 and sea=False, which is a default.
+# How a response's arguments compare with city='Oslo', nights=2 and sea=False, which is a default.
 ARGUMENTS = {
     "[book(city='Oslo', nights=2)]": {"city": "same", "nights": "same", "sea": "left out"},
     "[book(city='Oslo', nights=3, sea=False)]": {
@@ -97,14 +98,14 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize("text", ARGUMENTS)
-def test_each_argument_is_set_beside_the_one_wanted(text: str) -> None:
-    pairs = beside(answer(text)).pairs
+def test_each_argument_is_set_beside_the_one_expected(text: str) -> None:
+    pairs = diff(response(text)).pairs
     if ARGUMENTS[text] is None:
         assert pairs is None
     else:
         assert pairs is not None
         (pair,) = pairs
-        assert (pair.given, pair.wanted) == ("book", "book")
+        assert (pair.made, pair.expected) == ("book", "book")
         assert {each.name: each.state for each in pair.arguments} == ARGUMENTS[text]
 
 
@@ -114,18 +115,18 @@ def test_calls_are_paired_by_likeness_whatever_their_order() -> None:
         {"name": "book", "arguments": {"city": "Rome", "nights": 5}},
     ]
     text = "[book(city='Rome', nights=4), book(city='Oslo', nights=2), fly(to='Bern')]"
-    pairs = beside(answer(text, json.dumps(truth))).pairs
+    pairs = diff(response(text, json.dumps(truth))).pairs
     assert pairs is not None
-    assert [(pair.given, pair.wanted) for pair in pairs] == [
+    assert [(pair.made, pair.expected) for pair in pairs] == [
         ("book", "book"),
         ("book", "book"),
         ("fly", None),
     ]
-    assert [each.given for each in pairs[0].arguments[:2]] == ["'Oslo'", "2"]
+    assert [each.value for each in pairs[0].arguments[:2]] == ["'Oslo'", "2"]
     assert [each.state for each in pairs[1].arguments[:2]] == ["same", "different"]
     assert [each.state for each in pairs[2].arguments] == ["extra"]
-    (missing,) = beside(answer("[]")).pairs or []
-    assert (missing.given, missing.arguments[0].state) == (None, "missing")
+    (missing,) = diff(response("[]")).pairs or []
+    assert (missing.made, missing.arguments[0].state) == (None, "missing")
 
 
 def test_alternatives_are_all_shown() -> None:
@@ -135,50 +136,54 @@ def test_alternatives_are_all_shown() -> None:
         ],
         "alternatives": True,
     }
-    (pair,) = beside(answer("[book(city='Bergen')]", json.dumps(truth))).pairs or []
-    assert pair.arguments[0].wanted == ["'Oslo'", "'Christiania'"]
+    (pair,) = diff(response("[book(city='Bergen')]", json.dumps(truth))).pairs or []
+    assert pair.arguments[0].expected == ["'Oslo'", "'Christiania'"]
 
 
 def test_an_answer_that_is_no_list_of_calls_is_compared_as_text() -> None:
-    shown = beside(answer("book(city='Rome', nights=2)"))
+    shown = diff(response("book(city='Rome', nights=2)"))
     assert shown.pairs is None
     assert shown.pieces is not None
-    ours, theirs = shown.pieces
-    assert [text for text, same in ours if not same] == ["Rome"]
-    assert [text for text, same in theirs if not same] == ["[", "Oslo", "]"]
-    assert "".join(text for text, _ in theirs) == shown.wanted == "[book(city='Oslo', nights=2)]"
-    unlike = beside(answer("I cannot help with that, sorry."))
+    of_answer, of_reference = shown.pieces
+    assert [text for text, same in of_answer if not same] == ["Rome"]
+    assert [text for text, same in of_reference if not same] == ["[", "Oslo", "]"]
+    assert (
+        "".join(text for text, _ in of_reference)
+        == shown.expected
+        == "[book(city='Oslo', nights=2)]"
+    )
+    unlike = diff(response("I cannot help with that, sorry."))
     assert unlike.pieces == (
         [("I cannot help with that, sorry.", False)],
         [("[book(city='Oslo', nights=2)]", False)],
     )
 
 
-def test_where_no_call_is_wanted_or_no_reference_known_there_is_nothing_to_pair() -> None:
+def test_where_no_call_is_expected_or_no_reference_known_there_is_nothing_to_pair() -> None:
     for text in ("Nothing fits.", "[book()]"):
-        shown = beside(answer(text, "[]"))
-        assert (shown.answer, shown.wanted, shown.pairs, shown.pieces) == (text, "", None, None)
-    assert beside(answer("[book()]", None)).wanted is None
-    broken = answer("[book()]", None)
-    assert beside(Answer(**(vars(broken) | {"truth": "{"}))).wanted is None
+        shown = diff(response(text, "[]"))
+        assert (shown.answer, shown.expected, shown.pairs, shown.pieces) == (text, "", None, None)
+    unknown = response("[book()]", None)
+    assert diff(unknown).expected is None
+    assert diff(replace(unknown, ground_truth="{")).expected is None
 
 
 @given(st.text(), st.sampled_from(["python", "hermes", "json", "klingon"]))
-def test_whatever_a_model_says_can_be_shown(text: str, form: str) -> None:
-    said = Answer(**(vars(answer("", WANTED, call_form=form)) | {"response": text}))
-    shown = content(Sample([said], 1, 1), "t", 0)
-    assert shown["prompts"][0]["answers"][0]["response"] == text
+def test_whatever_a_model_writes_can_be_shown(text: str, form: str) -> None:
+    written = replace(response("", EXPECTED, call_form=form), text=text)
+    shown = content(Sample([written], 1, 1), "t", 0)
+    assert shown["prompts"][0]["responses"][0]["text"] == text
     json.dumps(shown, allow_nan=False)
 
 
-def test_the_tiny_models_answers_are_judged_as_the_reward_judged_them() -> None:
+def test_the_tiny_models_responses_are_judged_as_the_reward_judged_them() -> None:
     sample = read_sample([TINY], limit=1000, seed=0)
-    assert (len(sample.answers), sample.answers_found, sample.prompts_found) == (64, 64, 8)
-    for each in sample.answers:
-        pairs = beside(each).pairs
+    assert (len(sample.responses), sample.total_responses, sample.total_prompts) == (64, 64, 8)
+    for each in sample.responses:
+        pairs = diff(each).pairs
         states = {argument.state for pair in pairs or [] for argument in pair.arguments}
         assert each.trace is not None
-        assert "".join(each.trace.tokens).startswith(each.response)
+        assert "".join(each.trace.tokens).startswith(each.text)
         if each.reason == Reason.OK:
             assert states <= {"same", "left out"}
         elif each.reason in (Reason.WRONG_ARGUMENT, Reason.WRONG_COUNT):
@@ -189,24 +194,23 @@ def test_the_tiny_models_answers_are_judged_as_the_reward_judged_them() -> None:
 
 def test_a_sample_holds_whole_prompts_and_repeats_itself() -> None:
     sample = read_sample([TINY], limit=20, seed=1)
-    assert sorted(Counter(each.group for each in sample.answers).values()) == [8, 8]
-    assert (sample.answers_found, sample.prompts_found) == (64, 8)
+    assert sorted(Counter(each.group for each in sample.responses).values()) == [8, 8]
+    assert (sample.total_responses, sample.total_prompts) == (64, 8)
     again, other = (read_sample([TINY], limit=20, seed=seed) for seed in (1, 2))
     assert again == sample
-    assert [each.key for each in other.answers] != [each.key for each in sample.answers]
-    assert len(read_sample([TINY], limit=3, seed=1).answers) == 8, "at least one prompt"
+    assert [each.key for each in other.responses] != [each.key for each in sample.responses]
+    assert len(read_sample([TINY], limit=3, seed=1).responses) == 8, "at least one prompt"
 
 
 def test_egpos_files_come_before_verls_and_steps_in_their_order(tmp_path: Path) -> None:
     table = pq.read_table(TINY)
-    (tmp_path / "egpo").mkdir()
     for step in (10, 9):
         numbered = table.set_column(0, "step", pa.array([step] * len(table), pa.int32()))
-        pq.write_table(numbered, tmp_path / "egpo" / f"{step}.parquet")
+        pq.write_table(numbered, tmp_path / f"{step}.parquet")
     (tmp_path / "9.jsonl").write_text(verl_line())
     sample = read_sample([tmp_path], limit=1000, seed=0)
-    assert [each.step for each in sample.answers] == [9] * 64 + [10] * 64
-    (only,) = read_sample([tmp_path / "9.jsonl"], limit=9, seed=0).answers
+    assert [each.step for each in sample.responses] == [9] * 64 + [10] * 64
+    (only,) = read_sample([tmp_path / "9.jsonl"], limit=9, seed=0).responses
     assert (only.step, only.trace, only.messages) == (
         4,
         None,
@@ -217,14 +221,14 @@ def test_egpos_files_come_before_verls_and_steps_in_their_order(tmp_path: Path) 
 def test_verls_validation_lines_say_why(tmp_path: Path) -> None:
     lines = [verl_line(uid=f"u_{n}_0", reason=float(n), score=None) for n in (60, 64)]
     (tmp_path / "4.jsonl").write_text("".join(lines))
-    first, second = read_sample([tmp_path], limit=9, seed=0).answers
+    first, second = read_sample([tmp_path], limit=9, seed=0).responses
     assert (first.reason, second.reason, first.group, second.group) == (60, 64, "u", "u")
 
 
 def test_turns_of_chatml_without_its_special_tokens_are_told_apart(tmp_path: Path) -> None:
-    said = "system\nBe brief.\nuser\nHow are\nyou?\nassistant\n"
-    (tmp_path / "1.jsonl").write_text(verl_line(input=said))
-    (only,) = read_sample([tmp_path], limit=9, seed=0).answers
+    prompt = "system\nBe brief.\nuser\nHow are\nyou?\nassistant\n"
+    (tmp_path / "1.jsonl").write_text(verl_line(input=prompt))
+    (only,) = read_sample([tmp_path], limit=9, seed=0).responses
     assert only.messages == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "How are\nyou?"},
@@ -233,9 +237,9 @@ def test_turns_of_chatml_without_its_special_tokens_are_told_apart(tmp_path: Pat
 
 def test_no_text_can_leave_the_element_that_holds_the_data() -> None:
     hostile = "</script><script>alert(1)</script><!--<script> \u2028 @@SCRIPT@@ \ud800"
-    document = page(Sample([answer(hostile, truth=json.dumps([]))], 1, 1), hostile, seed=0)
+    document = page(Sample([response(hostile, json.dumps([]))], 1, 1), hostile, seed=0)
     data = document.split('<script id="data" type="application/json">')[1].split("</script>")[0]
-    assert json.loads(data)["prompts"][0]["answers"][0]["calls"]["answer"].startswith("</script>")
+    assert json.loads(data)["prompts"][0]["responses"][0]["calls"]["answer"].startswith("</script>")
     assert document.count("<script") == document.count("</script>") == 2
     script = document.rsplit("<script>", 1)[1].split("</script>")[0]
     (allowed,) = re.findall(r"script-src 'sha256-([\w+/=]+)'", document)
@@ -243,15 +247,15 @@ def test_no_text_can_leave_the_element_that_holds_the_data() -> None:
     assert not re.search(r"""(src|href)=|url\(|@import|https?:""", document)
 
 
-def test_the_command_writes_a_page_and_says_what_is_on_it(
+def test_the_command_writes_a_page_and_prints_what_is_on_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "page.html"
     assert main([str(TINY), "--out", str(out), "--limit", "16"]) == 0
-    said = capsys.readouterr().out
-    assert "16 of 64 answers (a sample of whole prompts, seed 0; --limit shows more)" in said
+    printed = capsys.readouterr().out
+    assert "16 of 64 responses (a sample of whole prompts, seed 0; --limit shows more)" in printed
     assert main([str(TINY), "--out", str(out)]) == 0
-    assert capsys.readouterr().out.startswith("64 answers: ")
+    assert capsys.readouterr().out.startswith("64 responses: ")
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
 
 
@@ -268,32 +272,32 @@ def test_the_page_needs_the_base_installation_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "sentence"),
     [
-        ("nowhere", None, "does not exist: train with trainer.rollout_data_dir"),
+        ("nowhere", None, "does not exist: train with +algorithm.egpo.record_dir"),
         (".", None, "holds no rollouts"),
         ("1.parquet", b"PAR1", "not a parquet file"),
         ("1.jsonl", b"{}\n", "1.jsonl:1 is not a line of verl's rollouts"),
         ("1.jsonl", verl_line().encode() + b"[1]\n", "1.jsonl:2 is not a line"),
         ("1.jsonl", b'{"input": 3, "output": "", "score": 0}', "1.jsonl:1 is not a line"),
         ("1.jsonl", b"\xff\xfe", "cannot be read as text"),
-        ("1.jsonl", b"", "no answer in there"),
+        ("1.jsonl", b"", "no response in there"),
     ],
 )
-def test_what_cannot_be_read_is_said_in_one_sentence(
+def test_what_cannot_be_read_is_one_sentence(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     name: str,
     content: bytes | None,
-    says: str,
+    sentence: str,
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     out = tmp_path / "page.html"
     assert main([str(tmp_path / name), "--out", str(out)]) == 2
-    said = capsys.readouterr().err
-    assert says in said
-    assert len(said.splitlines()) == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len(error.splitlines()) == 1
     assert not out.exists()
 
 

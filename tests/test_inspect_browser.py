@@ -91,13 +91,13 @@ def page(browser: Any, rollouts: Path, tmp_path: Path) -> Any:
 
 
 def all_of(page: Any, selector: str) -> list[Any]:
-    found: list[Any] = page.find_elements("css selector", selector)
-    return found
+    elements: list[Any] = page.find_elements("css selector", selector)
+    return elements
 
 
 def one(page: Any, selector: str) -> Any:
-    (found,) = all_of(page, selector)
-    return found
+    (element,) = all_of(page, selector)
+    return element
 
 
 def pick(page: Any, menu: str, value: object) -> None:
@@ -113,15 +113,15 @@ def reasons() -> list[int]:
 
 
 def test_a_reason_is_filtered_and_its_difference_marked(page: Any, tmp_path: Path) -> None:
-    assert one(page, "#count").text.startswith("72 answers to 9 prompts")
+    assert one(page, "#count").text.startswith("72 responses to 9 prompts")
     pick(page, "step", 2)
     wrong = int(Reason.WRONG_ARGUMENT)
     count = reasons().count(wrong)
     assert one(page, f"#reason option[value='{wrong}']").text == f"{count} · {describe(wrong)}"
     pick(page, "reason", wrong)
-    assert one(page, "#count").text.startswith(f"{count} answers to ")
+    assert one(page, "#count").text.startswith(f"{count} responses to ")
     assert len(all_of(page, "#list li")) == count
-    assert describe(wrong) in one(page, ".answer .verdict").text
+    assert describe(wrong) in one(page, ".response .verdict").text
     marked = all_of(page, "tr.argument.differs")
     assert marked
     assert all(
@@ -136,7 +136,7 @@ def test_a_reason_is_filtered_and_its_difference_marked(page: Any, tmp_path: Pat
 
 def test_the_thought_is_shaded_by_entropy(page: Any) -> None:
     rows = pq.read_table(TINY).slice(0, 1).to_pylist()
-    shown = all_of(page, ".answer .token")
+    shown = all_of(page, ".response .token")
     (row,) = rows
     assert "".join(token.get_attribute("textContent") for token in shown) == "".join(row["tokens"])
     heats = [float(re.findall(r"[\d.]+", token.get_attribute("style"))[0]) for token in shown]
@@ -151,30 +151,30 @@ def test_the_thought_is_shaded_by_entropy(page: Any) -> None:
     assert f"{max(e for e, _ in in_thought):.3f} nats" in one(page, "#tip").text
 
 
-def test_keys_move_search_and_switch_to_all_answers_of_a_prompt(page: Any) -> None:
+def test_keys_move_search_and_switch_to_all_responses_to_a_prompt(page: Any) -> None:
     press(page, "jjj")
     rows = all_of(page, "#list button")
     assert rows[3].get_attribute("aria-current") == "true"
     press(page, "k")
-    assert "Answer 3" in one(page, ".answer .verdict").text
+    assert "Response 3" in one(page, ".response .verdict").text
     address = page.current_url
     press(page, "g")
     assert len(all_of(page, "#list li")) == 9
-    assert len(all_of(page, "#detail .answer")) == 8
+    assert len(all_of(page, "#detail .response")) == 8
     press(page, "g/")
     search = page.switch_to.active_element
     search.send_keys("No Such Words Anywhere")
-    assert one(page, "#count").text.startswith("0 answers")
+    assert one(page, "#count").text.startswith("0 responses")
     one(page, "#clear").click()
-    assert one(page, "#count").text.startswith("72 answers")
+    assert one(page, "#count").text.startswith("72 responses")
     page.get("about:blank")
     page.get(address)
-    assert "Answer 3" in one(page, ".answer .verdict").text
+    assert "Response 3" in one(page, ".response .verdict").text
 
 
 def test_what_a_model_wrote_is_only_ever_text(page: Any) -> None:
     pick(page, "step", 3)
-    assert HOSTILE in all_of(page, ".answer .token")[0].text
+    assert HOSTILE in all_of(page, ".response .token")[0].text
     press(page, "g")
     assert "onerror=" in all_of(page, "#list button")[0].text
     assert page.title == "Rollouts"
@@ -182,7 +182,7 @@ def test_what_a_model_wrote_is_only_ever_text(page: Any) -> None:
     assert len(all_of(page, "script")) == 2
 
 
-def test_a_narrow_page_shows_the_list_or_an_answer(page: Any) -> None:
+def test_a_narrow_page_shows_the_list_or_a_response(page: Any) -> None:
     size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:

@@ -44,8 +44,8 @@ def test_its_responses_are_recorded(legacy: tuple[Run, Path]) -> None:
     records = legacy[1] / "records"
     assert sorted(file.name for file in records.iterdir()) == ["1.parquet", "2.parquet"]
     sample = read_sample([records], limit=1000, seed=0)
-    assert sample.answers_found == 2 * 4 * 4
-    assert all(answer.response for answer in sample.answers)
+    assert sample.total_responses == 2 * 4 * 4
+    assert all(answer.text for answer in sample.responses)
 
 
 def test_grpo_with_a_strangers_reward_trains_and_validates(train: Train, tmp_path: Path) -> None:

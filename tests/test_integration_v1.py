@@ -251,9 +251,9 @@ def test_whole_groups_are_recorded_for_inspect(batch: Any, tmp_path: Path) -> No
     this = trainer(f"+algorithm.egpo.record_dir={tmp_path}", "+algorithm.egpo.record_groups=2")
     this._compute_advantage(batch[0], {})
     assert [file.name for file in tmp_path.iterdir()] == ["1.parquet"]
-    answers = read_sample([tmp_path], limit=100, seed=0).answers
+    answers = read_sample([tmp_path], limit=100, seed=0).responses
     assert len(answers) == 2 * ROLLOUTS
-    assert {answer.response for answer in answers} <= set(TEXTS)
+    assert {answer.text for answer in answers} <= set(TEXTS)
 
 
 def test_a_record_that_cannot_be_written_is_a_warning(

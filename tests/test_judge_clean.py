@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,70 +20,20 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from egpo_verl.calls import Call, render
+from egpo_verl.calls import Call
 from egpo_verl.clean import main
-from egpo_verl.datasets.parquet.rows import from_row, to_row
+from egpo_verl.datasets.parquet.rows import from_row
 from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
-from egpo_verl.datasets.sample import Sample
 
 pytest.importorskip("openai")
 pytest.importorskip("tenacity")
 
-SERVER = Path(__file__).with_name("judge_server.py")
-TIDE = {"name": "tide now", "parameters": {"harbour": {"type": "str"}, "day": {"type": "int"}}}
+Start = Callable[..., Any]
+Write = Callable[..., Path]
 
 
-class Server:
-    """A running judge."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.log = folder / f"requests_{time.monotonic_ns()}.log"
-        self.log.touch()
-        command = [sys.executable, str(SERVER), "--log", str(self.log), *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/v1"
-
-    def requests(self) -> list[list[str]]:
-        """Key, stage and fate of every request so far."""
-        return [line.split()[:3] for line in self.log.read_text().splitlines()]
-
-
-Serve = Callable[..., Server]
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    running: list[Server] = []
-
-    def start(*options: str) -> Server:
-        running.append(Server(tmp_path, *options))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.process.kill()
-        server.process.wait()
-
-
-def rows_file(path: Path, count: int, wrong: int = 3) -> Path:
-    """Rows whose question tells the right answer; every `wrong`-th claims another."""
-    rows = []
-    for n in range(count):
-        right = (Call("tide_now", {"harbour": "Hoorn", "day": n}),) if n % 7 else ()
-        claimed = (Call("tide now", {"harbour": "Urk", "day": n}),)
-        if n % wrong:
-            claimed = tuple(Call("tide now", dict(call.arguments)) for call in right)
-        text = f"Row {n}. truth: {render(right)}"
-        sample = Sample("x", ({"role": "user", "content": text},), (TIDE,), claimed, {"id": n})
-        rows.append(to_row(sample, n))
-    with ParquetOut(path) as output:
-        output.add(batch_of(rows))
-    return path
-
-
-def words(server: Server, *files: Path, out: Path, more: tuple[str, ...] = ()) -> list[str]:
-    quick = ("--backoff", "0.01", "--timeout", "5")
+def words(server: Any, *files: Path, out: Path, more: tuple[str, ...] = ()) -> list[str]:
+    quick = ("--backoff", "0.01", "--timeout", "5", "--store", str(out.parent / "answers.sqlite"))
     options = ("--model", "judge", "--base_url", server.url, "--local_save_dir", str(out))
     return [*map(str, files), *options, *quick, *more]
 
@@ -93,10 +43,10 @@ def judged(out: Path) -> list[dict[str, Any]]:
 
 
 def test_wrong_rows_are_corrected_and_right_ones_kept(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train, out = rows_file(tmp_path / "train.parquet", 60), tmp_path / "out"
-    server = serve()
+    train, out = write_judge_rows(tmp_path / "train.parquet", 60), tmp_path / "out"
+    server = start_judge()
     assert main(words(server, train, out=out)) == 0
     assert "corrected" in capsys.readouterr().out
 
@@ -119,8 +69,10 @@ def test_wrong_rows_are_corrected_and_right_ones_kept(
     assert "```diff" in report
 
 
-def test_a_second_run_asks_nothing_and_a_change_asks_anew(serve: Serve, tmp_path: Path) -> None:
-    train, server = rows_file(tmp_path / "train.parquet", 30), serve()
+def test_a_second_run_asks_nothing_and_a_change_asks_anew(
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
+) -> None:
+    train, server = write_judge_rows(tmp_path / "train.parquet", 30), start_judge()
     first = words(server, train, out=tmp_path / "one")
     assert main(first) == 0
     asked = len(server.requests())
@@ -142,9 +94,11 @@ def test_a_second_run_asks_nothing_and_a_change_asks_anew(serve: Serve, tmp_path
 
 
 @pytest.mark.slow
-def test_a_faulty_endpoint_costs_time_but_no_row(serve: Serve, tmp_path: Path) -> None:
-    train, out = rows_file(tmp_path / "train.parquet", 60), tmp_path / "out"
-    server = serve("--faults", "0.3")
+def test_a_faulty_endpoint_costs_time_but_no_row(
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
+) -> None:
+    train, out = write_judge_rows(tmp_path / "train.parquet", 60), tmp_path / "out"
+    server = start_judge("--faults", "0.3")
     # A time-out that no busy machine reaches: an answer that comes too late is asked for again.
     patient = ("--tries", "40", "--timeout", "6")
     assert main(words(server, train, out=out, more=patient)) == 0
@@ -157,17 +111,24 @@ def test_a_faulty_endpoint_costs_time_but_no_row(serve: Serve, tmp_path: Path) -
 
 @pytest.mark.parametrize(("judge", "outcome"), [("liar", "broken"), ("stubborn", "not_corrected")])
 def test_a_bad_judge_drops_rows_but_spoils_none(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str], judge: str, outcome: str
+    start_judge: Start,
+    write_judge_rows: Write,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    judge: str,
+    outcome: str,
 ) -> None:
-    train, out = rows_file(tmp_path / "train.parquet", 10), tmp_path / "out"
-    assert main(words(serve("--judge", judge), train, out=out)) == 2
+    train, out = write_judge_rows(tmp_path / "train.parquet", 10), tmp_path / "out"
+    assert main(words(start_judge("--judge", judge), train, out=out)) == 2
     assert "no row of" in capsys.readouterr().err
     assert not out.exists()
 
 
-def test_a_flatterer_changes_nothing(serve: Serve, tmp_path: Path) -> None:
-    train, out = rows_file(tmp_path / "train.parquet", 10), tmp_path / "out"
-    assert main(words(serve("--judge", "flatterer"), train, out=out)) == 0
+def test_a_flatterer_changes_nothing(
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
+) -> None:
+    train, out = write_judge_rows(tmp_path / "train.parquet", 10), tmp_path / "out"
+    assert main(words(start_judge("--judge", "flatterer"), train, out=out)) == 0
     before, after = (
         [row["reward_model"] for row in pq.read_table(path).to_pylist()]
         for path in (train, out / "train.parquet")
@@ -175,13 +136,15 @@ def test_a_flatterer_changes_nothing(serve: Serve, tmp_path: Path) -> None:
     assert before == after
 
 
-def test_a_question_that_is_refused_costs_its_row_only(serve: Serve, tmp_path: Path) -> None:
-    train, out = rows_file(tmp_path / "train.parquet", 20), tmp_path / "out"
+def test_a_question_that_is_refused_costs_its_row_only(
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
+) -> None:
+    train, out = write_judge_rows(tmp_path / "train.parquet", 20), tmp_path / "out"
     rows = pq.read_table(train).to_pylist()
-    rows[4]["prompt"][1]["content"] += " REFUSE ME"
+    rows[4]["prompt"][1]["content"] += " fate: 400"
     with ParquetOut(train) as output:
         output.add(batch_of(rows))
-    assert main(words(serve(), train, out=out, more=("--in_flight", "1"))) == 0
+    assert main(words(start_judge(), train, out=out, more=("--in_flight", "1"))) == 0
     assert [line["outcome"] for line in judged(out)].count("refused") == 1
     assert len(pq.read_table(out / "train.parquet")) == 19
 
@@ -189,23 +152,25 @@ def test_a_question_that_is_refused_costs_its_row_only(serve: Serve, tmp_path: P
 @pytest.mark.parametrize(
     ("always", "code", "says"),
     [
-        ("401", 2, "the endpoint refuses"),
-        ("400", 2, "refused the first 5 questions"),
-        ("500", 1, "the endpoint keeps failing"),
+        ("401", 2, "refuses the key"),
+        ("404", 2, "does not serve judge"),
+        ("400", 2, "refused the first 10 questions"),
+        ("500", 1, "keeps failing"),
         ("429", 1, "run the command again"),
-        ("cut", 1, "the endpoint keeps failing"),
+        ("cut", 1, "keeps failing"),
     ],
 )
 def test_an_endpoint_that_never_answers_stops_the_job(
-    serve: Serve,
+    start_judge: Start,
+    write_judge_rows: Write,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     always: str,
     code: int,
     says: str,
 ) -> None:
-    train, out = rows_file(tmp_path / "train.parquet", 10), tmp_path / "out"
-    server = serve("--always", always)
+    train, out = write_judge_rows(tmp_path / "train.parquet", 10), tmp_path / "out"
+    server = start_judge("--always", always)
     assert main(words(server, train, out=out, more=("--tries", "3"))) == code
     err = capsys.readouterr().err
     assert says in err
@@ -213,18 +178,14 @@ def test_an_endpoint_that_never_answers_stops_the_job(
     assert not out.exists()
 
 
-def test_no_server_at_all_stops_the_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train, out = rows_file(tmp_path / "train.parquet", 5), tmp_path / "out"
-    options = ("--model", "m", "--base_url", "http://127.0.0.1:9", "--tries", "2")
-    code = main([str(train), "--local_save_dir", str(out), "--backoff", "0.01", *options])
-    assert code == 1
-    assert "stopped: the endpoint keeps failing" in capsys.readouterr().err
-
-
 def test_a_budget_stops_the_job_and_more_money_goes_on(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train, out, server = rows_file(tmp_path / "train.parquet", 60), tmp_path / "out", serve()
+    train, out, server = (
+        write_judge_rows(tmp_path / "train.parquet", 60),
+        tmp_path / "out",
+        start_judge(),
+    )
     # An answer costs 100 tokens in and 10 out: 0.02 dollars.
     prices = ("--price_in", "100", "--price_out", "1000", "--in_flight", "4")
     assert main(words(server, train, out=out, more=(*prices, "--budget", "0.5"))) == 1
@@ -238,9 +199,9 @@ def test_a_budget_stops_the_job_and_more_money_goes_on(
 
 
 def test_a_dry_run_asks_nothing(
-    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train, server = rows_file(tmp_path / "train.parquet", 50), serve()
+    train, server = write_judge_rows(tmp_path / "train.parquet", 50), start_judge()
     prices = ("--dry_run", "--price_in", "2", "--price_out", "8")
     assert main(words(server, train, out=tmp_path / "out", more=prices)) == 0
     out = capsys.readouterr().out
@@ -250,8 +211,8 @@ def test_a_dry_run_asks_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_slow_pace_is_kept(serve: Serve, tmp_path: Path) -> None:
-    train, server = rows_file(tmp_path / "train.parquet", 6, wrong=7), serve()
+def test_a_slow_pace_is_kept(start_judge: Start, write_judge_rows: Write, tmp_path: Path) -> None:
+    train, server = write_judge_rows(tmp_path / "train.parquet", 6, wrong=7), start_judge()
     start = time.monotonic()
     pace = ("--requests_per_minute", "600")
     assert main(words(server, train, out=tmp_path / "out", more=pace)) == 0
@@ -259,9 +220,11 @@ def test_a_slow_pace_is_kept(serve: Serve, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_in_order_and_loses_no_answer(serve: Serve, tmp_path: Path) -> None:
-    train, out = rows_file(tmp_path / "train.parquet", 400), tmp_path / "out"
-    server = serve("--latency", "0.2")
+def test_ctrl_c_ends_in_order_and_loses_no_answer(
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
+) -> None:
+    train, out = write_judge_rows(tmp_path / "train.parquet", 400), tmp_path / "out"
+    server = start_judge("--latency", "0.2")
     command = [sys.executable, "-m", "egpo_verl.clean"]
     options = words(server, train, out=out, more=("--in_flight", "8"))
     with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
@@ -272,13 +235,16 @@ def test_ctrl_c_ends_in_order_and_loses_no_answer(serve: Serve, tmp_path: Path) 
     assert process.returncode == 1
     assert "stopped: it was interrupted" in err
     assert "Traceback" not in err
-    assert finished(tmp_path / "judge.sqlite") == {key for key, _, _ in server.requests()}
+    assert finished(tmp_path / "answers.sqlite") == {key for key, _, _ in server.requests()}
 
 
 def test_a_full_disk_stops_the_job_and_the_same_command_goes_on(
-    serve: Serve, tmp_path: Path
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
 ) -> None:
-    train, server = rows_file(tmp_path / "train.parquet", 200), serve("--latency", "0.02")
+    train, server = (
+        write_judge_rows(tmp_path / "train.parquet", 200),
+        start_judge("--latency", "0.02"),
+    )
     command = [sys.executable, "-m", "egpo_verl.clean"]
     command += words(server, train, out=tmp_path / "out", more=("--in_flight", "8"))
     # To SQLite a file that may not grow is a disk without room.
@@ -292,7 +258,7 @@ def test_a_full_disk_stops_the_job_and_the_same_command_goes_on(
     assert "stopped: the store cannot be written" in full.stderr
     assert "Traceback" not in full.stderr
     assert not (tmp_path / "out").exists()
-    asked, kept = len(server.requests()), finished(tmp_path / "judge.sqlite")
+    asked, kept = len(server.requests()), finished(tmp_path / "answers.sqlite")
     assert 0 < len(kept) <= asked <= len(kept) + 3 * 8, "it went on paying for what it cannot keep"
 
     assert main(command[3:]) == 0
@@ -307,19 +273,19 @@ def finished(store: Path) -> set[str]:
 
 @pytest.mark.slow
 def test_killed_a_hundred_times_it_repeats_no_finished_call_and_loses_no_row(
-    serve: Serve, tmp_path: Path
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
 ) -> None:
     rows, in_flight, kills = 200, 4, 100
     train, out, store = (
-        rows_file(tmp_path / "train.parquet", rows),
+        write_judge_rows(tmp_path / "train.parquet", rows),
         tmp_path / "out",
         tmp_path / "s",
     )
-    server = serve("--latency", "0.04")
+    server = start_judge("--latency", "0.04")
     more = ("--in_flight", str(in_flight), "--store", str(store))
     options = words(server, train, out=out, more=more)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["egpo_verl.clean", "egpo_verl.judge.job"])
+    context.set_forkserver_preload(["egpo_verl.clean", "egpo_verl.client.client"])
     chooser = random.Random(0)
     seen: list[tuple[int, set[str]]] = []
     for kill in range(kills):
@@ -341,7 +307,7 @@ def test_killed_a_hundred_times_it_repeats_no_finished_call_and_loses_no_row(
         assert not done & set(keys[length:]), "a finished call was repeated"
     assert len(seen) > kills / 2
     assert any(0 < len(done) < len(set(keys)) for _, done in seen), "no kill hit the work"
-    assert len(keys) - len(set(keys)) <= kills * 2 * in_flight
+    assert len(keys) - len(set(keys)) <= kills * in_flight
     assert [line["index"] for line in judged(out)] == list(range(rows))
     assert len(pq.read_table(out / "train.parquet")) == rows
     with closing(sqlite3.connect(store)) as connection:
@@ -349,8 +315,13 @@ def test_killed_a_hundred_times_it_repeats_no_finished_call_and_loses_no_row(
 
 
 @pytest.mark.slow
-def test_two_jobs_on_one_store_come_to_the_same_end(serve: Serve, tmp_path: Path) -> None:
-    train, server = rows_file(tmp_path / "train.parquet", 100), serve("--latency", "0.02")
+def test_two_jobs_on_one_store_come_to_the_same_end(
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
+) -> None:
+    train, server = (
+        write_judge_rows(tmp_path / "train.parquet", 100),
+        start_judge("--latency", "0.02"),
+    )
     store = ("--store", str(tmp_path / "s"), "--in_flight", "8")
     context = multiprocessing.get_context("forkserver")
     jobs = [
@@ -383,6 +354,7 @@ def test_two_jobs_on_one_store_come_to_the_same_end(serve: Serve, tmp_path: Path
     ],
 )
 def test_bad_input_is_one_sentence(
+    write_judge_rows: Write,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -392,7 +364,7 @@ def test_bad_input_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     for name in "ab":
         Path(name).mkdir()
-        rows_file(Path(name) / "train.parquet", 3)
+        write_judge_rows(Path(name) / "train.parquet", 3)
     pq.write_table(pq.read_table("a/train.parquet").select(["prompt"]), "a/other.parquet")
     Path("a/text.parquet").write_text("text")
     given = [

@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 from egpo_verl.datasets.jobs.convert import RowConfig, convert_chunks
-from egpo_verl.datasets.jobs.job import SplitConfig, convert_file
+from egpo_verl.datasets.jobs.job import Output, convert_file
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.registry import SOURCES
+from egpo_verl.datasets.selection.assign import SplitConfig
 from egpo_verl.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -43,7 +44,7 @@ def test_a_stopped_job_leaves_nothing(tmp_path: Path, number: int, processes: st
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as job:
-        while not list(out.glob("*/*.arrow")):
+        while not list(out.glob("*/*/*.arrow")):
             assert job.poll() is None
             time.sleep(0.01)
         # As a terminal sends Ctrl-C: to the workers too. A `kill` goes to the parent alone.
@@ -73,7 +74,7 @@ def test_a_job_that_breaks_off_leaves_no_file_and_no_process(tmp_path: Path) -> 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as raised:
-        convert_file(SOURCES["xlam"], rows, out, RowConfig(), SplitConfig(), 2, interrupted)
+        convert_file(SOURCES["xlam"], rows, Output(out), RowConfig(), SplitConfig(), 2, interrupted)
     # The traceback, and with it every frame of the job, is still held here.
     assert raised.tb is not None
     assert not out.exists()

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from egpo_verl.integration.preflight import TESTED_VERL, check_config
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from egpo_verl import preprocess
-from egpo_verl.integration.preflight import TESTED_VERL, check_config
-from egpo_verl.sizing.memory import memory_of
-from egpo_verl.sizing.scripts import commands, composed, hardware
-from egpo_verl.sizing.setup import setup_of
+from egpo_verl.sizing.__main__ import main
+from egpo_verl.sizing.scripts import commands
 
 RECIPE = Path(__file__).parent.parent / "recipe" / "egpo"
 
@@ -35,16 +35,6 @@ def trained(*arguments: str, **environment: str) -> Any:
         return compose("egpo_trainer", overrides=command[6:])
 
 
-def test_it_has_the_files_of_a_recipe() -> None:
-    assert {file.name for file in RECIPE.iterdir()} == {
-        "README.md",
-        "REQUIRED_VERL.txt",
-        "config",
-        "prepare_data.sh",
-        "run_egpo.sh",
-    }
-
-
 def test_the_pin_is_the_verl_that_is_tested() -> None:
     lines = (RECIPE / "REQUIRED_VERL.txt").read_text().splitlines()
     pins = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
@@ -52,8 +42,8 @@ def test_the_pin_is_the_verl_that_is_tested() -> None:
     assert pins["TAG"] == f"v{TESTED_VERL[-1]}"
 
 
-def test_its_config_is_the_papers_group_on_verls_own() -> None:
-    config, paper = trained(), composed(["+egpo=paper"])
+def test_its_config_is_the_papers_group_on_verls_own(composed: Callable[..., Any]) -> None:
+    config, paper = trained(), composed("+egpo=paper")
     check_config(config)
     assert config.algorithm == paper.algorithm
     assert config.reward == paper.reward
@@ -74,9 +64,19 @@ def test_another_group_is_one_override_away() -> None:
 )
 def test_the_papers_models_fit_the_gpus_that_the_script_names(model: str) -> None:
     config = trained(MODEL_PATH=model)
-    nodes, gpus, size = hardware(RECIPE / "run_egpo.sh")
-    assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (nodes, gpus)
-    assert memory_of(setup_of(config, size)).fits
+    gpus = config.trainer.nnodes * config.trainer.n_gpus_per_node
+    actor, rollout = config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout
+    sizes = {
+        "model_path": model,
+        "gpus": gpus,
+        "gpu_memory": 80,
+        "ppo_max_token_len_per_gpu": actor.ppo_max_token_len_per_gpu,
+        "rollout_gpu_mem_util": rollout.gpu_memory_utilization,
+        "rollout_tp": rollout.tensor_model_parallel_size,
+        "max_response_length": config.data.max_response_length,
+    }
+    assert f"1 x {gpus} x 80 GB" in (RECIPE / "run_egpo.sh").read_text()
+    assert main([f"--{name}={value}" for name, value in sizes.items()]) == 0
 
 
 def test_data_is_prepared_by_commands_that_exist() -> None:

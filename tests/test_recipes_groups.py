@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from functools import cache
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from hydra import compose, initialize_config_module
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
+from verl.trainer.ppo.utils import need_critic, need_reference_policy
+from verl.utils.config import validate_config
 
 import egpo_verl.config
 from egpo_verl.advantage.options import EgpoOptions
-from egpo_verl.integration.preflight import ConfigError, check_config
+from egpo_verl.integration.config import ConfigError
 
 FOLDER = Path(egpo_verl.config.__file__).parent / "egpo"
 
@@ -54,6 +57,9 @@ PAPER = {
     "actor_rollout_ref.actor.ppo_mini_batch_size": 256,
     "actor_rollout_ref.actor.clip_ratio": 0.2,
     "actor_rollout_ref.actor.kl_loss_type": "low_var_kl",
+    # what verl's engine reads, so that Eq. 4 is computed in float32
+    "actor_rollout_ref.actor.fsdp_config.entropy_from_logits_with_chunking": True,
+    "actor_rollout_ref.model.use_remove_padding": True,
 }
 
 
@@ -61,6 +67,12 @@ PAPER = {
 def composed(*overrides: str) -> Any:
     with initialize_config_module("verl.trainer.config", version_base=None):
         return compose("ppo_trainer", overrides=list(overrides))
+
+
+def validate(config: Any) -> None:
+    """What `main_ppo` does first, which may add to the configuration."""
+    config = copy.deepcopy(config)
+    validate_config(config, need_reference_policy(config), need_critic(config))
 
 
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:
@@ -97,7 +109,20 @@ def test_a_group_changes_what_its_name_says_and_nothing_else(group: str) -> None
 
 @pytest.mark.parametrize("group", sorted(CHANGES))
 def test_a_group_can_train(group: str) -> None:
-    check_config(composed(f"+egpo={group}"))
+    validate(composed(f"+egpo={group}"))
+
+
+@pytest.mark.parametrize(
+    ("engine", "entropy", "in_blocks"),
+    [("dp", "as_logits", False), ("megatron", "float32", True), ("veomni", "as_logits", None)],
+)
+def test_every_engine_of_verl_can_train_with_the_papers_group(
+    engine: str, entropy: str, in_blocks: bool | None
+) -> None:
+    config = composed(f"model_engine={engine}", "+egpo=paper", f"entropy={entropy}")
+    validate(config)
+    actor = config.actor_rollout_ref.actor
+    assert actor.get("entropy_from_logits_with_chunking") is in_blocks
 
 
 def test_the_twin_by_group_is_the_twin_by_estimator() -> None:
@@ -116,7 +141,7 @@ def test_the_twin_by_group_is_the_twin_by_estimator() -> None:
 )
 def test_an_option_that_is_none_is_refused_by_name(override: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        check_config(composed("+egpo=paper", override))
+        validate(composed("+egpo=paper", override))
 
 
 def test_a_group_that_is_none_is_refused_with_the_list() -> None:

@@ -70,11 +70,11 @@ def test_prompts_longer_than_the_limit_are_left_out_and_counted(
 def test_every_answer_is_written_with_its_tokens_and_numbers(run: Run, folder: Path) -> None:
     sample = read_sample([folder / "rollouts"], limit=1000, seed=0)
     for step in range(1, STEPS + 1):
-        answers = [answer for answer in sample.answers if answer.step == step]
+        answers = [answer for answer in sample.responses if answer.step == step]
         lines = (folder / "rollouts" / f"{step}.jsonl").read_text().splitlines()
         stock = [json.loads(line) for line in lines]
         assert {line["uid"]: line["output"] for line in stock} == {
-            answer.key: answer.response for answer in answers
+            answer.key: answer.text for answer in answers
         }
         traces = [answer.trace for answer in answers if answer.trace is not None]
         assert len(traces) == len(answers) == 16

@@ -59,7 +59,8 @@ class Reference:
                 object `{"calls": [{"name", "arguments": {parameter: [value, ..]},
                 "omissible": [parameter, ..]}, ..], "alternatives": true}`; that of a benchmark's
                 row has `"rules"` too, and may have `"any_call": true`.
-            tools: where there are some, `for_tools(tools)` is applied.
+            tools: where there are some, `for_tools(tools)` is applied, unless a benchmark's rules
+                decide.
 
         Raises:
             ValueError: `text` is neither.
@@ -82,7 +83,7 @@ class Reference:
             raise ValueError(
                 "the reference must be a JSON list of calls, or an object with the key 'calls'"
             )
-        return reference if tools is None else reference.for_tools(tools)
+        return reference if tools is None or reference.rules else reference.for_tools(tools)
 
     def for_tools(self, tools: ToolSet) -> Reference:
         """The same calls in the types of `tools`.

@@ -145,6 +145,10 @@ class ToolSet:
             for part in self._compiled(name, self._specifications[name]).unchecked
         )
 
+    def specification(self, name: str) -> Mapping[str, Any] | None:
+        """What is offered by that name, as its dataset writes it; None where nothing is."""
+        return self._specifications.get(nfc(name))
+
     def signature(self, name: str) -> Signature | None:
         """The function of that name, None where it is not offered."""
         compiled = self._signatures.get(name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
-from egpo_verl.calls.bfcl_rules import makes_a_call, read_as_bfcl
+from egpo_verl.calls.bfcl_reading import read_as_bfcl
+from egpo_verl.calls.bfcl_rules import ListedCall, listed_calls, match_as_bfcl
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.forms import parse
 from egpo_verl.calls.matching import match
@@ -22,6 +24,11 @@ class Row:
 
     reference: Reference
     tools: ToolSet | None
+
+    @cached_property
+    def listed(self) -> tuple[ListedCall, ...]:
+        """The reference by BFCL's rules."""
+        return listed_calls(self.reference, self.tools)
 
 
 class Verdict(NamedTuple):
@@ -46,44 +53,55 @@ def judge(answer: str, form: str, row: Row, strings: str = "exact") -> Verdict:
     if not row.reference.calls:
         if parsed.reason is Reason.TOO_LONG:
             return Verdict(Reason.TOO_LONG)
-        if parsed.calls or contains_call(answer):
+        if parsed.calls or contains_call(answer, row.tools):
             return Verdict(Reason.CALL_NOT_WANTED, len(parsed.calls or ()))
         return Verdict(Reason.OK)
     if parsed.calls is None:
         # The calls of another form, or behind some prose, are no answer in this one's template.
-        beside = parsed.reason is Reason.NO_CALL_LIST and contains_call(answer)
+        beside = parsed.reason is Reason.NO_CALL_LIST and contains_call(answer, row.tools)
         return Verdict(Reason.TEXT_BESIDE_CALLS if beside else parsed.reason or Reason.SYNTAX)
     return _compare(parsed.calls, row, strings)
 
 
 def judge_as_bfcl(response: str, form: str, row: Row) -> Verdict:
     """What BFCL's own scorer says of a whole response, with our reasons."""
-    parsed, listed = read_as_bfcl(response, form)
+    parsed = read_as_bfcl(response, form)
     calls, reference = parsed.calls or (), row.reference
     if not reference.calls:
-        if makes_a_call(parsed, listed) == reference.any_call:
+        if bool(calls) == reference.any_call:
             return Verdict(Reason.OK, len(calls))
         reason = Reason.NO_CALL_MADE if reference.any_call else Reason.CALL_NOT_WANTED
         return Verdict(reason, len(calls))
     if parsed.calls is None:
         return Verdict(parsed.reason or Reason.SYNTAX)
-    return _compare(parsed.calls, row, "bfcl")
+    if match_as_bfcl(parsed.calls, row.listed):
+        return Verdict(Reason.OK, len(calls))
+    return _failure(parsed.calls, _misfit(parsed.calls, row, "bfcl"), reference)
 
 
 def _compare(calls: tuple[Call, ...], row: Row, strings: str) -> Verdict:
     """The verdict on calls that could be read, where some are expected."""
-    misfit = row.tools.check(calls) if row.tools else None
-    # BFCL lists answers that its own types refuse, and takes them.
-    if misfit is Reason.WRONG_VALUE and strings == "bfcl":
-        misfit = None
+    misfit = _misfit(calls, row, strings)
     if misfit is None and match(calls, row.reference, strings):
         return Verdict(Reason.OK, len(calls))
-    missing = [call.name for call in row.reference.calls]
+    return _failure(calls, misfit, row.reference)
+
+
+def _misfit(calls: tuple[Call, ...], row: Row, strings: str) -> Reason | None:
+    """Why the calls do not fit the functions offered."""
+    misfit = row.tools.check(calls) if row.tools else None
+    # BFCL lists answers that its own types refuse, and takes them.
+    return None if misfit is Reason.WRONG_VALUE and strings == "bfcl" else misfit
+
+
+def _failure(calls: tuple[Call, ...], misfit: Reason | None, reference: Reference) -> Verdict:
+    """Calls that do not fit, or are not those expected, with their share of right names."""
+    missing = [call.name for call in reference.calls]
     for call in calls:
         name = nfc(call.name)
         if name in missing:
             missing.remove(name)
-    expected = len(row.reference.calls)
+    expected = len(reference.calls)
     names = (expected - len(missing)) / max(len(calls), expected)
     return Verdict(misfit or _difference(len(calls), expected, missing), len(calls), names)
 

@@ -32,7 +32,7 @@ NAMES = {
     "egpo/cot_entropy": "CoT entropy",
     "egpo/bonus_over_abs_adv": "bonus / |A|",
     "egpo/clip_frac": "clipped",
-    "egpo/silent_group_frac": "silent groups",
+    "egpo/silent_group_frac": "zero-var. groups",
 }
 EXAMPLES = """\
 examples:
@@ -110,7 +110,7 @@ def uneven(arm: Arm) -> str | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 2 for input that a user can mend."""
+    """Run the command line; 2 for input that a user can fix."""
     options = parser().parse_args(arguments)
     return run(lambda: _compare(options))
 

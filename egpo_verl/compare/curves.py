@@ -1,4 +1,4 @@
-"""The picture of a comparison: the paper's four curves, EGPO's own, and why answers fail."""
+"""The picture of a comparison: the paper's four curves, four of EGPO, and why responses fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CURVES = {
     "CoT entropy (nats)": "egpo/cot_entropy",
     "bonus as a share of |A|": "egpo/bonus_over_abs_adv",
     "clipped bonuses (share)": "egpo/clip_frac",
-    "silent groups (share)": "egpo/silent_group_frac",
+    "zero-variance groups (share)": "egpo/silent_group_frac",
 }
 SHARES = ("egpo/bonus_over_abs_adv", "egpo/clip_frac", "egpo/silent_group_frac")
 REASON = "reward/reason_"
@@ -93,9 +93,9 @@ def reason_codes(arms: Sequence[Arm]) -> list[int]:
 
 
 def reason_shares(arm: Arm, code: int) -> list[float]:
-    """Mean over the seeds of the share of answers that failed so, at each step of the reward.
+    """Mean over the seeds of the share of responses that failed so, at each step of the reward.
 
-    A reason that no answer had at a step is not logged there: its share is 0.
+    A reason that no response had at a step is not logged there: its share is 0.
     """
     steps = arm.steps(CURVES["reward"])
     return [
@@ -143,12 +143,12 @@ def _draw_legend(axis: Axes, arms: Sequence[Arm], kind: str) -> None:
     axis.axis("off")
     axis.legend(lines, names, loc="upper left", frameon=False, borderaxespad=0)
     longest = max((len(arm.steps(CURVES["reward"])) for arm in arms), default=0)
-    says = [f"line: running mean of {2 * _half(range(longest)) + 1} steps"]
+    notes = [f"line: running mean of {2 * _half(range(longest)) + 1} steps"]
     if any(len(arm.runs) > 1 for arm in arms):
-        says += ["and over seeds", f"band: {BANDS[kind]}"]
+        notes += ["and over seeds", f"band: {BANDS[kind]}"]
     if any(len(arm.runs) == 1 for arm in arms):
-        says.append("faint: one seed, as logged")
-    axis.text(0, 0, "\n".join(says), va="bottom", fontsize=9, transform=axis.transAxes)
+        notes.append("faint: one seed, as logged")
+    axis.text(0, 0, "\n".join(notes), va="bottom", fontsize=9, transform=axis.transAxes)
 
 
 def seeds_of(arm: Arm) -> str:
@@ -157,7 +157,7 @@ def seeds_of(arm: Arm) -> str:
 
 
 def _draw_reasons(figure: Any, arms: Sequence[Arm], rows: int) -> None:
-    """One stacked area an arm; what is left up to 1 are the right answers."""
+    """One stacked area an arm; what is left up to 1 are the right responses."""
     codes = reason_codes(arms)
     shown, rest = codes[:SHOWN_REASONS], codes[SHOWN_REASONS:]
     columns = min(len(arms), COLUMNS)
@@ -170,14 +170,14 @@ def _draw_reasons(figure: Any, arms: Sequence[Arm], rows: int) -> None:
             layers.append(smoothed([sum(shares) for shares in zip(*others, strict=True)]))
         steps = arm.steps(CURVES["reward"])
         areas = axis.stackplot(steps, layers, colors=AREAS, edgecolor="white", linewidth=0.5)
-        axis.set_title(f"why answers fail: {arm.name}")
+        axis.set_title(f"why responses fail: {arm.name}")
         axis.set_xlabel("step")
         axis.set_xlim(steps[0], steps[-1])
         axis.set_ylim(0, 1)
         axis.text(
             0.98,
             0.97,
-            "right answers",
+            "right responses",
             ha="right",
             va="top",
             fontsize=9,
@@ -188,7 +188,7 @@ def _draw_reasons(figure: Any, arms: Sequence[Arm], rows: int) -> None:
         axis.locator_params(axis="x", integer=True, nbins=6)
     for axis in axes.flat[len(arms) :]:
         axis.axis("off")
-    axes[0, 0].set_ylabel("share of answers")
+    axes[0, 0].set_ylabel("share of responses")
     names = [*map(label, shown), *(["other reasons"] if rest else [])]
     # Top to bottom as the areas lie.
     figure.legend(areas[::-1], names[::-1], loc="outside right center", frameon=False, fontsize=9)

@@ -1,9 +1,9 @@
 """One short line a step out of verl's console, for people who watch a run:
-`main_ppo ... 2>&1 | python -m egpo_verl.compare.progress`.
+`main_ppo ... 2>&1 | python -m egpo_verl.compare.progress --steps 40 --log console.log`.
 
 verl prints its configuration, every metric and every library's warnings. This filter keeps all of
 that in a file and shows a person how the run goes and how long it will take. Whether the run
-succeeded is its own exit code to say (`set -o pipefail`).
+succeeded is told by the run's exit code (`set -o pipefail`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.cli import Parser, count
+from egpo_verl.cli import Parser, count, run
 
 STEP = re.compile(r"\bstep:(\d+) - (.*)")
 METRIC = re.compile(r"([\w/@.-]+):(?:np\.\w+\()?(-?[\d.]+(?:e-?\d+)?)")
@@ -33,25 +33,25 @@ TAIL = 15
 
 def metrics_of(line: str) -> tuple[int, dict[str, float]] | None:
     """Step and numbers of one line of verl's console logger; None for any other line."""
-    found = STEP.search(line)
-    if found is None:
+    match = STEP.search(line)
+    if match is None:
         return None
-    return int(found[1]), {name: float(value) for name, value in METRIC.findall(found[2])}
+    return int(match[1]), {name: float(value) for name, value in METRIC.findall(match[2])}
 
 
 def describe(step: int, steps: int, metrics: dict[str, float], seconds_left: float) -> str:
     """The line for a person."""
     parts = [f"{label} {metrics[name]:.3g}" for label, name in SHOWN.items() if name in metrics] + [
-        f"{found[1]} {value:.3g}"
+        f"{match[1]} {value:.3g}"
         for name, value in metrics.items()
-        if (found := VALIDATION.match(name))
+        if (match := VALIDATION.match(name))
     ]
     minutes, seconds = divmod(int(seconds_left), 60)
     return f"step {step:>3}/{steps}  " + "  ".join(parts) + f"  left {minutes}:{seconds:02d}"
 
 
-def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int:
-    """Write `lines` to `log` and the steps among them to `console`; the last step seen."""
+def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> None:
+    """Write `lines` to `log` and the steps among them to `console`."""
     last = 0
     tail: list[str] = []
     first: tuple[int, float] | None = None
@@ -59,10 +59,10 @@ def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int
         for line in lines:
             file.write(line)
             tail = [*tail[1 - TAIL :], line]
-            found = metrics_of(line)
-            if found is None:
+            record = metrics_of(line)
+            if record is None:
                 continue
-            last, metrics = found
+            last, metrics = record
             file.flush()
             now = time.monotonic()
             if first is None:
@@ -76,16 +76,15 @@ def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> int
         console.print(f"stopped at step {last} of {steps}; the log ends:", style="yellow")
         for line in tail:
             console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
-    return last
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
     parser = Parser(prog="python -m egpo_verl.compare.progress", description=__doc__)
     parser.add_argument("--steps", type=count, required=True, help="steps that the run will take")
     parser.add_argument("--log", type=Path, required=True, help="file that keeps every line")
     options = parser.parse_args(arguments)
-    follow(sys.stdin, options.steps, options.log, Console())
-    return 0
+    return run(lambda: follow(sys.stdin, options.steps, options.log, Console()))
 
 
 if __name__ == "__main__":

@@ -9,27 +9,18 @@ from pathlib import Path
 from egpo_verl.errors import UserError
 
 
-class RunLogError(UserError):
-    """A log that cannot be read; the message says why."""
-
-
 @dataclass(frozen=True)
 class Run:
-    """The logged numbers of one training run.
-
-    Attributes:
-        name: what to call it in tables and legends.
-        values: metric name -> step -> value.
-    """
+    """The logged numbers of one training run."""
 
     name: str
-    values: dict[str, dict[int, float]]
+    values: dict[str, dict[int, float]]  # metric -> step -> value
 
     def series(self, metric: str) -> tuple[list[int], list[float]]:
         """Steps in order and the values at them; both empty where the metric was not logged."""
-        found = self.values.get(metric, {})
-        steps = sorted(found)
-        return steps, [found[step] for step in steps]
+        values = self.values.get(metric, {})
+        steps = sorted(values)
+        return steps, [values[step] for step in steps]
 
 
 def read_run(path: Path) -> Run:
@@ -38,7 +29,7 @@ def read_run(path: Path) -> Run:
     Of a step that was logged twice the later file counts.
 
     Raises:
-        RunLogError: nothing there, a line that is no JSON, or no step at all.
+        UserError: nothing there, a line that is no JSON, or no step at all.
     """
     files = _files(path)
     values: dict[str, dict[int, float]] = {}
@@ -49,7 +40,7 @@ def read_run(path: Path) -> Run:
                 if isinstance(value, (int, float)):
                     values.setdefault(metric, {})[step] = float(value)
     if not values:
-        raise RunLogError(f"{path} holds no step: did the run end before its first one?")
+        raise UserError(f"{path} holds no step: did the run end before its first one?")
     return Run(name=path.stem if path.is_file() else path.name, values=values)
 
 
@@ -58,7 +49,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = sorted(path.glob("*.jsonl"), key=lambda file: (file.stat().st_mtime, file.name))
     if not files:
-        raise RunLogError(
+        raise UserError(
             f"{path} is no log and no folder with logs: train with "
             'trainer.logger=\'["console","file"]\' and give the .jsonl file that it names.'
         )
@@ -70,7 +61,7 @@ def _record(file: Path, number: int, line: str) -> tuple[int, dict[str, object]]
         record = json.loads(line)
         step, data = record["step"], record["data"]
     except (ValueError, KeyError, TypeError):
-        raise RunLogError(f"{file}:{number} is not a line of verl's file logger.") from None
+        raise UserError(f"{file}:{number} is not a line of verl's file logger.") from None
     if not isinstance(step, int) or not isinstance(data, dict):
-        raise RunLogError(f"{file}:{number} is not a line of verl's file logger.")
+        raise UserError(f"{file}:{number} is not a line of verl's file logger.")
     return step, data

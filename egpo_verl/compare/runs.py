@@ -11,12 +11,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from egpo_verl.compare.run_log import Run, RunLogError, read_run
+from egpo_verl.compare.run_log import Run, read_run
+from egpo_verl.errors import UserError
 
 SEED = re.compile(r"(?P<name>.+?)[-_.](?:seed|s)[-_=]?(?P<seed>\d+)")
 RANGE, STDERR = "range", "stderr"
 BANDS = {RANGE: "smallest to largest seed", STDERR: "mean ± standard error over seeds"}
-"""Ways to draw a band, and what the legend says of them."""
+"""Ways to draw a band, and their words in the legend."""
 
 
 class Band(NamedTuple):
@@ -58,24 +59,24 @@ def band_of(steps: Sequence[int], series: Sequence[Sequence[float]], kind: str) 
 
 
 def read_arms(arguments: Sequence[str]) -> list[Arm]:
-    """Arms from `PATH` or `LABEL=PATH`, in the order given; PATH may hold `*`.
+    """Arms from `PATH` or `LABEL=PATH`, in this order; PATH may hold `*`.
 
     Runs of one label are its seeds. Without a label, runs whose names differ only in a last
     `_s1`, `-seed2`, ... are the seeds of one arm, and any other run is an arm of its own.
 
     Raises:
-        RunLogError: nothing there, no log, or names that do not say what belongs together.
+        UserError: nothing there, no log, or names that do not say what belongs together.
     """
     paths = [(label, path) for text in arguments for label, path in _paths(text)]
     twice = {path for _, path in paths if [other for _, other in paths].count(path) > 1}
     if twice:
-        raise RunLogError(f"{min(twice)} is given twice: name each run once.")
+        raise UserError(f"{min(twice)} is named twice: name each run once.")
     names = _names([path for label, path in paths if not label])
     groups: dict[str, list[tuple[str, Path]]] = {}
     for label, path in paths:
-        found = None if label else SEED.fullmatch(names[path])
-        arm = label or (found["name"] if found else names[path])
-        groups.setdefault(arm, []).append((found["seed"] if found else "", path))
+        seeded = None if label else SEED.fullmatch(names[path])
+        arm = label or (seeded["name"] if seeded else names[path])
+        groups.setdefault(arm, []).append((seeded["seed"] if seeded else "", path))
     return [Arm(name, _seeds(name, members)) for name, members in groups.items()]
 
 
@@ -85,13 +86,13 @@ def _paths(text: str) -> Iterable[tuple[str, Path]]:
         label, pattern = "", text
     if Path(pattern).exists():
         return [(label, Path(pattern))]
-    found = sorted(glob.glob(pattern))
-    if not found:
-        raise RunLogError(
+    matches = sorted(glob.glob(pattern))
+    if not matches:
+        raise UserError(
             f"{pattern} is not there: give a log or a folder of logs, as "
             'trainer.logger=\'["console","file"]\' makes them.'
         )
-    return [(label, Path(path)) for path in found]
+    return [(label, Path(path)) for path in matches]
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:
@@ -107,7 +108,7 @@ def _names(paths: Sequence[Path]) -> dict[Path, str]:
 def _seeds(name: str, members: Sequence[tuple[str, Path]]) -> tuple[Run, ...]:
     seeds = [seed for seed, _ in members if seed]
     if len(set(seeds)) < len(seeds):
-        raise RunLogError(
+        raise UserError(
             f"two runs of {name} have the same seed: say what belongs together with LABEL=PATH."
         )
     return tuple(read_run(path) for _, path in members)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from egpo_verl.calls import FORMS
 from egpo_verl.cli import count, share
+from egpo_verl.datasets.selection.assign import WAYS
 from egpo_verl.datasets.selection.index import KINDS
-from egpo_verl.datasets.selection.split import WAYS
 from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 
@@ -29,12 +29,24 @@ def add_source_options(command: argparse.ArgumentParser, source: Source) -> None
             "--hub_dataset", default=source.home, metavar="NAME", help=f"({source.home})"
         )
         command.add_argument("--hub_config", metavar="NAME", help="configuration on the hub")
-    command.add_argument("--test_size", type=share, default=0.05, help="share of test rows (0.05)")
+    command.add_argument(
+        "--local_test_path",
+        type=Path,
+        metavar="PATH",
+        help="your own test rows, a file or folder: nothing is split, and rows of it that the "
+        "training file has too are dropped there",
+    )
+    command.add_argument(
+        "--test_size",
+        type=_share_or_zero,
+        help="share of test rows (0.05); 0 writes no test.parquet",
+    )
     command.add_argument(
         "--split_by",
         choices=WAYS,
         default=WAYS[0],
-        help="tool_set: no function of the test is trained on; random: any row (tool_set)",
+        help="tool_set: no function of the test is trained on; random: any dialogue, all of it; "
+        "auto: tool_set, but random where that leaves out more than a tenth of the rows (auto)",
     )
     command.add_argument("--max_samples", type=count, help="at most so many rows, at random")
     _add_check_options(command)
@@ -50,6 +62,11 @@ def add_source_options(command: argparse.ArgumentParser, source: Source) -> None
 def add_common_options(command: argparse.ArgumentParser) -> None:
     """Where rows go and how they are written, whatever they are made of."""
     command.add_argument("--local_save_dir", type=Path, required=True, metavar="DIR")
+    command.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files in DIR of the names that are written, though no earlier run wrote them",
+    )
     command.add_argument("--seed", type=int, default=0, help="of every random choice (0)")
     command.add_argument(
         "--call_form", choices=FORMS, default="python", help="how calls are written (python)"
@@ -82,7 +99,8 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="PATH",
-        help="benchmarks, files or folders: drop rows with their questions or tools",
+        help="benchmarks, files or folders with all below them: drop rows with their questions "
+        "or tools",
     )
     command.add_argument(
         "--keep_duplicates", action="store_true", help="let rows in that say the same"
@@ -91,7 +109,7 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
         "--near_duplicates",
         type=share,
         metavar="OVERLAP",
-        help="drop rows whose questions share so much of their wording, such as 0.8",
+        help="drop rows whose prompts share so much of their wording, such as 0.8",
     )
     command.add_argument("--max_turns", type=count, help="drop dialogues of more messages")
     command.add_argument(
@@ -116,8 +134,12 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _share_or_zero(text: str) -> float:
+    return 0.0 if text in ("0", "0.0") else share(text)
+
+
 def _kind_share(text: str) -> tuple[str, float]:
     kind, _, number = text.partition("=")
     if kind not in KINDS:
         raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(KINDS)}")
-    return kind, 0.0 if number in ("0", "0.0") else share(number)
+    return kind, _share_or_zero(number)

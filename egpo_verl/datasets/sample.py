@@ -12,6 +12,10 @@ Message = Mapping[str, Any]
 Tool = Mapping[str, Any]
 
 
+class StructRow(dict[str, Any]):
+    """A row of a file that stores structs: keys that it has not may be there, as null."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """A dialogue that ends with the user's or a tool's turn, and the calls that answer it.

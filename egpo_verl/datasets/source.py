@@ -30,6 +30,7 @@ class Source:
         benchmark: its rows are for evaluation, not for training.
         rows: how its file is read.
         on_hub: `home` is a name on the Hugging Face hub.
+        notes: more on its schema, for `--help`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Source:
     benchmark: bool = False
     rows: Callable[[Path], Rows] = Rows
     on_hub: bool = False
+    notes: str = ""
 
     def samples(self, row: Any) -> list[Sample | Unusable]:
         """All samples of one row of the file, whatever stands there; never raises `Unusable`."""
@@ -61,4 +63,6 @@ class Source:
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             # A column of another shape than the schema's: the row's fault, and counted as such.
             return [Unusable("foreign_row", f"{type(error).__name__}: {error}"[:200])]
-        return samples or [Unusable("bad_dialogue", "the assistant has no turn in it")]
+        return samples or [
+            Unusable("bad_dialogue", "there is no turn of the assistant to learn from")
+        ]

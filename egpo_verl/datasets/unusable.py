@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class Unusable(Exception):
     """One row cannot become a training row.
@@ -9,16 +12,24 @@ class Unusable(Exception):
     Attributes:
         reason: a key of `REASONS`, what is counted.
         detail: what was seen, for the person who asks why.
+        where: JSON values that lead to the place, such as `turn`, `call`, `argument`, `value`.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(
+        self, reason: str, detail: str = "", where: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(f"{REASONS[reason]}{': ' + detail if detail else ''}")
         self.reason = reason
         self.detail = detail
+        self.where = dict(where or {})
 
-    def __reduce__(self) -> tuple[type[Unusable], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[Unusable], tuple[str, str, dict[str, Any]]]:
         """Pickled by its parts: an exception is otherwise made anew from its message."""
-        return Unusable, (self.reason, self.detail)
+        return Unusable, (self.reason, self.detail, self.where)
+
+    def at(self, **where: Any) -> Unusable:
+        """The same problem with more to lead to its place."""
+        return Unusable(self.reason, self.detail, {**self.where, **where})
 
 
 REASONS = {
@@ -29,6 +40,9 @@ REASONS = {
     "bad_text": "a text is not valid Unicode",
     "no_question": "there is nothing to answer",
     "bad_dialogue": "the dialogue does not follow the schema",
+    "empty_turn": "a turn of the assistant has neither words nor calls",
+    "written_call": "the assistant's words are a call, or hold one",
+    "unsupported_content": "a message holds something that is no text, such as an image",
     "invalid_history": "an earlier turn of the dialogue cannot be read",
     "failed_tool": "a tool of the dialogue answered with an error",
     "unsupported": "rows of this kind have no exact reference",
@@ -40,6 +54,8 @@ REASONS = {
     "missing_argument": "a required argument is missing from a call",
     "unknown_argument": "a call has an argument that the function does not declare",
     "wrong_value": "a value does not fit its declared type",
+    "merged_structs": "a null of a struct may be a value or an absent key; store tools and calls "
+    "as JSON text",
     "nested_call": "an argument is the result of another call",
     "unspellable": "the call form cannot carry the reference",
     "duplicate": "an earlier row says the same",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.cli import Parser, count, run
+from egpo_verl.cli import Parser, count, out, run
 from egpo_verl.doctor import environment, log
 from egpo_verl.doctor.finding import Finding, State, guarded
 from egpo_verl.doctor.report import show
@@ -23,11 +23,13 @@ Check = tuple[str, Callable[[], Iterable[Finding]]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print what was found; 1 where something must be fixed, 2 for a wrong command line, else 0."""
+    """Print the report; 1 where something must be fixed, 2 for a wrong command line, else 0."""
     top = parser()
     options = top.parse_args(argv)
     if options.processes is not None and options.run is None:
         top.error("--processes belongs to --run")
+    if (options.run or options.log) and (options.model or options.data):
+        top.error("--run and --log are about a run, --model and --data about this machine")
     return run(lambda: _diagnose(options))
 
 
@@ -38,7 +40,7 @@ def _diagnose(options: Namespace) -> int:
         for name, check in checks(options):
             with progress.status(f"Checking {name}"):
                 findings += guarded(name, check)
-    show(findings, Console())
+    show(findings, out())
     return int(any(one.state is State.FAIL for one in findings))
 
 
@@ -105,7 +107,7 @@ def _check_log(path: Path) -> Iterator[Finding]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the libraries' own remarks, which would drown the report."""
+    """Without what libraries log and warn of, which would hide the report."""
     logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings():

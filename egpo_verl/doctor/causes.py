@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from egpo_verl.doctor.finding import State
 
+KEEP_TWO = (
+    "set trainer.max_actor_ckpt_to_keep=2, which needs no larger disk: while saving, verl holds "
+    "two with either setting"
+)
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -67,7 +72,7 @@ CAUSES = (
         "rollouts",
         r"no materializable trajectories",
         "all rollouts of a step failed, which ended the run",
-        "fix what the lines on failed rollouts name, then start the same command again",
+        "see failed rollouts above",
     ),
     _cause(
         "communication",
@@ -83,19 +88,27 @@ CAUSES = (
         State.WARN,
     ),
     _cause(
+        "rows",
+        r"num_samples should be a positive integer value, but got num_samples=0",
+        "no row is left: every prompt is longer than data.max_prompt_length",
+        "raise data.max_prompt_length; doctor --model --data names the longest of the first rows",
+    ),
+    _cause(
         "keeping one",
         r"'max_actor_ckpt_to_keep': 1\b|'remove_previous_ckpt_in_save': True",
         "with trainer.max_actor_ckpt_to_keep=1 verl removes the last checkpoint before the next is "
         "recorded, and a run killed in between cannot resume by itself",
-        "set trainer.max_actor_ckpt_to_keep=2, which takes no more room: while saving, verl holds "
-        "two on disk with either setting",
+        KEEP_TWO,
         State.WARN,
     ),
 )
 
 REASONS = (
     (r"Actor(Died|Unavailable)Error|RayActorError", "the worker that was asked had died"),
-    (r"no tokens", "the model ended its response at once, which is harmless where it is rare"),
+    (
+        r"index -1 is out of bounds for dimension 0 with size 0",
+        "a response of no tokens: the model ended it at once, which is harmless where it is rare",
+    ),
     (r"TimeoutError|timed out", "a server did not answer in time"),
     (r"OutOfMemoryError|out of memory", "out of memory"),
     (

@@ -1,14 +1,13 @@
 """The checkpoints that verl left in a folder, read without changing anything.
 
 verl 0.9.1 writes a checkpoint in place: first `actor/` (and `critic/`), each process files of its
-own, then `data.pt`, in the asynchronous modes `transfer_queue/`, and last the step's number into
-`latest_checkpointed_iteration.txt` (verl/trainer/ppo/v1/trainer_base.py, `_save_checkpoint`). A run
-killed while it saves leaves half a folder that nothing names.
+own, then `data.pt`, in the asynchronous modes `transfer_queue/`, and last the tracker of
+`egpo_verl.doctor.folders` (verl/trainer/ppo/v1/trainer_base.py, `_save_checkpoint`). A run killed
+while it saves leaves half a folder that nothing names.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from shlex import quote
 from rich.filesize import decimal
 
 from egpo_verl.doctor.damage import CUT_OFF, damage
+from egpo_verl.doctor.folders import Folders, step_folders
 from egpo_verl.doctor.shards import (
     PARTS,
     Shards,
@@ -27,14 +27,21 @@ from egpo_verl.doctor.shards import (
     weights_are_whole,
 )
 
-TRACKER = "latest_checkpointed_iteration.txt"
 DATA = "data.pt"
+QUEUE = "transfer_queue"
 ROLES = ("actor", "critic")
-STEP = re.compile(r"global_step_(\d+)")
 OPTIONS = {"model": "model", "optim": "optimizer", "extra_state": "extra"}
 """A part of a checkpoint -> its name in verl's `checkpoint.load_contents`."""
 
-Folders = Mapping[int, Path]
+
+@dataclass(frozen=True)
+class Siblings:
+    """All folders by step; the parts that finished saves of each role hold, by file names; whether
+    any save holds the queue of an asynchronous mode."""
+
+    folders: Folders
+    parts: Mapping[str, frozenset[str]]
+    queued: bool
 
 
 @dataclass(frozen=True)
@@ -76,52 +83,31 @@ class Checkpoint:
         return not self.problems and fits
 
 
-def is_checkpoint_folder(folder: Path) -> bool:
-    """Whether verl has saved here."""
-    return folder.is_dir() and ((folder / TRACKER).exists() or bool(step_folders(folder)))
-
-
 def removal(checkpoint: Checkpoint) -> str:
     """The command that removes it."""
     return f"rm -r {quote(str(checkpoint.folder))}"
 
 
-def recorded_step(root: Path) -> int | None:
-    """The step that the tracker names; None where it holds no number. Raises OSError.
-
-    verl reads it in the same way, and ends with a ValueError where there is no number.
-    """
-    try:
-        return int((root / TRACKER).read_bytes().decode())
-    except ValueError:
-        return None
-
-
-def step_folders(root: Path) -> Folders:
-    """The folders `global_step_N` in `root` by step, in order."""
-    folders = {
-        int(match[1]): path
-        for path in root.iterdir()
-        if (match := STEP.fullmatch(path.name)) and path.is_dir()
-    }
-    return dict(sorted(folders.items()))
-
-
 def read_checkpoints(root: Path) -> list[Checkpoint]:
     """All checkpoints in a folder, oldest first. Raises OSError."""
     folders = step_folders(root)
-    return [_read(step, folders) for step in folders]
+    siblings = Siblings(
+        folders,
+        {role: _parts_saved(role, folders) for role in ROLES},
+        any((folder / QUEUE).is_dir() for folder in folders.values()),
+    )
+    return [_read(step, siblings) for step in folders]
 
 
-def _read(step: int, folders: Folders) -> Checkpoint:
-    folder = folders[step]
+def _read(step: int, siblings: Siblings) -> Checkpoint:
+    folder, folders = siblings.folders[step], siblings.folders
     problems, notes, counts = [], [], []
     for role in ROLES if (folder / "critic").is_dir() else ROLES[:1]:
         shards = shards_in(folder / role)
         if _is_empty(folder / role):
             problems.append(f"{role} is missing")
         elif shards:
-            judged = {n: _judge(folder / role, shards, n, folders) for n in shards}
+            judged = {n: _judge(folder / role, shards, n, siblings) for n in shards}
             whole = [n for n, (wrong, _) in judged.items() if not wrong] or list(shards)
             problems += judged[whole[-1]][0]
             notes += judged[whole[-1]][1]
@@ -133,27 +119,27 @@ def _read(step: int, folders: Folders) -> Checkpoint:
         problems.append(_line(folder / DATA, data, folders))
     elif not (folder / DATA).exists():
         notes.append("data.pt is missing: a resumed run starts at the first row of the data")
-    if (folder / "transfer_queue.tmp").is_dir():
-        notes.append("transfer_queue was being written: responses on their way are lost")
+    if siblings.queued and not (folder / QUEUE).is_dir():
+        notes.append(f"{QUEUE} is missing: responses that were on their way are sampled anew")
     processes = tuple(sorted(set[int].intersection(*counts))) if counts else ()
     return Checkpoint(step, folder, _size(folder), processes, tuple(problems), tuple(notes))
 
 
 def _judge(
-    role: Path, shards: Shards, processes: int, folders: Folders
+    role: Path, shards: Shards, processes: int, siblings: Siblings
 ) -> tuple[list[str], list[str]]:
     """Problems and notes of what so many processes have saved of a role.
 
-    A finished save may lack parts that it was told to leave out, and files that other machines
+    A finished save may lack parts that the configuration leaves out, and files that other machines
     keep; of one that was not, everything that other steps have is expected.
     """
     finished = (role.parent / DATA).exists()
-    parts = _parts_saved(role.name, folders) or set(PARTS)
+    parts = siblings.parts[role.name] or set(PARTS)
     here = ranks_here(shards, processes)
     elsewhere = set(range(processes)) - here if finished else set()
     ranks = set(range(processes)) - elsewhere
     wrong = damaged(role, shards, processes, {"model", *parts}, ranks)
-    problems = [_line(file, what, folders) for file, what in wrong]
+    problems = [_line(file, what, siblings.folders) for file, what in wrong]
     notes = []
     if elsewhere:
         notes.append(
@@ -169,16 +155,16 @@ def _judge(
     return problems, notes
 
 
-def _parts_saved(role: str, folders: Folders) -> set[str]:
+def _parts_saved(role: str, folders: Folders) -> frozenset[str]:
     """The parts that finished saves hold, by file names; none where no save was finished."""
     done = [folder for folder in folders.values() if (folder / DATA).exists()]
-    return {
+    return frozenset(
         part for folder in done for parts in shards_in(folder / role).values() for part in parts
-    }
+    )
 
 
 def _other_engine(role: Path, folders: Folders) -> Iterator[str]:
-    """Megatron and others: what can be told without knowing their files.
+    """Megatron and others: what can be seen without knowing their files.
 
     torch's distributed writer renames `.metadata` into place when all processes have written.
     """

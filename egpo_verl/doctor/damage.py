@@ -1,4 +1,4 @@
-"""What is wrong with a saved file, told without loading it.
+"""What is wrong with a saved file, seen without loading it.
 
 Only the first bytes and the table of contents are read: pickled data is never opened.
 """
@@ -16,7 +16,7 @@ CUT_OFF = "is cut off"
 def damage(file: Path) -> str | None:
     """What is wrong with a file that torch (`.pt`) or safetensors wrote; None where it is whole.
 
-    Both formats tell a file that was cut off: torch's archive ends with its table of contents,
+    In both formats a file that was cut off shows: torch's archive ends with its table of contents,
     and a safetensors file begins with one that names its last byte.
     """
     if not file.exists():

@@ -22,6 +22,8 @@ REPEATED = re.compile(r" \[repeated (\d+)x across cluster\].*")
 """How Ray shortens lines that several workers print alike."""
 RECORD = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL):\d{4}-")
 EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Fault|Timeout|Interrupt|Exit)\b(?!\()")
+START = "ray init kwargs: "
+"""What verl prints first: a log may hold several starts of a run, and the last one counts."""
 FAILED = "Error in _run_prompt"
 STEP = re.compile(r"\bstep:(\d+) - ")
 DIED = re.compile(r"\s*class_name: (\S+)")
@@ -34,16 +36,21 @@ NAMES = {
     "TaskRunnerV1": "trainer",
 }
 MOST = 5
-"""Reasons that are told; further ones are counted."""
+"""Reasons that are listed; further ones are counted."""
 NO_REASON = "no exception follows in the log"
 
 
 @dataclass
 class Log:
-    """What a log tells: failed rollouts by reason; dead workers by process id; known causes, each
-    with its first line and the number of lines; the driver's last exception; the last step."""
+    """What a log tells.
+
+    `failed` counts failed rollouts by reason and `lines` has the first line of each reason; `dead`
+    are kinds of workers by process id; `causes` have their first line and the number of lines;
+    `end` is the driver's last exception, `step` the last step.
+    """
 
     failed: Counter[str] = field(default_factory=Counter)
+    lines: dict[str, int] = field(default_factory=dict)
     dead: dict[str, str] = field(default_factory=dict)
     causes: dict[Cause, tuple[int, int]] = field(default_factory=dict)
     end: str | None = None
@@ -51,9 +58,10 @@ class Log:
 
 
 def check_log(lines: Iterable[str]) -> Iterator[Finding]:
-    """All findings on a log, given line by line."""
+    """All findings on the lines of a log."""
     log = read_log(lines)
-    yield from _check_rollouts(log.failed)
+    yield _check_end(log)
+    yield from _check_rollouts(log.failed, log.lines)
     if log.dead:
         kinds = Counter(log.dead.values())
         dead = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
@@ -67,13 +75,6 @@ def check_log(lines: Iterable[str]) -> Iterator[Finding]:
         times = "" if count == 1 else f" ({count} times)"
         text = one_line(f"line {first}{times}: {cause.text}")
         yield Finding(cause.state, cause.check, text, cause.fix)
-    reached = "no step" if log.step is None else f"step {log.step}"
-    if log.end is None:
-        yield ok("end", f"the log reaches {reached} and shows no exception of the driver")
-    else:
-        yield fail(
-            "end", f"the log reaches {reached} and ends with {log.end}", "see the lines above"
-        )
 
 
 def read_log(lines: Iterable[str]) -> Log:
@@ -86,11 +87,14 @@ def read_log(lines: Iterable[str]) -> Log:
         process, text, weight = _parts(line)
         if RECORD.match(text) or FAILED in text:
             _close(log, reasons, process)
-        if FAILED in text:
+        if text.startswith(START):
+            log.end = None
+        elif FAILED in text:
             reasons[process] = (weight, NO_REASON)
         elif EXCEPTION.match(text):
             if process in reasons:
                 reasons[process] = (reasons[process][0], text)
+                log.lines.setdefault(text, number)
             elif not process:
                 log.end = text
         elif died := DIED.match(text):
@@ -129,18 +133,24 @@ def _note(log: Log, text: str, number: int) -> None:
             log.causes[cause] = (first, count + 1)
 
 
-def _check_rollouts(failed: Mapping[str, int]) -> Iterator[Finding]:
+def _check_end(log: Log) -> Finding:
+    reached = "no step" if log.step is None else f"step {log.step}"
+    if log.end is None:
+        return ok("end", f"the log reaches {reached} and shows no exception of the driver")
+    known = log.failed or log.dead or log.causes
+    unknown = "no cause that is known here; the trace above that line in the log tells where"
+    fix = "fix what is listed below, then start the same command again" if known else unknown
+    return fail("end", f"the log reaches {reached} and ends with {log.end}", fix)
+
+
+def _check_rollouts(failed: Counter[str], lines: Mapping[str, int]) -> Iterator[Finding]:
     check = "failed rollouts"
     if not failed:
         yield ok(check, "none")
         return
-    for reason, count in Counter(failed).most_common(MOST):
-        text = f"{count} x {reason}"
-        cause = meaning(reason) or (
-            "an exception in the reward function or the agent loop; the trace above this line in "
-            "the log tells where"
-        )
-        yield warn(check, text, cause)
-    rest = sum(failed.values()) - sum(count for _, count in Counter(failed).most_common(MOST))
-    if rest:
-        yield warn(check, f"{rest} for other reasons", "see the log")
+    for reason, count in failed.most_common(MOST):
+        line = f" (first in line {lines[reason]})" if reason in lines else ""
+        raised = f"the reward function or the agent loop raised it; the trace{line} tells where"
+        yield warn(check, f"{count} x {reason}", meaning(reason) or raised)
+    if rest := sum(count for _, count in failed.most_common()[MOST:]):
+        yield warn(check, f"{rest} for other reasons", f"look for {FAILED!r} in the log")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module, metadata
 
 from egpo_verl.doctor.finding import Finding, described, fail, ok, warn
@@ -100,24 +100,39 @@ def _check_estimator() -> Iterator[Finding]:
 
 
 def _check_trainer() -> Iterator[Finding]:
+    """What the plugin reaches of each trainer that this verl has."""
     from egpo_verl.integration import hooks
 
+    absent = []
     for trainer in (hooks.V1, hooks.LEGACY):
         try:
             missing = hooks.missing(trainer)
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("verl."):
+                yield _does_not_import(trainer, error)
+            absent.append(trainer)
         except Exception as error:
-            yield fail(
-                "trainer",
-                f"verl's {trainer} trainer does not import: {described(error)}",
-                "pip install 'TransferQueue>=0.1.10' cachetools uvicorn fastapi, if it names these",
-            )
-            continue
-        if missing:
-            yield fail(
-                "trainer",
-                f"verl's {trainer} trainer does not hand the entropies over: {', '.join(missing)} "
-                "is not there, or was imported before the plugin",
-                "let verl load the plugin by its entry point (see the plugin's line)",
-            )
+            yield _does_not_import(trainer, error)
         else:
-            yield ok("trainer", f"verl's {trainer} trainer hands the entropies over")
+            yield _how_reached(trainer, missing)
+    if len(absent) == 2:
+        yield fail("trainer", "this verl has no trainer that the plugin knows", "pip install verl")
+
+
+def _does_not_import(trainer: str, error: Exception) -> Finding:
+    return fail(
+        "trainer",
+        f"verl's {trainer} trainer does not import: {described(error)}",
+        "pip install 'TransferQueue>=0.1.10' cachetools uvicorn fastapi, if it names these",
+    )
+
+
+def _how_reached(trainer: str, missing: Sequence[str]) -> Finding:
+    if not missing:
+        return ok("trainer", f"verl's {trainer} trainer hands the entropies over")
+    return fail(
+        "trainer",
+        f"verl's {trainer} trainer does not hand the entropies over: {', '.join(missing)} is not "
+        "there, or was imported before the plugin",
+        "let verl load the plugin by its entry point (see the plugin's line)",
+    )

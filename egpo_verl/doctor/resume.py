@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
-from egpo_verl.doctor.checkpoints import TRACKER, Checkpoint, recorded_step
+from egpo_verl.doctor.checkpoints import Checkpoint
 from egpo_verl.doctor.finding import Finding, fail, ok, warn
+from egpo_verl.doctor.folders import TRACKER, recorded_step
 
 CHECK = "resume"
 ANEW = "to start anew, add trainer.resume_mode=disable or give another trainer.default_local_dir"
@@ -37,7 +38,7 @@ def check_resume(
         yield _starts_anew(root, f"{TRACKER} names step {recorded}, which is not there", best)
     elif chosen.loads(processes):
         yield _resumes(chosen)
-        if best is not None and best.step > recorded and best.is_finished:
+        if best is not None and best.step > recorded and not best.notes:
             text = f"step {best.step} is whole too, but {TRACKER} names step {recorded}"
             yield warn("record", text, f"to go on from step {best.step}", record(root, best))
     elif not chosen.problems:
@@ -51,6 +52,13 @@ def newest(checkpoints: Sequence[Checkpoint], processes: int | None) -> Checkpoi
     """The newest checkpoint that can be loaded; one that lost its place in the data is second."""
     loadable = [one for one in checkpoints if one.loads(processes)]
     return max(loadable, key=lambda one: (one.is_finished, one.step), default=None)
+
+
+def last_resort(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
+    """Where no checkpoint can be loaded, the newest of which at least the weights are whole."""
+    if newest(checkpoints, None) is not None:
+        return None
+    return next((one for one in reversed(checkpoints) if one.can_be_merged), None)
 
 
 def record(root: Path, checkpoint: Checkpoint) -> str:
@@ -78,7 +86,7 @@ def _stops(
     if best is not None:
         lost = "" if best.is_finished else ", from the first row of the data"
         return fail(CHECK, text, f"to go on from step {best.step}{lost}", record(root, best))
-    weights = next((one for one in reversed(checkpoints) if one.can_be_merged), None)
+    weights = last_resort(checkpoints)
     if weights is None:
         return fail(CHECK, f"{text}; no checkpoint here can be loaded", ANEW)
     fix = f"the weights of step {weights.step} are whole: merge them and train from there; {ANEW}"

@@ -9,27 +9,23 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from egpo_verl.doctor.causes import KEEP_TWO
 from egpo_verl.doctor.checkpoints import (
-    TRACKER,
     Checkpoint,
-    is_checkpoint_folder,
     read_checkpoints,
     removal,
 )
 from egpo_verl.doctor.finding import Finding, State, fail, ok, warn
+from egpo_verl.doctor.folders import TRACKER, is_checkpoint_folder, recorded_step
 from egpo_verl.doctor.inputs import InputError, check_writable
-from egpo_verl.doctor.resume import check_resume
+from egpo_verl.doctor.resume import check_resume, last_resort, newest
 from egpo_verl.errors import UserError
 
 DEEPEST = 3
-"""Folders from a run's own down to its checkpoints: verl's default is
+"""Levels from a run's folder down to its checkpoints: verl's default is
 `checkpoints/PROJECT/EXPERIMENT`."""
-LINES = 6
+MOST = 6
 """Damaged files of a checkpoint that are named; further ones are counted."""
-KEEP_TWO = (
-    "set trainer.max_actor_ckpt_to_keep=2, which takes no more room: while saving, verl holds two "
-    "on disk with either setting"
-)
 
 
 def check_run(root: Path, processes: int | None) -> Iterator[Finding]:
@@ -77,15 +73,18 @@ def _nothing_yet(root: Path) -> Finding:
 
 def _check_steps(checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
     """One row a checkpoint; those that follow each other and are alike share one."""
-    rows = [(checkpoint, *_describe(checkpoint)) for checkpoint in checkpoints]
-    for (state, text), group in groupby(rows, key=lambda row: row[1:]):
+    last_weights = last_resort(checkpoints)
+    rows = [(one, *_describe(one), one == last_weights) for one in checkpoints]
+    for (state, text, is_needed), group in groupby(rows, key=lambda row: row[1:]):
         alike = [row[0] for row in group]
         first, last = alike[0].step, alike[-1].step
         check = f"step {first}" if first == last else f"steps {first} to {last}"
-        if first != last:
+        if first != last and not alike[0].is_cleared:
             text = f"{len(alike)} checkpoints, each {text}"
         if state is State.OK:
             yield Finding(state, check, text)
+        elif is_needed:
+            yield Finding(state, check, text, "it cannot be loaded, but its weights are whole")
         else:
             room = decimal(sum(checkpoint.size for checkpoint in alike))
             fix = f"it cannot be loaded; once no run is writing it, removing it frees {room}"
@@ -94,19 +93,19 @@ def _check_steps(checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
 
 def _describe(checkpoint: Checkpoint) -> tuple[State, str]:
     if checkpoint.is_cleared:
-        return State.OK, "removed by verl, which keeps the last few; data.pt is left"
+        return State.OK, "removed again by verl, to keep fewer checkpoints; data.pt is left"
     size = decimal(checkpoint.size)
     if checkpoint.problems:
-        state, told = State.WARN, list(checkpoint.problems)
+        state, lines = State.WARN, list(checkpoint.problems)
         head = f"{'damaged' if checkpoint.is_finished else 'not finished'}, {size}"
     else:
-        state, told = State.OK, list(checkpoint.notes)
+        state, lines = State.OK, list(checkpoint.notes)
         counts = " or ".join(map(str, checkpoint.processes))
         saved_by = f", for {counts} process{'' if counts == '1' else 'es'}" if counts else ""
         head = f"{'whole' if checkpoint.is_finished else 'weights whole'}, {size}{saved_by}"
-    if len(told) > LINES:
-        told = [*told[:LINES], f"and {len(told) - LINES} more"]
-    return state, "\n".join([head, *told])
+    if len(lines) > MOST:
+        lines = [*lines[:MOST], f"and {len(lines) - MOST} more"]
+    return state, "\n".join([head, *lines])
 
 
 def _check_room(root: Path, checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
@@ -126,12 +125,15 @@ def _check_room(root: Path, checkpoints: Sequence[Checkpoint]) -> Iterator[Findi
     if free >= largest:
         yield ok("disk", text)
         return
-    oldest = [one for one in checkpoints[:-1] if not one.is_cleared]
+    needed = {best.step if (best := newest(checkpoints, None)) else None}
+    if (root / TRACKER).exists():
+        needed.add(recorded_step(root))
+    spare = [one for one in checkpoints if one.step not in needed and not one.is_cleared]
     yield warn(
         "disk",
         f"{text}, so the next save will fail half way",
-        "make room, for example by removing what no run resumes from",
-        *map(removal, oldest[:1]),
+        "make room; once no run is writing, what is not resumed from can go, the oldest first",
+        *map(removal, spare[:1]),
     )
 
 

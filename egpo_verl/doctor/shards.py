@@ -9,7 +9,7 @@ from pathlib import Path
 from egpo_verl.doctor.damage import damage
 
 PARTS = ("model", "optim", "extra_state")
-"""How the file names begin; an engine loads all three unless told otherwise."""
+"""How the file names begin; an engine loads all three by default."""
 SHARD = re.compile(r"(model|optim|extra_state)_world_size_(\d+)_rank_(\d+)\.pt")
 
 Shards = Mapping[int, Mapping[str, frozenset[int]]]

@@ -22,7 +22,7 @@ EARLIER: tuple[Mapping[str, str], ...] = (
 
 
 class Refused(ValueError):
-    """A chat template refuses a dialogue; the message is its own."""
+    """A chat template refuses a dialogue; the message is the template's."""
 
 
 def prompt_text(tokenizer: Any, messages: Sequence[Mapping[str, Any]], ends: bool = True) -> str:

@@ -1,5 +1,5 @@
-"""One HTML page of sampled answers: `python -m egpo_verl.inspect ROLLOUTS`.
+"""One HTML page of sampled responses: `python -m egpo_verl.inspect ROLLOUTS`.
 
-`files` finds and samples the answers that `formats` reads, `calls_beside` sets an answer's calls
-beside those wanted, `page` makes the page of `page.html`, `page.css`, `detail.js` and `list.js`.
+`files` finds and samples the responses that `formats` reads, `call_diff` sets a response's calls
+beside those expected, `page` makes the page of `page.html`, `page.css`, `detail.js` and `list.js`.
 """

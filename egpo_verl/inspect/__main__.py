@@ -1,4 +1,4 @@
-"""`python -m egpo_verl.inspect ROLLOUTS`: sampled answers of a training as one HTML page.
+"""`python -m egpo_verl.inspect ROLLOUTS`: sampled responses of a training as one HTML page.
 
 ROLLOUTS is the folder that a training wrote as algorithm.egpo.record_dir, or verl as
 trainer.rollout_data_dir or trainer.validation_data_dir, or single files of it. The page needs no
@@ -26,7 +26,7 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 2 for input that a user can mend."""
+    """Run the command line; 2 for input that a user can fix."""
     options = parser().parse_args(arguments)
     return run(lambda: _write_page(options))
 
@@ -36,11 +36,11 @@ def _write_page(options: argparse.Namespace) -> None:
     document = page(sample, title=", ".join(map(str, options.rollouts)), seed=options.seed)
     with write_file_aside(options.out) as part:
         part.write_text(document, encoding="utf-8", errors="replace")
-    shown = len(sample.answers)
-    of = f" of {sample.answers_found:,}" if shown < sample.answers_found else ""
+    shown = len(sample.responses)
+    of = f" of {sample.total_responses:,}" if shown < sample.total_responses else ""
     hint = f" (a sample of whole prompts, seed {options.seed}; --limit shows more)" if of else ""
     size = options.out.stat().st_size / 1e6
-    say(f"{shown:,}{of} answers{hint}: {options.out} ({size:.1f} MB)")
+    say(f"{shown:,}{of} responses{hint}: {options.out} ({size:.1f} MB)")
 
 
 def parser() -> Parser:
@@ -59,7 +59,7 @@ def parser() -> Parser:
         "--limit",
         type=count,
         default=800,
-        help="most answers on the page (default: 800); of more, whole prompts are drawn",
+        help="most responses on the page (default: 800); of more, whole prompts are drawn",
     )
     parser.add_argument("--seed", type=int, default=0, help="of that draw (default: 0)")
     return parser

@@ -1,4 +1,4 @@
-"""Find rollout files and read a sample of their answers, whole prompts at a time."""
+"""Find rollout files and read a sample of their responses, whole prompts at a time."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 from egpo_verl.errors import UserError
-from egpo_verl.inspect.answer import Answer
-from egpo_verl.inspect.formats import answers_at, groups_in
-from egpo_verl.inspect.schema import FOLDER
+from egpo_verl.inspect.formats import groups_in, responses_at
+from egpo_verl.inspect.response import Response
 
 
 class Place(NamedTuple):
-    """Where an answer stands: its file and its row or line there."""
+    """Where a response stands: its file and its row or line there."""
 
     file: Path
     row: int
 
 
 class Sample(NamedTuple):
-    """The answers read, and out of how many."""
+    """The responses read, and out of how many."""
 
-    answers: list[Answer]
-    prompts_found: int
-    answers_found: int
+    responses: list[Response]
+    total_prompts: int
+    total_responses: int
 
 
 def read_sample(paths: Sequence[Path], limit: int, seed: int) -> Sample:
-    """Up to `limit` answers, drawn by whole prompts; at least one prompt.
+    """Up to `limit` responses, drawn by whole prompts; at least one prompt.
 
     Raises:
         UserError: nothing there to read, or a file of another kind.
@@ -40,15 +39,15 @@ def read_sample(paths: Sequence[Path], limit: int, seed: int) -> Sample:
         for row, group in enumerate(groups_in(file)):
             groups.setdefault(group, []).append(Place(file, row))
     if not groups:
-        raise UserError(f"{', '.join(map(str, paths))}: no answer in there.")
-    found = sum(map(len, groups.values()))
+        raise UserError(f"{', '.join(map(str, paths))}: no response in there.")
+    total = sum(map(len, groups.values()))
     places = list(groups.values())
-    if found > limit:
+    if total > limit:
         order = random.Random(seed).sample(range(len(places)), len(places))
         sizes = accumulate(len(places[place]) for place in order)
         fitting = sum(size <= limit for size in sizes)
         places = [places[place] for place in sorted(order[: max(1, fitting)])]
-    return Sample(_read(place for group in places for place in group), len(groups), found)
+    return Sample(_read(place for group in places for place in group), len(groups), total)
 
 
 def rollout_files(path: Path) -> list[Path]:
@@ -59,10 +58,10 @@ def rollout_files(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    for files in (path.glob(f"{FOLDER}/*.parquet"), path.glob("*.parquet"), path.glob("*.jsonl")):
-        found = sorted(files, key=_by_step)
-        if found:
-            return found
+    for files in (path.glob("*.parquet"), path.glob("*.jsonl")):
+        ordered = sorted(files, key=_by_step)
+        if ordered:
+            return ordered
     what = "holds no rollouts" if path.is_dir() else "does not exist"
     raise UserError(
         f"{path} {what}: train with +algorithm.egpo.record_dir=FOLDER (or with verl's "
@@ -75,15 +74,15 @@ def _by_step(file: Path) -> tuple[int, int, str]:
     return int(step) if step.isdecimal() else 0, int(update) if update.isdecimal() else 0, file.name
 
 
-def _read(places: Iterable[Place]) -> list[Answer]:
-    """The answers at `places`, in their order; each file is read once."""
-    wanted: dict[Path, list[int]] = {}
+def _read(places: Iterable[Place]) -> list[Response]:
+    """The responses at `places`, in their order; each file is read once."""
     order = list(places)
+    rows: dict[Path, set[int]] = {}
     for place in order:
-        wanted.setdefault(place.file, []).append(place.row)
-    found = {
-        Place(file, row): answer
-        for file, rows in wanted.items()
-        for row, answer in answers_at(file, set(rows))
+        rows.setdefault(place.file, set()).add(place.row)
+    responses = {
+        Place(file, row): response
+        for file, numbers in rows.items()
+        for row, response in responses_at(file, numbers)
     }
-    return [found[place] for place in order]
+    return [responses[place] for place in order]

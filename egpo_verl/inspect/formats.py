@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.errors import UserError
-from egpo_verl.inspect.answer import Answer, Trace
+from egpo_verl.inspect.response import Response, Trace
 from egpo_verl.inspect.schema import OPTIONS, SCHEMA
 
 CHATML_TURN = re.compile(r"^(system|user|assistant|tool)\n", re.MULTILINE)
@@ -22,7 +22,7 @@ BATCH = 256
 
 
 def groups_in(file: Path) -> Iterator[tuple[int, str]]:
-    """Step and prompt of each answer in `file`, in its order.
+    """Step and prompt of each response in `file`, in its order.
 
     Raises:
         UserError: `file` has neither format.
@@ -33,12 +33,12 @@ def groups_in(file: Path) -> Iterator[tuple[int, str]]:
             yield step, _group_of(key)
     else:
         for line in _lines(file):
-            answer = _from_line(line)
-            yield answer.step, answer.group
+            response = _from_line(line)
+            yield response.step, response.group
 
 
-def answers_at(file: Path, rows: Collection[int]) -> Iterator[tuple[int, Answer]]:
-    """The answers in these rows or lines of `file`, each with its row; UserError as above."""
+def responses_at(file: Path, rows: Collection[int]) -> Iterator[tuple[int, Response]]:
+    """The responses in these rows or lines of `file`, each with its row; UserError as above."""
     if file.suffix == ".parquet":
         opened = _open(file)
         options = json.loads((opened.schema_arrow.metadata or {}).get(OPTIONS, b"null"))
@@ -69,18 +69,18 @@ def _open(file: Path) -> pq.ParquetFile:
     return opened
 
 
-def _from_row(row: Mapping[str, Any], options: Mapping[str, Any] | None) -> Answer:
+def _from_row(row: Mapping[str, Any], options: Mapping[str, Any] | None) -> Response:
     reward = json.loads(row["reward"])
-    return Answer(
+    return Response(
         step=row["step"],
         group=_group_of(row["key"]),
         key=row["key"],
         source=row["data_source"],
         ability=row["ability"],
         messages=json.loads(row["prompt"]) or [],
-        response=row["response"],
-        truth=row["ground_truth"],
-        info=json.loads(row["extra_info"]),
+        text=row["response"],
+        ground_truth=row["ground_truth"],
+        extra_info=json.loads(row["extra_info"]),
         score=row["score"],
         reason=_reason(reward.get("reason")),
         trace=Trace(
@@ -113,29 +113,29 @@ def _lines(file: Path) -> Iterator[_Line]:
         raise UserError(f"{file} cannot be read as text ({error}).") from None
 
 
-def _from_line(line: _Line) -> Answer:
+def _from_line(line: _Line) -> Response:
     """A line of verl's `_dump_generations` (verl/trainer/ppo/v1/trainer_base.py)."""
     try:
         record = json.loads(line.text)
-        asked, response, score = record["input"], record["output"], float(record["score"] or 0)
+        prompt, text, score = record["input"], record["output"], float(record["score"] or 0)
         step = int(record.get("step") or 0)
-        key = str(record.get("uid") or hashlib.blake2s(asked.encode()).hexdigest())
+        key = str(record.get("uid") or hashlib.blake2s(prompt.encode()).hexdigest())
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
             f"{line.file}:{line.number} is not a line of verl's rollouts "
             "(a JSON object with input, output and score)."
         ) from None
     truth = record.get("gts")
-    return Answer(
+    return Response(
         step=step,
         group=_group_of(key),
         key=key,
         source=record.get("data_source"),
         ability=record.get("ability"),
-        messages=_messages(asked),
-        response=str(response),
-        truth=truth if truth is None or isinstance(truth, str) else json.dumps(truth),
-        info={},
+        messages=_messages(prompt),
+        text=str(text),
+        ground_truth=truth if truth is None or isinstance(truth, str) else json.dumps(truth),
+        extra_info={},
         score=score,
         reason=_reason(record.get("reason")),
     )
@@ -147,8 +147,8 @@ def _messages(text: str) -> list[dict[str, str]]:
     if parts[0] or len(parts) == 1:
         return [{"role": "prompt", "content": text}]
     turns = [
-        {"role": role, "content": said.strip()}
-        for role, said in zip(parts[1::2], parts[2::2], strict=True)
+        {"role": role, "content": content.strip()}
+        for role, content in zip(parts[1::2], parts[2::2], strict=True)
     ]
     return turns[:-1] if turns[-1] == {"role": "assistant", "content": ""} else turns
 

@@ -2,13 +2,13 @@
 
 const byId = (id) => document.getElementById(id);
 const CHUNK = 200; // rows of the list that are made at once
-const answers = data.prompts.flatMap((prompt) =>
-  prompt.answers.map((answer) => ({ prompt, answer, text: searchText(prompt, answer) })));
-let rows = []; // what the list shows: entries of `answers`, or lists of them in the view of prompts
+const responses = data.prompts.flatMap((prompt) =>
+  prompt.responses.map((response) => ({ prompt, response, text: searchText(prompt, response) })));
+let rows = []; // what the list shows: entries of `responses`, or lists of them in the view of prompts
 let chosen = -1;
 
-function searchText(prompt, answer) {
-  return [question(prompt), answer.response, answer.calls.wanted || ""].join("\n").toLowerCase();
+function searchText(prompt, response) {
+  return [question(prompt), response.text, response.calls.expected || ""].join("\n").toLowerCase();
 }
 
 function fillSelect(id, all, values) {
@@ -26,31 +26,31 @@ function fillFilters() {
   fillSelect("ability", "all abilities", distinct("ability"));
   const codes = Object.keys(data.reasons).map(Number);
   const some = [["right", "right"], ["wrong", "any failure"]];
-  fillSelect("reason", "all answers", some.concat(
-    codes.filter((code) => code !== 0).map((code) => [String(code), data.reasons[code].words])));
+  fillSelect("reason", "all responses", some.concat(
+    codes.filter((code) => code !== 0).map((code) => [String(code), data.reasons[code]])));
 }
 
 function passes(entry, ignoreReason = false) {
-  const { prompt, answer, text } = entry;
+  const { prompt, response, text } = entry;
   const reason = byId("reason").value;
   return (!byId("step").value || String(prompt.step) === byId("step").value)
     && (!byId("source").value || String(prompt.source) === byId("source").value)
     && (!byId("ability").value || String(prompt.ability) === byId("ability").value)
     && text.includes(byId("search").value.trim().toLowerCase())
-    && (ignoreReason || hasReason(answer, reason));
+    && (ignoreReason || hasReason(response, reason));
 }
 
-function hasReason(answer, reason) {
+function hasReason(response, reason) {
   if (!reason) return true;
-  if (reason === "right") return isRight(answer);
-  return reason === "wrong" ? !isRight(answer) : String(answer.reason) === reason;
+  if (reason === "right") return isRight(response);
+  return reason === "wrong" ? !isRight(response) : String(response.reason) === reason;
 }
 
 const ORDERS = {
   file: () => 0,
-  entropy: (a, b) => (b.answer.egpo?.entropy ?? -1) - (a.answer.egpo?.entropy ?? -1),
-  bonus: (a, b) => (b.answer.egpo?.bonus ?? -1) - (a.answer.egpo?.bonus ?? -1),
-  length: (a, b) => b.answer.response.length - a.answer.response.length,
+  entropy: (a, b) => (b.response.egpo?.entropy ?? -1) - (a.response.egpo?.entropy ?? -1),
+  bonus: (a, b) => (b.response.egpo?.bonus ?? -1) - (a.response.egpo?.bonus ?? -1),
+  length: (a, b) => b.response.text.length - a.response.text.length,
 };
 const inPrompts = () => document.querySelector("input[name=view]:checked").value === "prompts";
 
@@ -59,7 +59,7 @@ const promptOf = (row) => (Array.isArray(row) ? row[0] : row).prompt;
 /** Filters anew and stays at the chosen row, or at its prompt, where that still passes. */
 function refresh() {
   const before = rows[chosen];
-  const shown = answers.filter((entry) => passes(entry)).sort(ORDERS[byId("order").value]);
+  const shown = responses.filter((entry) => passes(entry)).sort(ORDERS[byId("order").value]);
   if (inPrompts()) {
     const groups = new Map();
     for (const entry of shown) {
@@ -68,10 +68,10 @@ function refresh() {
     rows = [...groups.values()];
   } else rows = shown;
   countReasons();
-  const right = shown.filter((entry) => isRight(entry.answer)).length;
+  const right = shown.filter((entry) => isRight(entry.response)).length;
   const share = shown.length ? ` · ${Math.round((100 * right) / shown.length)} % right` : "";
   const prompts = plural(new Set(shown.map((entry) => entry.prompt)).size, "prompt");
-  byId("count").textContent = `${plural(shown.length, "answer")} to ${prompts}${share}`;
+  byId("count").textContent = `${plural(shown.length, "response")} to ${prompts}${share}`;
   byId("list").replaceChildren();
   more();
   let again = rows.indexOf(before);
@@ -79,11 +79,11 @@ function refresh() {
   choose(Math.max(again, 0), false);
 }
 
-/** Each reason in the menu begins with how many answers the other filters leave it. */
+/** Each reason in the menu begins with how many responses the other filters leave it. */
 function countReasons() {
-  const left = answers.filter((entry) => passes(entry, true));
+  const left = responses.filter((entry) => passes(entry, true));
   for (const option of byId("reason").options) {
-    const count = left.filter((entry) => hasReason(entry.answer, option.value)).length;
+    const count = left.filter((entry) => hasReason(entry.response, option.value)).length;
     option.dataset.name ??= option.textContent;
     option.textContent = `${count.toLocaleString("en")} · ${option.dataset.name}`;
   }
@@ -98,18 +98,18 @@ function more() {
 
 function listRow(row, place) {
   const entries = Array.isArray(row) ? row : [row];
-  const { prompt, answer } = entries[0];
-  const asked = make("span", { class: "question" }, excerpt(prompt));
+  const { prompt, response } = entries[0];
+  const text = make("span", { class: "question" }, excerpt(prompt));
   const step = `step ${prompt.step}`;
   const lines = Array.isArray(row)
-    ? [make("span", { class: "small" }, `${step} · `, ...prompt.answers.map((each) =>
+    ? [make("span", { class: "small" }, `${step} · `, ...prompt.responses.map((each) =>
         make("span", { class: `verdict${isRight(each) ? " ok" : ""}` }, isRight(each) ? "✓" : "✗")),
-        entries.length < prompt.answers.length ? ` · ${entries.length} pass the filter` : null)]
-    : [make("span", { class: `verdict${isRight(answer) ? " ok" : ""}` }, verdictText(answer)),
-       make("span", { class: "small" }, [step, ...(answer.egpo
-         ? [`E ${digits(answer.egpo.entropy)}`, `A′ ${signed(answer.egpo.advantage)}`]
-         : [`reward ${digits(answer.score, 2)}`])].join(" · "))];
-  const button = make("button", { type: "button", onclick: () => choose(place, true) }, asked, ...lines);
+        entries.length < prompt.responses.length ? ` · ${entries.length} pass the filter` : null)]
+    : [make("span", { class: `verdict${isRight(response) ? " ok" : ""}` }, verdictText(response)),
+       make("span", { class: "small" }, [step, ...(response.egpo
+         ? [`E ${digits(response.egpo.entropy)}`, `A′ ${signed(response.egpo.advantage)}`]
+         : [`reward ${digits(response.score, 2)}`])].join(" · "))];
+  const button = make("button", { type: "button", onclick: () => choose(place, true) }, text, ...lines);
   return make("li", null, button);
 }
 
@@ -128,7 +128,7 @@ function choose(place, open) {
   const detail = byId("detail");
   if (!rows.length) {
     chosen = -1;
-    detail.replaceChildren(make("p", { class: "quiet" }, "No answer passes these filters."));
+    detail.replaceChildren(make("p", { class: "quiet" }, "No response passes these filters."));
     return;
   }
   const button = list.children[place].firstElementChild;
@@ -136,32 +136,32 @@ function choose(place, open) {
   button.scrollIntoView({ block: "nearest" });
   if (open) document.body.classList.add("reading");
   const row = rows[place];
-  if (Array.isArray(row)) showPrompt(row[0].prompt, new Set(row.map((entry) => entry.answer)));
-  else showAnswer(row.prompt, row.answer);
+  if (Array.isArray(row)) showPrompt(row[0].prompt, new Set(row.map((entry) => entry.response)));
+  else showResponse(row.prompt, row.response);
 }
 
 function show(...children) {
-  const back = make("button", { type: "button", class: "back", onclick: goBack }, "‹ all answers");
+  const back = make("button", { type: "button", class: "back", onclick: goBack }, "‹ all responses");
   byId("detail").replaceChildren(back, ...children);
   byId("detail").scrollTop = 0;
 }
 
-function showAnswer(prompt, answer) {
-  const others = siblings(prompt, answer, (sibling) => showAnswer(prompt, sibling));
-  const place = prompt.answers.indexOf(answer) + 1;
-  show(promptCard(prompt), others, answerCard(answer, `Answer ${place}`), scale(prompt));
-  history.replaceState(null, "", `#${prompt.step}/${encodeURIComponent(answer.key)}`);
+function showResponse(prompt, response) {
+  const others = siblings(prompt, response, (sibling) => showResponse(prompt, sibling));
+  const place = prompt.responses.indexOf(response) + 1;
+  show(promptCard(prompt), others, responseCard(response, `Response ${place}`), scale(prompt));
+  history.replaceState(null, "", `#${prompt.step}/${encodeURIComponent(response.key)}`);
 }
 
-/** All answers to a prompt; those that the filter leaves out are paler. */
+/** All responses to a prompt; those that the filter leaves out are paler. */
 function showPrompt(prompt, passing) {
-  const right = prompt.answers.filter(isRight).length;
+  const right = prompt.responses.filter(isRight).length;
   show(promptCard(prompt),
-    make("p", { class: "quiet" }, `${right} of ${plural(prompt.answers.length, "answer")} right`),
+    make("p", { class: "quiet" }, `${right} of ${plural(prompt.responses.length, "response")} right`),
     make("div", { class: "group" },
-      prompt.answers.map((answer, place) => {
-        const card = answerCard(answer, `Answer ${place + 1}`);
-        card.classList.toggle("aside", !passing.has(answer));
+      prompt.responses.map((response, place) => {
+        const card = responseCard(response, `Response ${place + 1}`);
+        card.classList.toggle("aside", !passing.has(response));
         return card;
       })),
     scale(prompt));
@@ -190,7 +190,7 @@ function onKey(event) {
   if (step) choose(Math.min(Math.max(chosen + step, 0), rows.length - 1), false);
   else if (event.key === "/") byId("search").focus();
   else if (event.key === "g") {
-    const other = inPrompts() ? "answers" : "prompts";
+    const other = inPrompts() ? "responses" : "prompts";
     document.querySelector(`input[name=view][value=${other}]`).checked = true;
     refresh();
   } else return;
@@ -212,11 +212,11 @@ function pointAt(event) {
 }
 
 function about() {
-  const shown = plural(answers.length, "answer");
-  const all = data.found;
-  byId("about").textContent = answers.length < all.answers
+  const shown = plural(responses.length, "response");
+  const total = data.total;
+  byId("about").textContent = responses.length < total.responses
     ? `${data.title} · a sample: ${shown} to ${plural(data.prompts.length, "prompt")} out of `
-      + `${plural(all.answers, "answer")} to ${plural(all.prompts, "prompt")}, whole prompts drawn with seed ${data.seed}`
+      + `${plural(total.responses, "response")} to ${plural(total.prompts, "prompt")}, whole prompts drawn with seed ${data.seed}`
     : `${data.title} · all ${shown} to ${plural(data.prompts.length, "prompt")}`;
 }
 
@@ -237,7 +237,7 @@ byId("list").addEventListener("scroll", (event) => {
 });
 document.addEventListener("keydown", onKey);
 document.addEventListener("pointerover", pointAt);
-const named = answers.findIndex(({ prompt, answer }) =>
-  location.hash === `#${prompt.step}/${encodeURIComponent(answer.key)}`);
+const named = responses.findIndex(({ prompt, response }) =>
+  location.hash === `#${prompt.step}/${encodeURIComponent(response.key)}`);
 refresh();
 if (named > 0) choose(named, true);

@@ -1,4 +1,4 @@
-"""The page: a template, a style, a script, and the answers as JSON that the script reads.
+"""The page: a template, a style, a script, and the responses as JSON that the script reads.
 
 What models wrote reaches the document as text nodes only, and the page's own policy lets no other
 script run and nothing be loaded.
@@ -16,13 +16,13 @@ from importlib.resources import files
 from typing import Any
 
 from egpo_verl.calls import ToolSet
-from egpo_verl.calls.reasons import describe, label
-from egpo_verl.inspect.answer import Answer, Trace
-from egpo_verl.inspect.calls_beside import beside
+from egpo_verl.calls.reasons import describe
+from egpo_verl.inspect.call_diff import diff
 from egpo_verl.inspect.files import Sample
+from egpo_verl.inspect.response import Response, Trace
 
-THOUGHT, SAID, HEARD = "tsh"
-"""Marks of tokens: of the thought, of the rest of the answer, of what a tool said."""
+THOUGHT, ANSWER, CONTEXT = "tac"
+"""Marks of tokens: the thought, the rest of the response, and what a tool or template wrote."""
 
 
 def page(sample: Sample, title: str, seed: int) -> str:
@@ -46,22 +46,22 @@ def page(sample: Sample, title: str, seed: int) -> str:
 
 def content(sample: Sample, title: str, seed: int) -> dict[str, Any]:
     """What the script shows; see `detail.js` for how."""
-    prompts: dict[tuple[int, str], list[Answer]] = {}
-    for answer in sample.answers:
-        prompts.setdefault((answer.step, answer.group), []).append(answer)
-    reasons = sorted({answer.reason for answer in sample.answers if answer.reason is not None})
+    prompts: dict[tuple[int, str], list[Response]] = {}
+    for response in sample.responses:
+        prompts.setdefault((response.step, response.group), []).append(response)
+    reasons = sorted({each.reason for each in sample.responses if each.reason is not None})
     return {
         "title": title,
         "seed": seed,
-        "found": {"prompts": sample.prompts_found, "answers": sample.answers_found},
-        "options": next((a.options for a in sample.answers if a.options), None),
-        "reasons": {str(code): {"short": label(code), "words": describe(code)} for code in reasons},
-        "prompts": [_prompt(answers) for answers in prompts.values()],
+        "total": {"prompts": sample.total_prompts, "responses": sample.total_responses},
+        "options": next((each.options for each in sample.responses if each.options), None),
+        "reasons": {str(code): describe(code) for code in reasons},
+        "prompts": [_prompt(responses) for responses in prompts.values()],
     }
 
 
-def _prompt(answers: Sequence[Answer]) -> dict[str, Any]:
-    first = answers[0]
+def _prompt(responses: Sequence[Response]) -> dict[str, Any]:
+    first = responses[0]
     return {
         "step": first.step,
         "source": first.source,
@@ -70,27 +70,27 @@ def _prompt(answers: Sequence[Answer]) -> dict[str, Any]:
             {"role": str(message.get("role", "")), "text": _text(message.get("content"))}
             for message in first.messages
         ],
-        "tools": _tool_names(first.info.get("tools")),
-        "answers": [_answer(answer) for answer in answers],
+        "tools": _tool_names(first.extra_info.get("tools")),
+        "responses": [_response(response) for response in responses],
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _response(response: Response) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "key": answer.key,
-        "score": _number(answer.score),
-        "reason": answer.reason,
-        "response": answer.response,
-        "calls": asdict(beside(answer)),
+        "key": response.key,
+        "score": _number(response.score),
+        "reason": response.reason,
+        "text": response.text,
+        "calls": asdict(diff(response)),
     }
-    if answer.trace is not None:
-        shown |= _traced(answer.trace)
+    if response.trace is not None:
+        shown |= _trace(response.trace)
     return shown
 
 
-def _traced(trace: Trace) -> dict[str, Any]:
+def _trace(trace: Trace) -> dict[str, Any]:
     marks = (
-        HEARD if not generated else THOUGHT if thought else SAID
+        CONTEXT if not generated else THOUGHT if thought else ANSWER
         for thought, generated in zip(trace.thought, trace.generated, strict=True)
     )
     return {

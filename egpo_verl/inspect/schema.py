@@ -1,4 +1,4 @@
-"""The file of a training step's answers: where it lies and what its columns mean.
+"""The file of a training step's responses: what its columns mean.
 
 `egpo_verl.integration.record` writes it and `egpo_verl.inspect` reads it; this is all that both
 need to know.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FOLDER = "egpo"
 OPTIONS = b"egpo_options"
 """Key of the file's metadata under which the options stand, a JSON object."""
 
@@ -19,7 +18,7 @@ SCHEMA = pa.schema(
         "data_source": pa.string(),
         "ability": pa.string(),
         "prompt": pa.string(),  # JSON list of {role, content}
-        "response": pa.string(),  # as the reward saw it, without special tokens
+        "response": pa.string(),  # as the reward read it, without special tokens
         "ground_truth": pa.string(),
         "extra_info": pa.string(),  # JSON object
         "reward": pa.string(),  # JSON object, what the reward function returned
@@ -27,11 +26,11 @@ SCHEMA = pa.schema(
         "base": pa.float32(),  # A of Eq. 1
         "entropy": pa.float32(),  # E of Eq. 4, in nats
         "bonus": pa.float32(),  # of Eq. 5
-        "clipped": pa.float32(),  # 1.0 where |A|/alpha cut the bonus
+        "clipped": pa.float32(),  # 1.0 where |A|/alpha clipped the bonus
         "cot_tokens": pa.int64(),  # W of Eq. 4
         "tokens": pa.list_(pa.string()),
         "token_entropy": pa.list_(pa.float32()),  # nats, rounded to thousandths
         "thought": pa.list_(pa.bool_()),
-        "generated": pa.list_(pa.bool_()),  # False on what a tool or the template said
+        "generated": pa.list_(pa.bool_()),  # False on what a tool or the template wrote
     }
 )

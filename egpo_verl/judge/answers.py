@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema_rs
 
 TEXT = {"type": "string"}
+SHOWN = 200
+"""Characters of a foreign text that are shown."""
 
 
 def _shape(**properties: Any) -> dict[str, Any]:
@@ -40,13 +42,14 @@ def response_format(stage: str) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def read_answer(stage: str, text: str | None) -> dict[str, Any]:
-    """The answer of a stage; ValueError where it is no JSON or has another shape."""
-    answer = json.loads(text or "")
+def read_answer(stage: str, text: str) -> dict[str, Any]:
+    """The answer of a stage; ValueError where it is no JSON, has another shape or half letters."""
     try:
+        answer = json.loads(text)
         _VALIDATORS[stage].validate(answer)
+        json.dumps(answer, ensure_ascii=False).encode()
     except jsonschema_rs.ValidationError as error:
-        raise ValueError(f"not an answer of the stage {stage}: {error.message}") from error
-    if not isinstance(answer, dict):
-        raise ValueError(f"not an object: {text!r:.60}")
-    return answer
+        raise ValueError(f"another shape than {stage} asks for: {error.message[:SHOWN]}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no JSON that can be kept ({error}): {text[:SHOWN]!r}") from error
+    return dict(answer)

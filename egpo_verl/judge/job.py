@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +11,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from egpo_verl.cli import write_aside
+from egpo_verl.cli import Report, write_aside
+from egpo_verl.client.endpoint import Stopped
+from egpo_verl.client.store import Store
 from egpo_verl.datasets.jobs.report import Section, markdown
 from egpo_verl.datasets.parquet.reader import open_parquet
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
 from egpo_verl.errors import UserError
-from egpo_verl.judge.commit import Committer
-from egpo_verl.judge.endpoint import Endpoint, Settings, Stopped
+from egpo_verl.judge.judge import Judge, Settings
 from egpo_verl.judge.prompts import Prompts
-from egpo_verl.judge.results import Results, sections, shown_changes
+from egpo_verl.judge.results import FAILED, Results, sections, shown_changes
 from egpo_verl.judge.run import judged
-from egpo_verl.judge.stages import KEPT, Question, cleaned
-from egpo_verl.judge.store import Store
+from egpo_verl.judge.stages import KEPT, UNANSWERED, Question, cleaned
 
-Progress = Callable[[int, float], None]
-"""Told the rows done and the dollars spent over all runs."""
 LETTERS_PER_TOKEN = 4
 ANSWER_TOKENS = 80
 """What an answer is taken to cost in an estimate."""
@@ -35,69 +32,61 @@ ANSWER_TOKENS = 80
 def clean_files(
     files: Sequence[Path],
     folder: Path,
-    store: Store,
+    judge: Judge,
     prompts: Prompts,
-    settings: Settings,
     in_flight: int,
-    progress: Progress = lambda rows, cost: None,
+    show: Report,
 ) -> list[Section]:
-    """Write a cleaned file of the same name for each of `files`, `judged.jsonl` and `report.md`.
+    """Write a cleaned file of the same name for each of `files`, and what became of each row.
+
+    Args:
+        show: is told the rows done, and the dollars spent over all runs where prices are known.
 
     Raises:
         Stopped: the job was interrupted, ran out of budget, or the endpoint keeps failing; the
-            store has all answers so far and `folder` is unchanged.
+            store has all answers so far and the files in `folder` are unchanged.
         UserError: a file or the endpoint is unfit, or no row is left.
     """
-    return asyncio.run(_clean(files, folder, store, prompts, settings, in_flight, progress))
+    usage, done, results = judge.usage, 0, []
+    with write_aside(folder, owned=[FAILED]) as scratch, _interruptible(judge):
+        for file in files:
+            with Results(scratch, file.name) as result:
+                results.append(result)
+                for row, outcome in judged(rows_of(file), judge, prompts, in_flight):
+                    result.add(row, outcome)
+                    done += 1
+                    cost = judge.settings.cost(usage.tokens_in, usage.tokens_out)
+                    show(done, "" if cost is None else f"${cost:.2f}")
+            if not any(result.outcomes[outcome] for outcome in KEPT):
+                raise UserError(_nothing_left(result, judge))
+        report = sections(results, judge)
+        page = markdown(f"Cleaned by {judge.settings.model}", report)
+        (scratch / "report.md").write_text(page + "\n" + shown_changes(results), "utf-8")
+    return report
 
 
-async def _clean(
-    files: Sequence[Path],
-    folder: Path,
-    store: Store,
-    prompts: Prompts,
-    settings: Settings,
-    in_flight: int,
-    progress: Progress,
-) -> list[Section]:
-    committer = Committer(store)
-    endpoint = Endpoint(settings, store, committer, in_flight)
-    meter, done, results = endpoint.meter, 0, []
-    try:
-        with write_aside(folder) as scratch, _interruptible(endpoint):
-            for file in files:
-                with Results(scratch, file.name) as result:
-                    results.append(result)
-                    async for row, found in judged(rows_of(file), endpoint, prompts, in_flight):
-                        result.add(row, found)
-                        done += 1
-                        progress(done, settings.cost(meter.tokens_in, meter.tokens_out))
-                if not any(result.outcomes[outcome] for outcome in KEPT):
-                    raise UserError(
-                        f"no row of {file} is left after the judge; "
-                        f"see whether {settings.model} understands the prompts."
-                    )
-            report = sections(results, meter, settings)
-            page = markdown(f"Cleaned by {settings.model}", report) + "\n" + shown_changes(results)
-            (scratch / "report.md").write_text(page, "utf-8")
-            return report
-    finally:
-        await committer.close()
-        await endpoint.close()
+def _nothing_left(result: Results, judge: Judge) -> str:
+    unanswered = sum(result.outcomes[outcome] for outcome in UNANSWERED)
+    return (
+        f"no row of {result.name} is left after the judge, {unanswered:,} of "
+        f"{result.outcomes.total():,} for want of an answer; see whether {judge.settings.model} "
+        f"understands the prompts{result.last_failure}."
+    )
 
 
 @contextmanager
-def _interruptible(endpoint: Endpoint) -> Iterator[None]:
-    """Let a first Ctrl-C or SIGTERM end the job in order: what is paid for is still committed."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, endpoint.stop, Stopped("it was interrupted"))
+def _interruptible(judge: Judge) -> Iterator[None]:
+    """Let Ctrl-C or SIGTERM end the job in order: what is paid for is still kept."""
+
+    def stop(number: int, frame: object) -> None:
+        judge.client.stop(Stopped("it was interrupted"))
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -141,20 +130,26 @@ class Estimate:
     wrong_out: int
 
 
-def estimate(files: Sequence[Path], store: Store, prompts: Prompts, settings: Settings) -> Estimate:
-    """Count letters instead of asking; four letters are taken for a token."""
+def estimate(
+    files: Sequence[Path], store: Store | None, prompts: Prompts, settings: Settings
+) -> Estimate:
+    """Count letters instead of asking; four letters are taken for a token.
+
+    Args:
+        store: of answers so far; None where there is none yet.
+    """
     rows = known = letters = 0
     for row in (row for path in files for row in rows_of(path)):
         rows += 1
         question = first_question(row, prompts)
-        if question is None or store.get(question.key(settings.model, settings.temperature)):
+        if store and store.get(question.key(settings.model, settings.temperature)):
             known += 1
         else:
             letters += len(question.text)
-    tokens, asked = letters // LETTERS_PER_TOKEN, rows - known
+    tokens, unknown = letters // LETTERS_PER_TOKEN, rows - known
     # A wrong row is corrected, judged again and evaluated.
     return Estimate(
-        rows, known, tokens, asked * ANSWER_TOKENS, 3 * tokens, 3 * asked * ANSWER_TOKENS
+        rows, known, tokens, unknown * ANSWER_TOKENS, 3 * tokens, 3 * unknown * ANSWER_TOKENS
     )
 
 

@@ -16,11 +16,13 @@ from egpo_verl.datasets.jobs.report import Section
 from egpo_verl.datasets.parquet.rows import from_row, with_sample
 from egpo_verl.datasets.parquet.writer import ROW_GROUP, ParquetOut, batch_of
 from egpo_verl.datasets.tools.names import Renaming
-from egpo_verl.judge.endpoint import Meter, Settings
-from egpo_verl.judge.stages import KEPT, OUTCOMES, Result
+from egpo_verl.judge.judge import Judge
+from egpo_verl.judge.stages import KEPT, OUTCOMES, UNANSWERED, Result
 
 JUDGED = "judged.jsonl"
 """One line per row: its outcome, the judge's reasons, and what changed."""
+FAILED = "failed.jsonl"
+"""One line per row that got no answer: the stage in which, and why."""
 SHOWN = 10
 """Changes that the report shows."""
 
@@ -36,12 +38,14 @@ class Results:
         name: of the parquet file.
         outcomes: outcome -> rows.
         changes: the first few changes, for the report.
+        last_failure: why a row got no answer, behind a semicolon; empty where all got one.
     """
 
     folder: Path
     name: str
     outcomes: Counter[str] = field(default_factory=Counter)
     changes: list[dict[str, Any]] = field(default_factory=list)
+    last_failure: str = ""
 
     def __enter__(self) -> Results:
         self._output = ParquetOut(self.folder / self.name)
@@ -63,6 +67,8 @@ class Results:
     def add(self, row: Row, result: Result) -> None:
         """Note what became of a row, and keep it if it is to be kept."""
         self.outcomes[result.outcome] += 1
+        if result.outcome in UNANSWERED:
+            self._note_failure(row, result)
         before = from_row(row)
         line: dict[str, Any] = {
             "file": self.name,
@@ -77,12 +83,24 @@ class Results:
         if "diff" in line and len(self.changes) < SHOWN:
             self.changes.append({**line, "question": before.messages[-1]["content"]})
         if result.outcome in KEPT:
-            facts = {**before.extra, "judge": result.outcome}
-            kept = replace(before, calls=result.sample.calls, extra=facts)
+            extra = {**before.extra, "judge": result.outcome}
+            kept = replace(before, calls=result.sample.calls, extra=extra)
             way_back = Renaming.from_json(row["extra_info"]["renamed"])
             self._waiting.append(with_sample(row, kept, way_back))
             if len(self._waiting) >= ROW_GROUP:
                 self._flush()
+
+    def _note_failure(self, row: Row, result: Result) -> None:
+        line = {
+            "file": self.name,
+            "index": row["extra_info"]["index"],
+            "outcome": result.outcome,
+            "stage": result.stage,
+            "reason": result.reasons[-1],
+        }
+        self.last_failure = f"; {result.reasons[-1]}"
+        with (self.folder / FAILED).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def _flush(self) -> None:
         if self._waiting:
@@ -97,14 +115,15 @@ def changed(before: tuple[Call, ...], after: tuple[Call, ...]) -> Iterator[str]:
         listed = [{"name": call.name, "arguments": dict(call.arguments)} for call in calls]
         return json.dumps(listed, ensure_ascii=False, indent=1).splitlines()
 
-    found = difflib.unified_diff(lines(before), lines(after), lineterm="", n=2)
-    for line in found:
+    diff = difflib.unified_diff(lines(before), lines(after), lineterm="", n=2)
+    for line in diff:
         if not line.startswith(("---", "+++", "@@")):
             yield line
 
 
-def sections(results: list[Results], meter: Meter, settings: Settings) -> list[Section]:
+def sections(results: list[Results], judge: Judge) -> list[Section]:
     """The report's tables."""
+    usage = judge.usage
     outcomes: Counter[str] = Counter()
     for result in results:
         outcomes += result.outcomes
@@ -118,31 +137,30 @@ def sections(results: list[Results], meter: Meter, settings: Settings) -> list[S
         (result.name, f"{result.outcomes.total():,}", f"{sum(result.outcomes[k] for k in KEPT):,}")
         for result in results
     )
-    cost = settings.cost(meter.tokens_in, meter.tokens_out)
-    used = (
-        ("questions asked in this run", f"{meter.asked:,}"),
-        ("answers taken from the store", f"{meter.reused:,}"),
-        ("questions asked again after a failure", f"{meter.retries:,}"),
-        ("answers paid for, over all runs", f"{meter.answers:,}"),
-        ("tokens in, over all runs", f"{meter.tokens_in:,}"),
-        ("tokens out, over all runs", f"{meter.tokens_out:,}"),
-        (
-            "cost in dollars, over all runs",
-            f"{cost:.2f}",
-        ),
-    )
+    cost = judge.settings.cost(usage.tokens_in, usage.tokens_out)
+    used = [
+        ("requests sent in this run", f"{usage.asked:,}"),
+        ("answers taken from the store", f"{usage.reused:,}"),
+        ("answers that could not be read in this run", f"{usage.unreadable:,}"),
+        ("requests after a failure", f"{judge.client.retries:,}"),
+        ("answers paid for, over all runs", f"{usage.answers:,}"),
+        ("tokens in, over all runs", f"{usage.tokens_in:,}"),
+        ("tokens out, over all runs", f"{usage.tokens_out:,}"),
+    ]
+    if cost is not None:
+        used.append(("cost in dollars, over all runs", f"{cost:.2f}"))
     return [
         Section("Files", ("file", "rows in", "rows out"), kept),
         Section("Outcomes", ("outcome", "rows", "share", "meaning"), lines),
-        Section(f"Use of {settings.model}", ("", "count"), used),
+        Section(f"Use of {judge.settings.model}", ("", "count"), tuple(used)),
     ]
 
 
 def shown_changes(results: list[Results]) -> str:
     """The first changes of all files, as Markdown."""
-    found = [change for result in results for change in result.changes][:SHOWN]
-    parts = ["## Some changes"] if found else []
-    for change in found:
+    changes = [change for result in results for change in result.changes][:SHOWN]
+    parts = ["## Some changes"] if changes else []
+    for change in changes:
         head = f"### {change['file']} row {change['index']}: {change['outcome']}"
         question = " ".join(str(change["question"]).split())[:300]
         diff = "\n".join(change["diff"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
+from egpo_verl.client.endpoint import Refused, Stopped, Unanswered
 from egpo_verl.datasets.parquet.rows import from_row
-from egpo_verl.errors import UserError
-from egpo_verl.judge.endpoint import Refused, Stopped
+from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts
 from egpo_verl.judge.stages import Question, Result, cleaned
 
@@ -19,54 +19,53 @@ AHEAD = 32
 Row = Mapping[str, Any]
 
 
-class Asking(Protocol):
-    """An endpoint, as far as it is needed here."""
-
-    async def ask(self, question: Question) -> Mapping[str, Any]: ...
-
-    def stop(self, why: Exception) -> None: ...
-
-
-async def judged(
-    rows: Iterable[Row], endpoint: Asking, prompts: Prompts, in_flight: int
-) -> AsyncIterator[tuple[Row, Result]]:
-    """Each row with what became of it, in order.
+def judged(
+    rows: Iterable[Row], judge: Judge, prompts: Prompts, in_flight: int
+) -> Iterator[tuple[Row, Result]]:
+    """Each row with its result, in order.
 
     Args:
-        in_flight: questions that the endpoint takes at a time. At most as many more answers wait
-            to be committed: what a sudden end can lose is bounded.
+        in_flight: threads, each of which takes a row at a time through its stages. A thread asks
+            no further question before its last answer is on disk.
 
     Raises:
-        Stopped, UserError: from the endpoint, after all that was on its way has come back.
+        Stopped, UserError: from the judge, after all that was on its way has come back.
     """
-    slots = asyncio.Semaphore(2 * in_flight)
-    begun: deque[tuple[Row, asyncio.Task[Result]]] = deque()
-    coming = iter(rows)
-    try:
-        while True:
-            while len(begun) < AHEAD * in_flight and (row := next(coming, None)) is not None:
-                begun.append((row, asyncio.create_task(_one(row, endpoint, prompts, slots))))
-            if not begun:
-                return
-            row, task = begun.popleft()
-            yield row, await task
-    except (Stopped, UserError) as error:
-        endpoint.stop(error)
-        await asyncio.gather(*(task for _, task in begun), return_exceptions=True)
-        raise
+    begun: deque[tuple[Row, Future[Result]]] = deque()
+    with ThreadPoolExecutor(in_flight) as pool:
+        try:
+            for row in rows:
+                begun.append((row, pool.submit(_one, row, judge, prompts)))
+                if len(begun) >= AHEAD * in_flight:
+                    yield _first(begun, judge)
+            while begun:
+                yield _first(begun, judge)
+        finally:
+            if begun:
+                judge.client.stop(Stopped("another row stopped the job"))
+                pool.shutdown(cancel_futures=True)
 
 
-async def _one(row: Row, endpoint: Asking, prompts: Prompts, slots: asyncio.Semaphore) -> Result:
+def _first(begun: deque[tuple[Row, Future[Result]]], judge: Judge) -> tuple[Row, Result]:
+    row, future = begun[0]
+    result = future.result()
+    judge.client.check()
+    begun.popleft()
+    return row, result
+
+
+def _one(row: Row, judge: Judge, prompts: Prompts) -> Result:
     """One row through its stages."""
     sample = from_row(row)
     steps = cleaned(sample, prompts, row["extra_info"]["call_form"])
+    question: Question | None = None
     try:
         question = next(steps)
         while True:
-            async with slots:
-                answer = await endpoint.ask(question)
-            question = steps.send(dict(answer))
+            question = steps.send(dict(judge.ask(question)))
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
-    except Refused as error:
-        return Result("refused", sample, (str(error),), 0)
+    except (Refused, Unanswered) as error:
+        outcome = "refused" if isinstance(error, Refused) else "failed"
+        stage = "" if question is None else question.stage
+        return Result(outcome, sample, (str(error),), 0, stage)

@@ -15,21 +15,24 @@ from typing import Any
 
 from egpo_verl.calls import Call, ToolSet, render
 from egpo_verl.datasets.adapters.parts import call_from
+from egpo_verl.datasets.reading.json_text import json_text
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.judge.prompts import Prompts
 
 ATTEMPTS = 3
 OUTCOMES = {
-    "right": "the judge found the answer right",
+    "right": "the judge holds the answer to be right",
     "corrected": "a wrong answer was replaced by one that passed all stages",
     "not_corrected": "three new answers were judged wrong too",
     "rejected": "the final evaluation refused the correction",
     "broken": "the answer does not fit its functions",
     "refused": "the endpoint refused the question",
+    "failed": "the question failed in every try, or no answer could be read",
 }
 """What becomes of a row; the first two are kept."""
 KEPT = ("right", "corrected")
+UNANSWERED = ("refused", "failed")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Question:
     attempt: int = 0
 
     def key(self, model: str, temperature: float | None) -> str:
-        """What an answer is found by: it changes with the prompt, the row and the model."""
+        """What an answer is looked up by: it changes with the prompt, the row and the model."""
         parts = [self.stage, self.text, self.attempt, model, temperature]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -59,14 +62,16 @@ class Result:
     Attributes:
         outcome: a key of `OUTCOMES`.
         sample: with the answer to keep; the last one tried where the row is dropped.
-        reasons: the judge's, in the order given.
+        reasons: the judge's, in order.
         attempts: new answers that were written.
+        stage: of the question that was refused or failed.
     """
 
     outcome: str
     sample: Sample
     reasons: tuple[str, ...]
     attempts: int
+    stage: str = ""
 
 
 Stages = Generator[Question, dict[str, Any], Result]
@@ -121,6 +126,7 @@ def _corrected(
     """The sample with the judge's calls, and what is wrong with them, if anything."""
     try:
         calls = tuple(map(call_from, written["calls"]))
+        json_text([{"name": call.name, "arguments": dict(call.arguments)} for call in calls])
     except Unusable as problem:
         return sample, str(problem)
     return replace(sample, calls=calls), _problem(calls, tools, call_form)

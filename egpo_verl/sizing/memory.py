@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from egpo_verl.sizing.model import Shape
 from egpo_verl.sizing.setup import Setup
-from egpo_verl.sizing.shapes import Shape
 
 GIB = 2**30
 FIXED_GIB = 5.0
@@ -39,50 +39,37 @@ MARGIN = 0.95
 
 @dataclass(frozen=True)
 class Memory:
-    """GiB of one GPU, and what the rollout's cache holds.
+    """GiB of one GPU at both peaks, and what the rollout's cache holds."""
 
-    Attributes:
-        states: weights, gradients and Adam.
-        gathered: what FSDP gathers of other GPUs.
-        activations, logits: of the largest micro-batch.
-        update: all at the peak of the update.
-        rollout: all while the rollout works.
-        cache_tokens: tokens whose keys and values a replica holds.
-        available: GiB of the GPU.
-    """
-
-    states: float
-    gathered: float
-    activations: float
-    logits: float
-    update: float
-    rollout: float
-    cache_tokens: int
+    parts: dict[str, float]  # which add up to the peak of the update
+    rollout: float  # all while the rollout works
+    cache_tokens: int  # whose keys and values a replica of the rollout holds
     available: float
 
     @property
-    def fits(self) -> bool:
-        """Whether both peaks leave the margin."""
-        return max(self.update, self.rollout) <= MARGIN * self.available
+    def update(self) -> float:
+        """All at the peak of the update."""
+        return sum(self.parts.values())
 
 
 def memory_of(setup: Setup) -> Memory:
     """The calculation above for one run."""
     weights, gradients, adam = _states(setup)
-    gathered = 0 if setup.megatron else _gathered(setup.shape)
-    activations, logits = _activations(setup), _logits(setup)
-    peak = (weights + gradients + adam + gathered + activations + logits) / GIB + FIXED_GIB
     resident = 0.0 if setup.offload else weights + adam
-    share = setup.rollout_share * setup.gpu_gib
+    share = setup.rollout_gpu_mem_util * setup.gpu.gib
     return Memory(
-        states=(weights + gradients + adam) / GIB,
-        gathered=gathered / GIB,
-        activations=activations / GIB,
-        logits=logits / GIB,
-        update=peak,
+        parts={
+            "weights, gradients, Adam": (weights + gradients + adam) / GIB,
+            "layers gathered of other GPUs": 0.0
+            if setup.megatron
+            else _gathered(setup.shape) / GIB,
+            "activations": _activations(setup) / GIB,
+            "logits": _logits(setup) / GIB,
+            "fixed": FIXED_GIB,
+        },
         rollout=resident / GIB + share + BESIDE_ROLLOUT_GIB,
         cache_tokens=_cache_tokens(setup, share),
-        available=setup.gpu_gib,
+        available=setup.gpu.gib,
     )
 
 
@@ -90,13 +77,13 @@ def _states(setup: Setup) -> tuple[float, float, float]:
     """Bytes of weights, gradients and Adam on one GPU."""
     shape = setup.shape
     if setup.megatron:
-        model_parallel = setup.tensor_parallel * setup.pipeline_parallel
+        model_parallel = setup.actor_tp * setup.actor_pp
         # With pipelines the embedding is on the first, the output on the last.
-        ends = shape.embedding if setup.pipeline_parallel == 1 else shape.vocab * shape.hidden
-        dense = shape.layers * shape.layer / model_parallel + ends / setup.tensor_parallel
-        experts = shape.expert_weights / (setup.expert_parallel * setup.pipeline_parallel)
+        ends = shape.embedding if setup.actor_pp == 1 else shape.vocab * shape.hidden
+        dense = shape.layers * shape.layer / model_parallel + ends / setup.actor_tp
+        experts = shape.expert_weights / (setup.actor_ep * setup.actor_pp)
         copies = setup.gpus / model_parallel
-        expert_copies = setup.gpus / (setup.expert_parallel * setup.pipeline_parallel)
+        expert_copies = setup.gpus / (setup.actor_ep * setup.actor_pp)
         adam = 12 * (dense / copies + experts / expert_copies)
         return 2 * (dense + experts), 4 * (dense + experts), adam
     each = shape.weights / setup.gpus
@@ -108,8 +95,8 @@ def _states(setup: Setup) -> tuple[float, float, float]:
 
 def lora_weights(shape: Shape, rank: int) -> int:
     """Weights of adapters beside every linear layer but the output's."""
-    queries, others = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    attention = 2 * (shape.hidden + queries) + 2 * (shape.hidden + others)
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    attention = 2 * (shape.hidden + queries) + 2 * (shape.hidden + keys)
     mlp = 3 * (shape.hidden + shape.inner) * (shape.experts or 1)
     return rank * shape.layers * (attention + mlp)
 
@@ -127,15 +114,17 @@ def _activations(setup: Setup) -> float:
         inner = int(inner * shape.active_experts * EXPERT_IMBALANCE)
     attention = 2 * (shape.heads + 2 * shape.kv_heads) * shape.head_dim
     again = 2 * 2 * (6 * shape.hidden + attention + 4 * inner)
-    return setup.tokens * (inputs + again) / setup.tensor_parallel
+    return setup.ppo_max_token_len_per_gpu * (inputs + again) / setup.actor_tp
 
 
 def _logits(setup: Setup) -> float:
-    bytes_each = 3 * 4 / setup.tensor_parallel if setup.megatron else 4 * 2
-    return setup.tokens * setup.shape.vocab * bytes_each
+    bytes_each = 3 * 4 / setup.actor_tp if setup.megatron else 4 * 2
+    return setup.ppo_max_token_len_per_gpu * setup.shape.vocab * bytes_each
 
 
 def _cache_tokens(setup: Setup, share_gib: float) -> int:
-    weights = 2 * setup.shape.weights / setup.rollout_parallel / GIB
-    room = (share_gib - weights - ROLLOUT_WORK_GIB) * GIB * setup.rollout_parallel
-    return max(0, int(room / setup.shape.cache_bytes))
+    shape, gpus = setup.shape, setup.rollout_tp
+    room = (share_gib - ROLLOUT_WORK_GIB) * GIB * gpus - 2 * shape.weights
+    # Of fewer heads than GPUs each GPU holds a whole one.
+    copies = max(1.0, gpus / shape.kv_heads)
+    return max(0, int(room / (shape.cache_bytes * copies)))

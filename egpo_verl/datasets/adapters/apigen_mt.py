@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from egpo_verl.datasets.adapters.dialogue import Turn, no_calls, samples_of, turns_of
+from egpo_verl.datasets.adapters.dialogue import Turn, only_words, samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import tools_from
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -14,7 +14,7 @@ from egpo_verl.datasets.unusable import Unusable
 def convert(row: Row) -> Iterator[Sample | Unusable]:
     """One sample per turn of the assistant; the policy stays, below our own system text."""
     system = [Turn("system", row["system"])] if row.get("system") else []
-    turns = turns_of(row["conversations"], no_calls)
+    turns = turns_of(row["conversations"], only_words)
     yield from samples_of("apigen_mt", tools_from(row["tools"]), [*system, *turns], {})
 
 

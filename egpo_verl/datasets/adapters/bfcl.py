@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any
 
-from egpo_verl.datasets.adapters.dialogue import history_of, no_calls, turns_of
+from egpo_verl.datasets.adapters.dialogue import history_of, only_words, turns_of
 from egpo_verl.datasets.adapters.parts import tools_from
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.reading.answered import AnsweredRows
@@ -49,7 +49,7 @@ def convert(row: Row) -> Iterator[Sample]:
         reference["any_call"] = True
     yield Sample(
         f"bfcl_{category}",
-        history_of(turns_of(row["question"][0], no_calls)),
+        history_of(turns_of(row["question"][0], only_words)),
         tools_from(row["function"]),
         first_answer(reference),
         {"id": identity, "category": category},

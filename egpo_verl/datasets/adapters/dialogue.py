@@ -1,18 +1,24 @@
-"""Dialogues of several turns: one sample for every turn of the assistant."""
+"""Dialogues of several turns: one sample for every turn of the assistant.
+
+Earlier turns of the assistant keep their words, also beside calls, and lose their thoughts
+(`<think>...</think>`): chat templates leave these out of the history too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN, after_thought
 from egpo_verl.datasets.adapters.parts import calls_from
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.unusable import Unusable
 
 ROLES = {
     "system": "system",
+    "developer": "system",
     "human": "user",
     "user": "user",
     "gpt": "assistant",
@@ -20,25 +26,28 @@ ROLES = {
     "function_call": "assistant",
     "observation": "tool",
     "function_response": "tool",
+    "function": "tool",
     "tool": "tool",
 }
 """What the datasets call the speakers, and what chat templates call them."""
 
-ReadCalls = Callable[[str], tuple[Call, ...]]
-"""The calls in an assistant's text, none where it is words; raises `Unusable`."""
+ReadTurn = Callable[[str], tuple[str, tuple[Call, ...]]]
+"""The words and the calls in an assistant's text; raises `Unusable`."""
 
 
 @dataclass(frozen=True)
 class Turn:
     """One speaker's turn; `role` is `system`, `user`, `assistant` or `tool`.
 
-    `problem` says why it cannot be read.
+    `text` are the words beside the calls, where there are any. `problem` says why the turn cannot
+    be read. A turn that is no `target` is history only: no sample is made of it.
     """
 
     role: str
     text: str
     calls: tuple[Call, ...] = ()
     problem: Unusable | None = None
+    target: bool = True
 
 
 def samples_of(
@@ -53,19 +62,25 @@ def samples_of(
         raise Unusable("no_tools")
     history: list[Message] = []
     broken: Unusable | None = None
-    for number, turn in enumerate(turns):
-        if turn.role == "assistant" and (turn.problem or broken):
-            yield turn.problem or Unusable("invalid_history", str(broken))
-        elif turn.role == "assistant":
+    for number, turn in enumerate(map(_as_history, turns)):
+        problem = turn.problem or broken
+        if turn.role == "assistant" and turn.target:
             details = {**extra, "turn": number}
-            yield Sample(source, tuple(history), tools, turn.calls, details)
-        broken = broken or turn.problem
-        history.append(message_of(turn))
+            sample = Sample(source, tuple(history), tools, turn.calls, details)
+            yield problem.at(turn=number) if problem else sample
+        if problem and not broken:
+            is_counted = turn.role == "assistant" and turn.target
+            broken = Unusable("invalid_history", str(problem)) if is_counted else problem
+        if turn.role == "system" and [message["role"] for message in history] == ["system"]:
+            # A developer's message below a system's: chat templates want one.
+            history[0] = {**history[0], "content": f"{history[0]['content']}\n\n{turn.text}"}
+        else:
+            history.append(message_of(turn))
 
 
 def history_of(turns: Iterable[Turn]) -> tuple[Message, ...]:
     """The turns as messages; raises `Unusable` where one cannot be read."""
-    history = tuple(turns)
+    history = tuple(map(_as_history, turns))
     for turn in history:
         if turn.problem:
             raise Unusable("invalid_history", str(turn.problem))
@@ -78,11 +93,11 @@ def message_of(turn: Turn) -> Message:
     return {**message, "calls": turn.calls} if turn.calls else message
 
 
-def turns_of(messages: Any, read_calls: ReadCalls) -> list[Turn]:
+def turns_of(messages: Any, read: ReadTurn) -> list[Turn]:
     """Turns of a ShareGPT list, `{"from", "value"}` or `{"role", "content"}`.
 
     Args:
-        read_calls: finds the calls in an assistant's text. A turn of `function_call` is read as
+        read: the words and calls of an assistant's text. A turn of `function_call` is read as
             JSON, or as Python's spelling of it.
 
     Raises:
@@ -90,25 +105,50 @@ def turns_of(messages: Any, read_calls: ReadCalls) -> list[Turn]:
     """
     if not isinstance(messages, Iterable) or isinstance(messages, str | Mapping):
         raise Unusable("bad_dialogue", f"not a list of turns: {str(messages)[:60]}")
-    return [_turn(message, read_calls) for message in messages]
+    return [_turn(message, read) for message in messages]
 
 
-def _turn(message: Any, read_calls: ReadCalls) -> Turn:
+def only_words(text: str) -> tuple[str, tuple[Call, ...]]:
+    """For datasets that write calls in turns of their own: an assistant's text is words."""
+    return text, ()
+
+
+def only_calls(text: str) -> tuple[str, tuple[Call, ...]]:
+    """For turns that hold JSON, or Python's spelling of it; raises `Unusable`."""
+    return "", calls_from(text)
+
+
+def without_thought(text: str) -> str:
+    """The text after its thought; one that is not closed goes on to the end."""
+    if THINK_OPEN not in text and THINK_CLOSE not in text:
+        return text
+    return after_thought(text).partition(THINK_OPEN)[0].strip()
+
+
+def _turn(message: Any, read: ReadTurn) -> Turn:
     if not isinstance(message, Mapping):
         raise Unusable("bad_dialogue", f"not a turn: {str(message)[:60]}")
-    speaker = message.get("from", message.get("role"))
-    text = message.get("value", message.get("content"))
+    speaker = message.get("from") or message.get("role")
+    text = message.get("value")
+    text = message.get("content") if text is None else text
     if speaker not in ROLES or not isinstance(text, str):
         raise Unusable("bad_dialogue", f"not a turn: {str(message)[:60]}")
     role = ROLES[speaker]
     if role != "assistant":
         return Turn(role, text)
     try:
-        return Turn(role, text, (calls_from if speaker == "function_call" else read_calls)(text))
+        return Turn(role, *(only_calls if speaker == "function_call" else read)(text))
     except Unusable as problem:
         return Turn(role, text, problem=problem)
 
 
-def no_calls(text: str) -> tuple[Call, ...]:
-    """For datasets that write calls in turns of their own: an assistant's text is words."""
-    return ()
+def _as_history(turn: Turn) -> Turn:
+    """The turn as it stands in the history; an assistant must say or call something."""
+    if turn.role != "assistant" or turn.problem:
+        return turn
+    text = without_thought(turn.text)
+    if not turn.calls and not text.strip():
+        return replace(
+            turn, problem=Unusable("empty_turn", "only a thought" if turn.text.strip() else "")
+        )
+    return turn if text == turn.text else replace(turn, text=text)

@@ -7,14 +7,12 @@ meets those categories in-domain.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.calls.thought import after_thought
 from egpo_verl.datasets.adapters.dialogue import samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import present, tools_from
-from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
+from egpo_verl.datasets.adapters.tagged import read_tagged, tagged_tools
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -25,12 +23,10 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
     """One sample per turn of the assistant, thoughts left out; rows of failed tools are refused."""
     if row.get("error_tool_response"):
         raise Unusable("failed_tool", str(row.get("id", "")))
-    turns = turns_of(_messages(row), tagged_calls)
+    turns = turns_of(_messages(row), read_tagged)
     system = "\n".join(turn.text for turn in turns if turn.role == "system")
     tools = tools_from(row["tools"]) if row.get("tools") else tagged_tools(system)
-    dialogue = [
-        replace(turn, text=after_thought(turn.text)) for turn in turns if turn.role != "system"
-    ]
+    dialogue = [turn for turn in turns if turn.role != "system"]
     yield from samples_of("funreason_mt", tools, dialogue, present(row, "id"))
 
 

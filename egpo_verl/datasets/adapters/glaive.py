@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.adapters.dialogue import Turn, no_calls, samples_of, turns_of
+from egpo_verl.datasets.adapters.dialogue import Turn, only_words, samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import call_from, present, tools_from
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Sample, Tool
@@ -26,7 +26,7 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
     """One sample per turn of the assistant."""
     if "conversations" in row:
         tools = tools_from(row["tools"] or "[]")
-        turns = turns_of(row["conversations"], no_calls)
+        turns = turns_of(row["conversations"], only_words)
     else:
         tools = tools_in(str(row["system"]))
         turns = turns_in(str(row["chat"]))
@@ -56,8 +56,9 @@ def _turn(role: str, text: str) -> Turn:
     text = text.replace(END, "").strip()
     if role != "assistant" or CALL not in text:
         return Turn(role, text)
+    words, _, call = text.partition(CALL)
     try:
-        return Turn(role, text, (_call(text.partition(CALL)[2].strip()),))
+        return Turn(role, words.strip(), (_call(call.strip()),))
     except Unusable as problem:
         return Turn(role, text, problem=problem)
 

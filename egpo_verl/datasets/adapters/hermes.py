@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from egpo_verl.datasets.adapters.dialogue import samples_of, turns_of
 from egpo_verl.datasets.adapters.parts import present, tools_from
-from egpo_verl.datasets.adapters.tagged import tagged_calls, tagged_tools
+from egpo_verl.datasets.adapters.tagged import read_tagged, tagged_tools
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
 from egpo_verl.datasets.unusable import Unusable
@@ -21,7 +21,7 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
 
     A row without the column `tools` has them there alone.
     """
-    all_turns = turns_of(row["conversations"], tagged_calls)
+    all_turns = turns_of(row["conversations"], read_tagged)
     turns = [
         replace(turn, text=WRAPPING.sub("", turn.text).strip())
         for turn in all_turns

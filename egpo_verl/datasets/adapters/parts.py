@@ -10,7 +10,7 @@ from egpo_verl.calls.call import Call
 from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.tools.features import features_of_all
+from egpo_verl.datasets.tools.features import features_of, features_of_all
 from egpo_verl.datasets.unusable import Unusable
 
 NAME_KEYS = ("name", "api")
@@ -23,10 +23,17 @@ def tools_from(value: Any) -> tuple[Tool, ...]:
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
     offered = tuple(tools)
-    for features in features_of_all(offered):
-        if not features.is_named:
-            raise Unusable("bad_tools", f"no name in {str(features.tool)[:60]}")
-    return offered
+    if all(features.is_usual for features in features_of_all(offered)):
+        return offered
+    return tuple(map(_tool, offered))
+
+
+def _tool(value: Any) -> Tool:
+    """A function that may be a JSON text, or have its schema under another key."""
+    features = features_of(loaded(value, "bad_tools"))
+    if not features.is_named:
+        raise Unusable("bad_tools", f"no name in {str(value)[:60]}")
+    return features.with_parameters
 
 
 def calls_from(value: Any) -> tuple[Call, ...]:
@@ -40,14 +47,22 @@ def calls_from(value: Any) -> tuple[Call, ...]:
 
 
 def call_from(item: Any) -> Call:
-    """A call from `{"name", "arguments"}`, by their other names too; arguments may be a text."""
+    """A call from `{"name", "arguments"}`, by their other names too; arguments may be a text.
+
+    Raises:
+        Unusable: it is no call.
+    """
     if not isinstance(item, Mapping):
         raise Unusable("bad_calls", f"not an object: {str(item)[:60]}")
     name = _first(item, NAME_KEYS)
     if not isinstance(name, str):
         raise Unusable("bad_calls", f"no name in {str(item)[:60]}")
     arguments = _first(item, ARGUMENT_KEYS)
-    arguments = {} if arguments is None else loaded(arguments, "bad_calls")
+    if arguments is None or arguments == "":
+        return Call(name)
+    arguments = loaded(arguments, "bad_calls")
+    if isinstance(arguments, str):  # encoded twice
+        arguments = loaded(arguments, "bad_calls")
     if not isinstance(arguments, Mapping):
         raise Unusable("bad_calls", f"arguments are not an object: {str(arguments)[:60]}")
     return Call(name, dict(arguments))

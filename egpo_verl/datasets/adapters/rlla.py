@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.thought import after_thought
@@ -47,7 +48,7 @@ def turns_in(history: str) -> list[Turn]:
         if tag == "tool_call":
             turns.append(Turn("assistant", "", calls_in(text)))
         elif tag == "response" and turns and turns[-1].calls:
-            continue  # words beside a call: the calls are the turn
+            turns[-1] = replace(turns[-1], text=text.strip())
         else:
             role = {"user": "user", "obs": "tool", "response": "assistant"}[tag]
             turns.append(Turn(role, text.strip()))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.adapters.dialogue import no_calls, turns_of
+from egpo_verl.datasets.adapters.dialogue import only_words, turns_of
 from egpo_verl.datasets.adapters.parts import calls_from, loaded, present, user
 from egpo_verl.datasets.adapters.seal_catalogue import CatalogueRows
 from egpo_verl.datasets.sample import Sample, Tool
@@ -31,7 +31,7 @@ def convert(row: Row) -> Iterator[Sample]:
 
 def _conversation(row: Row) -> tuple[str, str, Any]:
     """The question, the answer's text and the candidate functions."""
-    turns = turns_of(row["conversations"], no_calls)
+    turns = turns_of(row["conversations"], only_words)
     if [turn.role for turn in turns] != ["user", "assistant"]:
         raise Unusable("bad_dialogue", "not one question and one answer")
     listing, separator, question = turns[0].text.partition(TOOLS)[2].partition(QUESTION)

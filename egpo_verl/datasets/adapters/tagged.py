@@ -8,6 +8,7 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.thought import after_thought
+from egpo_verl.datasets.adapters.dialogue import without_thought
 from egpo_verl.datasets.adapters.parts import call_from, loaded, tools_from
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.unusable import Unusable
@@ -23,6 +24,11 @@ def tagged_calls(text: str) -> tuple[Call, ...]:
         raise Unusable("bad_calls", f"a tag is left open in {answer[:60]!r}")
     values = (loaded(inside.strip(), "bad_calls") for inside in CALL.findall(answer))
     return tuple(call_from(item) for value in values for item in _listed(value))
+
+
+def read_tagged(text: str) -> tuple[str, tuple[Call, ...]]:
+    """The words and the calls of an answer, its thought left out; raises `Unusable`."""
+    return CALL.sub("", without_thought(text)).strip(), tagged_calls(text)
 
 
 def tagged_tools(system: str) -> tuple[Tool, ...]:

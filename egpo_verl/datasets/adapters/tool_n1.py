@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.adapters.dialogue import history_of, turns_of
+from egpo_verl.datasets.adapters.dialogue import history_of, only_calls, turns_of
 from egpo_verl.datasets.adapters.parts import calls_from, loaded, present
 from egpo_verl.datasets.adapters.tagged import tagged_tools
 from egpo_verl.datasets.sample import Sample
@@ -14,7 +14,7 @@ from egpo_verl.datasets.source import Row, Source
 
 def convert(row: Row) -> Iterator[Sample]:
     """One sample: the prompt's dialogue and the rule's ground truth."""
-    turns = turns_of(row["prompt"], _earlier_calls)
+    turns = turns_of(row["prompt"], _read)
     system = "\n".join(turn.text for turn in turns if turn.role == "system")
     yield Sample(
         "tool_n1",
@@ -25,12 +25,12 @@ def convert(row: Row) -> Iterator[Sample]:
     )
 
 
-def _earlier_calls(text: str) -> tuple[Call, ...]:
+def _read(text: str) -> tuple[str, tuple[Call, ...]]:
     """Calls of the history stand as a JSON list, which its scripts write as a JSON text again."""
-    text = text.strip()
-    if text.startswith('"[{'):
-        text = str(loaded(text, "bad_calls"))
-    return calls_from(text) if text.startswith("[{") else ()
+    listed = text.strip()
+    if listed.startswith('"[{'):
+        listed = str(loaded(listed, "bad_calls"))
+    return only_calls(listed) if listed.startswith("[{") else (text, ())
 
 
 SOURCE = Source(

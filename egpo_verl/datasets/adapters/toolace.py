@@ -23,8 +23,8 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
     tools, own_text = _system(str(row["system"]))
     names = [name_of(tool) for tool in tools]
 
-    def read(text: str) -> tuple[Call, ...]:
-        return bracketed_calls(text, names) if is_bracketed(text) else ()
+    def read(text: str) -> tuple[str, tuple[Call, ...]]:
+        return ("", bracketed_calls(text, names)) if is_bracketed(text) else (text, ())
 
     turns = turns_of(row["conversations"], read)
     system = [Turn("system", own_text)] if own_text else []

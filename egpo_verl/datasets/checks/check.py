@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from egpo_verl.calls import Reason
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.alternatives import first_answer, fitting
+from egpo_verl.datasets.checks.misfit import misfit
 from egpo_verl.datasets.checks.repair import admits_null, repaired
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools.features import Features, features_of_all
@@ -26,12 +28,28 @@ REASON = {
 }
 
 
+class Repair(NamedTuple):
+    """An argument before and after its repair.
+
+    Attributes:
+        kinds: kind of repair -> values, more than one where it is a list or an object.
+        left_out: there is no `after`.
+    """
+
+    call: str
+    argument: str
+    before: Any
+    after: Any
+    kinds: Mapping[str, int]
+    left_out: bool = False
+
+
 @dataclass(frozen=True)
 class Checked:
-    """A sound sample, and how often each kind of repair made it so."""
+    """A sound sample, and the repairs that made it so."""
 
     sample: Sample
-    repairs: Mapping[str, int]
+    repairs: tuple[Repair, ...] = ()
 
 
 def check(sample: Sample) -> Checked:
@@ -39,20 +57,21 @@ def check(sample: Sample) -> Checked:
     _check_dialogue(sample.messages)
     if sample.reference is not None and "rules" in sample.reference:
         # Judged by a benchmark's rules: contradictions in the row are part of its score.
-        return Checked(sample, {})
+        return Checked(sample)
     offered = _offered(sample.tools)
     signatures = _called(sample.calls, offered)
     if sample.reference is not None:
         reference = fitting(sample.reference, signatures)
         sample = replace(sample, reference=reference, calls=first_answer(reference))
-    repairs: Mapping[str, int] = {}
+    repairs: tuple[Repair, ...] = ()
     if any(_problem(call, signatures) for call in sample.calls):
         if sample.reference is None:
             sample, repairs = _repaired_sample(sample, signatures)
         for call in sample.calls:
             problem = _problem(call, signatures)
             if problem:
-                raise Unusable(REASON[problem], f"{call.name} {dict(call.arguments)}")
+                where = misfit(call, signatures.get(call.name))
+                raise Unusable(REASON[problem], f"{call.name} {dict(call.arguments)}", where)
     if len(offered) < len(sample.tools):
         sample = replace(sample, tools=tuple([features.tool for features in offered.values()]))
     return Checked(sample, repairs)
@@ -70,13 +89,13 @@ def _problem(call: Call, signatures: Mapping[str, Signature]) -> Reason | None:
 
 def _repaired_sample(
     sample: Sample, signatures: Mapping[str, Signature]
-) -> tuple[Sample, Counter[str]]:
-    repairs = Counter[str]()
-    calls = tuple(_repaired(call, signatures, repairs) for call in sample.calls)
-    return replace(sample, calls=calls), repairs
+) -> tuple[Sample, tuple[Repair, ...]]:
+    repairs: list[Repair] = []
+    calls = tuple([_repaired(call, signatures, repairs) for call in sample.calls])
+    return replace(sample, calls=calls), tuple(repairs)
 
 
-def _repaired(call: Call, signatures: Mapping[str, Signature], repairs: Counter[str]) -> Call:
+def _repaired(call: Call, signatures: Mapping[str, Signature], repairs: list[Repair]) -> Call:
     """The call with its arguments in their declared types, as far as nothing is lost."""
     if call.name not in signatures:
         return call
@@ -86,9 +105,13 @@ def _repaired(call: Call, signatures: Mapping[str, Signature], repairs: Counter[
     for name, value in call.arguments.items():
         known = declared.get(name, {})
         if value is None and name in declared and name not in required and not admits_null(known):
-            repairs["None left out"] += 1
+            left_out = Repair(call.name, name, None, None, {"None left out": 1}, left_out=True)
+            repairs.append(left_out)
             continue
-        arguments[name] = repaired(value, known, repairs)
+        kinds = Counter[str]()
+        arguments[name] = repaired(value, known, kinds)
+        if kinds:
+            repairs.append(Repair(call.name, name, value, arguments[name], kinds))
     return Call(call.name, arguments)
 
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.jobs.convert import Chunk, RowInfo
 from egpo_verl.datasets.jobs.stats import Stats
+from egpo_verl.datasets.jobs.trail import Trail, drop_line
 from egpo_verl.datasets.parquet.spool import Spool
 from egpo_verl.datasets.selection.index import RowIndex, kind_of
 from egpo_verl.datasets.unusable import Unusable
+
+FIRST_TEST_GROUP = 1 << 40
+"""Added to the place of a row of the user's own test file: no other dialogue has that number."""
 
 
 @dataclass
@@ -17,31 +21,41 @@ class Collection:
     """The rows that a job keeps.
 
     Attributes:
+        trail: where single rows are noted.
         duplicates: what has been seen; None to let duplicates in.
         spool: the rows.
         index: one entry per row of the spool.
         stats: counts so far, of the dropped rows too.
     """
 
+    trail: Trail
     duplicates: Duplicates | None = None
     spool: Spool = field(default_factory=Spool)
     index: RowIndex = field(default_factory=RowIndex)
     stats: Stats = field(default_factory=Stats)
 
-    def add(self, chunk: Chunk) -> None:
-        """Take in the new rows of a chunk, and count all."""
-        self.stats.add(chunk.stats)
-        self.spool.add(chunk.path, [self._is_new(row) for row in chunk.rows])
+    def add(self, chunk: Chunk, in_test: bool = False) -> None:
+        """Take in the new rows of a chunk, and count all.
 
-    def _is_new(self, row: RowInfo) -> bool:
+        Args:
+            in_test: they are of the user's own test file.
+        """
+        self.stats.add(chunk.stats)
+        for line in chunk.dropped:
+            self.trail.dropped(line)
+        self.spool.add(chunk.path, [self._is_new(row, in_test) for row in chunk.rows])
+
+    def _is_new(self, row: RowInfo, in_test: bool) -> bool:
+        group = row.source_row + (FIRST_TEST_GROUP if in_test else 0)
         try:
             if self.duplicates is not None:
-                self.duplicates.admit(row.digest, row.signature, row.source_row)
+                self.duplicates.admit(row.digest, row.signature, group)
         except Unusable as problem:
-            self.stats.drop(problem, row.source_row)
+            self.stats.drop(problem)
+            self.trail.dropped(drop_line(problem, row.source_row, row.turn))
             return False
         kind = kind_of(row.calls, len(row.offered))
-        self.index.add(row.source_row, kind, row.offered, row.called)
+        self.index.add(group, kind, row.offered, row.called, in_test)
         self._count(row, kind)
         return True
 
@@ -50,8 +64,12 @@ class Collection:
         stats.kept += 1
         stats.repaired += bool(row.repairs)
         stats.renamed += row.renamed
+        for repair in row.repairs:
+            stats.repairs.update(repair.kinds)
         if row.repairs:
-            stats.repairs.update(row.repairs)
+            self.trail.repaired(row.source_row, row.turn, row.repairs)
+        if row.unchecked:
+            stats.unchecked.update(row.unchecked)
         stats.calls[row.calls] += 1
         stats.kinds[kind] += 1
         stats.messages[row.messages] += 1

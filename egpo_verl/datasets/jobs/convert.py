@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from egpo_verl.datasets.checks.check import check
+from egpo_verl.datasets.checks.check import Repair, check
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import digest, signature
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.stats import Stats
+from egpo_verl.datasets.jobs.structs import unmerged
+from egpo_verl.datasets.jobs.trail import drop_line
 from egpo_verl.datasets.jobs.workers import WorkerDied, map_in_processes
 from egpo_verl.datasets.parquet.rows import build_row, spell_names
 from egpo_verl.datasets.parquet.spool import write_chunk
 from egpo_verl.datasets.parquet.writer import batch_of
-from egpo_verl.datasets.sample import Sample
+from egpo_verl.datasets.sample import Sample, StructRow
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
@@ -61,8 +63,10 @@ class RowInfo(NamedTuple):
         source_row: place of its row in the source.
         calls, messages: how many the reference and the dialogue have.
         tokens: length of the prompt; None if not measured.
-        repairs: kind of repair -> arguments.
+        turn: the assistant's turn of the dialogue that the row is; None where there is but one.
+        repairs: arguments that were repaired.
         renamed: a name had to change.
+        unchecked: parts of the called functions' schemas that are not valid.
         offered, called: functions by the row's own names.
         digest, signature: what duplicates and near duplicates are found by.
     """
@@ -71,8 +75,10 @@ class RowInfo(NamedTuple):
     calls: int
     messages: int
     tokens: int | None
-    repairs: Mapping[str, int]
+    turn: int | None
+    repairs: tuple[Repair, ...]
     renamed: bool
+    unchecked: tuple[str, ...]
     offered: tuple[str, ...]
     called: tuple[str, ...]
     digest: int
@@ -87,12 +93,14 @@ class Chunk:
         path: the file of the spool that holds the rows.
         size: of the rows, in bytes of memory.
         rows: one entry per row of that file.
+        dropped: a line of `dropped.jsonl` for each sample that is not among them.
         stats: counts of what was read and dropped.
     """
 
     path: Path
     size: int
     rows: list[RowInfo]
+    dropped: list[dict[str, Any]]
     stats: Stats
 
 
@@ -117,17 +125,39 @@ def convert_chunks(
 
 def convert_rows(source: Source, config: RowConfig, folder: Path, rows: list[Numbered]) -> Chunk:
     """Rows of a file, each with its place, converted and spooled in `folder`."""
-    samples = ((index, sample) for index, row in rows for sample in source.samples(row))
-    chunk = convert_samples(config, folder / f"{rows[0][0]}.arrow", samples)
-    chunk.stats.rows = len(rows)
-    return chunk
+    stats = Stats(rows=len(rows))
+    samples = ((index, sample) for index, row in rows for sample in _samples(source, row, stats))
+    return convert_samples(config, folder / f"{rows[0][0]}.arrow", samples, stats)
+
+
+def _samples(source: Source, row: Any, stats: Stats) -> Iterator[Sample | Unusable]:
+    """The samples of a row; where Arrow merged its structs, as they were before."""
+    for sample in source.samples(row):
+        if isinstance(row, StructRow) and isinstance(sample, Sample):
+            try:
+                separate = unmerged(sample)
+            except Unusable as problem:
+                turn = turn_of(sample)
+                yield problem if turn is None else problem.at(turn=turn)
+            else:
+                stats.unmerged += separate is not sample
+                yield separate
+        else:
+            yield sample
 
 
 def convert_samples(
-    config: RowConfig, path: Path, samples: Iterable[tuple[int, Sample | Unusable]]
+    config: RowConfig,
+    path: Path,
+    samples: Iterable[tuple[int, Sample | Unusable]],
+    stats: Stats,
 ) -> Chunk:
-    """Samples, each with the place of its row, converted and spooled in the file `path`."""
-    stats, rows, infos = Stats(), [], []
+    """Samples, each with the place of its row, converted and spooled in the file `path`.
+
+    Args:
+        stats: what is known of the chunk so far; the samples are counted there.
+    """
+    rows, infos, dropped = [], [], []
     for index, sample in samples:
         stats.samples += 1
         try:
@@ -135,13 +165,15 @@ def convert_samples(
                 raise sample
             row, info = convert_sample(index, sample, config)
         except Unusable as problem:
-            stats.drop(problem, index)
+            stats.drop(problem)
+            turn = turn_of(sample) if isinstance(sample, Sample) else None
+            dropped.append(drop_line(problem, index, turn))
         else:
             rows.append(row)
             infos.append(info)
     batch = batch_of(rows)
     write_chunk(batch, path)
-    return Chunk(path, batch.nbytes, infos, stats)
+    return Chunk(path, batch.nbytes, infos, dropped, stats)
 
 
 def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[str, Any], RowInfo]:
@@ -156,19 +188,36 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
     measured = config.limit.measured(row["prompt"]) if config.limit else None
     if measured and measured.opened:
         row["extra_info"]["think_in_prompt"] = True
+    offered = features_of_all(spelled.tools)
+    called = {call.name for call in spelled.calls}
     info = RowInfo(
         source_row=index,
         calls=len(spelled.calls),
         messages=len(spelled.messages),
         tokens=measured.tokens if measured else None,
+        turn=turn_of(sample),
         repairs=checked.repairs,
         renamed=bool(way_back.functions or way_back.parameters),
-        offered=tuple([features.name for features in features_of_all(spelled.tools)]),
+        unchecked=tuple(
+            [
+                f"{features.name}: {part}"
+                for features in offered
+                if features.name in called
+                for part in features.signature.unchecked
+            ]
+        ),
+        offered=tuple([features.name for features in offered]),
         called=tuple([call.name for call in spelled.calls]),
         digest=digest(sample),
         signature=signature(sample) if config.signatures else None,
     )
     return row, info
+
+
+def turn_of(sample: Sample) -> int | None:
+    """The assistant's turn that answers the sample; None where it is no part of a dialogue."""
+    turn = sample.extra.get("turn")
+    return turn if isinstance(turn, int) else None
 
 
 class _RowChunks:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from random import Random
 
-from egpo_verl.cli import write_aside
+from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.jobs.collect import Collection
 from egpo_verl.datasets.jobs.convert import (
@@ -18,21 +17,21 @@ from egpo_verl.datasets.jobs.convert import (
     convert_chunks,
     convert_samples,
 )
-from egpo_verl.datasets.jobs.output import Edit, write_splits
-from egpo_verl.datasets.jobs.report import CONTAMINATED, REPORT, JobResult, Section, write_report
+from egpo_verl.datasets.jobs.folder import holds_earlier_run, output_folder
+from egpo_verl.datasets.jobs.output import Edit, Written, write_splits
+from egpo_verl.datasets.jobs.report import REPORT, Section
 from egpo_verl.datasets.jobs.stats import Stats
+from egpo_verl.datasets.jobs.summary import JobResult, write_report
+from egpo_verl.datasets.jobs.trail import FILES, Trail
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.selection.augment import Augmentation
-from egpo_verl.datasets.selection.balance import balanced
+from egpo_verl.datasets.selection.assign import SplitConfig, assign
 from egpo_verl.datasets.selection.holdout import Holdout, held_out_tools
-from egpo_verl.datasets.selection.index import RowIndex
-from egpo_verl.datasets.selection.split import Split, split_by_tools, split_randomly
 from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 
 SPLITS = ("train", "test", "test_hard")
-OUTPUTS = (*(f"{name}.parquet" for name in SPLITS), REPORT, CONTAMINATED)
+OUTPUTS = (*(f"{name}.parquet" for name in SPLITS), REPORT, *FILES)
 """Files that a job may write."""
 
 Progress = Callable[[float], None]
@@ -40,132 +39,140 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class SplitConfig:
-    """Which rows are written, and to which file.
+class Output:
+    """Where a job writes.
 
     Attributes:
-        test_size: share of the rows for the test file.
-        split_by: one of `egpo_verl.datasets.selection.split.WAYS`.
-        max_samples: at most so many rows in all, chosen at random; None for all.
-        seed: of every choice.
-        test_only: all rows go to the test file, as those of a benchmark should.
-        keep_duplicates: let rows in that say the same as an earlier one.
-        near_duplicates: overlap from which rows count as near duplicates; None to let those in.
-        shares: kind of row -> its share of the rows.
-        augmentation: what is done to training rows.
+        folder: made if it is not there.
+        overwrite: replace files in `folder` though no earlier job wrote them.
+        run: what the report tells of how the job was started: command, version, options.
     """
 
-    test_size: float = 0.05
-    split_by: str = "tool_set"
-    max_samples: int | None = None
-    seed: int = 0
-    test_only: bool = False
-    keep_duplicates: bool = False
-    near_duplicates: float | None = None
-    shares: Mapping[str, float] = field(default_factory=dict)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    folder: Path
+    overwrite: bool = False
+    run: Mapping[str, str] = field(default_factory=dict)
 
 
 def convert_file(
     source: Source,
     rows: Rows,
-    folder: Path,
+    output: Output,
     row_config: RowConfig,
     config: SplitConfig,
     processes: int = 1,
     progress: Progress = lambda share: None,
+    test_rows: Rows | None = None,
 ) -> list[Section]:
-    """Write the parquet files and `report.md` to `folder`; returns the report.
+    """Write the parquet files and what is told of them to a folder; returns the report.
+
+    Args:
+        test_rows: the test file, where it is the user's own and nothing is split.
 
     Raises:
-        UserError: the rows or the folder are unfit, or no row survives; `folder` is unchanged.
+        UserError: the rows or the folder are unfit, and the folder is unchanged; or no row is kept,
+            and the report that says why is there, unless an earlier job's files are.
     """
-    with write_aside(folder, OUTPUTS) as scratch:
-        duplicates = None if config.keep_duplicates else Duplicates(config.near_duplicates)
-        collection = Collection(duplicates)
-        for chunk in convert_chunks(source, rows, row_config, scratch, processes):
-            collection.add(chunk)
-            progress(rows.fraction)
-        if not collection.stats.kept:
-            raise UserError(
-                f"no row of {rows.path} can be used as {source.name}: "
-                f"{collection.stats.why_nothing()}; "
-                "`python -m egpo_verl.preprocess --help` lists the sources and their columns."
-            )
-        result = _write(collection, scratch, config)
-        if not all(result.written.values()):
-            raise UserError(
-                "no function can be held out for the test file and leave rows to train on; "
-                "use --split_by random."
-            )
-        return write_report(f"{source.name} from {rows.path.name}", result, scratch)
+    files = [rows] if test_rows is None else [test_rows, rows]
+    inputs = _files_in([*(file.path for file in files), *row_config.benchmarks])
+    with output_folder(output.folder, OUTPUTS, inputs, output.overwrite) as scratch:
+        with Trail(scratch, rows.path.name) as trail:
+            duplicates = None if config.keep_duplicates else Duplicates(config.near_duplicates)
+            collection = Collection(trail, duplicates)
+            for number, file in enumerate(files):
+                trail.source = file.path.name
+                spool = scratch / f"spool-{number}"
+                spool.mkdir()
+                for chunk in convert_chunks(source, file, row_config, spool, processes):
+                    collection.add(chunk, in_test=file is test_rows)
+                    progress((number + file.fraction) / len(files))
+        result = JobResult(collection.stats)
+        if collection.stats.kept:
+            result = _write(collection, scratch, config)
+        elif not collection.stats.rows or holds_earlier_run(output.folder):
+            raise _nothing_kept(source, rows, collection.stats)
+        for number in range(len(files)):
+            (scratch / f"spool-{number}").rmdir()
+        warnings = [warning for file in files for warning in file.warnings]
+        result = replace(result, warnings=[*warnings, *result.warnings], run=output.run)
+        if row_config.benchmarks:
+            result = replace(result, benchmarks=benchmarks_in(row_config.benchmarks).files)
+        tables = write_report(f"{source.name} from {rows.path.name}", result, scratch)
+    if not result.stats.kept:
+        raise _nothing_kept(source, rows, result.stats, output.folder / REPORT)
+    return tables
+
+
+def _nothing_kept(
+    source: Source, rows: Rows, stats: Stats, report: Path | None = None
+) -> UserError:
+    counted = f"{report} counts all reasons" if report else "nothing was written"
+    return UserError(
+        f"no row of {rows.path} can be used as {source.name}: {stats.why_nothing()}; {counted}; "
+        "`python -m egpo_verl.preprocess --help` lists the sources and their columns."
+    )
 
 
 def write_samples(
     title: str,
     splits: Mapping[str, Iterable[Sample]],
-    folder: Path,
+    output: Output,
     row_config: RowConfig,
     progress: Progress = lambda share: None,
 ) -> list[Section]:
     """Write `NAME.parquet` for each entry of `splits`, and `report.md`; returns the report.
 
     Raises:
-        UserError: `folder` cannot be written.
+        UserError: the folder cannot be written.
     """
     stats = Stats()
-    written: dict[str, int] = {}
-    with write_aside(folder, OUTPUTS) as scratch:
-        for number, (name, samples) in enumerate(splits.items()):
-            collection = Collection()
-            for chunk in _sample_chunks(samples, row_config, scratch):
-                collection.add(chunk)
-            files = [name] * len(collection.index)
-            written |= write_splits(collection.spool, files, scratch, {name: ()})
-            collection.spool.remove()
-            stats.add(collection.stats)
-            progress((number + 1) / len(splits))
-        return write_report(title, JobResult(stats, written), scratch)
+    written: dict[str, Written] = {}
+    with output_folder(output.folder, OUTPUTS, overwrite=output.overwrite) as scratch:
+        with Trail(scratch, title) as trail:
+            for number, (name, samples) in enumerate(splits.items()):
+                collection = Collection(trail)
+                for chunk in _sample_chunks(samples, row_config, scratch):
+                    collection.add(chunk)
+                files = [name] * len(collection.index)
+                spool, index = collection.spool, collection.index
+                written |= write_splits(spool, index, files, scratch, {name: ()})
+                spool.remove()
+                stats.add(collection.stats)
+                progress((number + 1) / len(splits))
+        return write_report(title, JobResult(stats, written, run=output.run), scratch)
+
+
+def _files_in(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and all files below those that are folders."""
+    below = [path.rglob("*") if path.is_dir() else [path] for path in paths]
+    return [file for files in below for file in files if file.is_file()]
 
 
 def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResult:
     """Split the rows and write them; the spool is empty after that."""
     spool, index = collection.spool, collection.index
-    split = _split(index, config)
+    split = assign(index, config)
     holdout = Holdout(split, index, held_out_tools(spool, split, index), config.seed)
     edits: dict[str, list[Edit]] = {
         name: [holdout] for name in ("train", "test") if name in split.files
     }
     if "train" in edits and config.augmentation:
         edits["train"].append(config.augmentation)
-    written = write_splits(spool, split.files, folder, edits)
+    written = write_splits(spool, index, split.files, folder, edits)
     spool.remove()
     return JobResult(
         collection.stats,
         written,
-        not_chosen=split.files.count("") - split.spanning,
-        spanning=split.spanning + holdout.emptied,
+        not_chosen=split.files.count("") - split.left_out,
+        spanning=split.left_out + holdout.emptied,
         removed_tools=holdout.removed,
         replaced_tools=holdout.replaced,
+        split_by=split.way,
+        warnings=[split.warning] if split.warning else [],
     )
-
-
-def _split(index: RowIndex, config: SplitConfig) -> Split:
-    rows: Sequence[int] = range(len(index))
-    if config.shares:
-        rows = balanced(index, rows, config.shares, config.seed)
-    if config.max_samples is not None and config.max_samples < len(rows):
-        rows = sorted(Random(f"sample:{config.seed}").sample(rows, config.max_samples))
-    if config.test_only:
-        chosen = set(rows)
-        return Split(["test" if row in chosen else "" for row in range(len(index))])
-    way = split_by_tools if config.split_by == "tool_set" else split_randomly
-    return way(index, rows, config.test_size, config.seed)
 
 
 def _sample_chunks(samples: Iterable[Sample], config: RowConfig, folder: Path) -> Iterator[Chunk]:
     numbered = iter(enumerate(samples))
     while batch := list(islice(numbered, CHUNK)):
-        chunk = convert_samples(config, folder / f"{batch[0][0]}.arrow", batch)
-        chunk.stats.rows = len(batch)
-        yield chunk
+        stats = Stats(rows=len(batch))
+        yield convert_samples(config, folder / f"{batch[0][0]}.arrow", batch, stats)

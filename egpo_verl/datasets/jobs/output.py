@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from egpo_verl.datasets.parquet.columns import column, flags, wholes
 from egpo_verl.datasets.parquet.spool import Spool
 from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
+from egpo_verl.datasets.reading.json_text import read_functions
+from egpo_verl.datasets.selection.index import RowIndex, kind_of
 
 Row = dict[str, Any]
 
@@ -26,16 +29,29 @@ class Edit(Protocol):
         """A row that may change, after the change; None to leave it out."""
 
 
+class Written(NamedTuple):
+    """What was written to a file: how many rows, and how many of each kind."""
+
+    rows: int
+    kinds: Counter[str]
+
+
 def write_splits(
-    spool: Spool, files: Sequence[str], folder: Path, edits: Mapping[str, Sequence[Edit]]
-) -> dict[str, int]:
-    """Write `folder/NAME.parquet` for each name in `edits`; returns file name -> rows.
+    spool: Spool,
+    index: RowIndex,
+    files: Sequence[str],
+    folder: Path,
+    edits: Mapping[str, Sequence[Edit]],
+) -> dict[str, Written]:
+    """Write `folder/NAME.parquet` for each name in `edits`; returns what is in each.
 
     Args:
-        spool: one row per entry of `files`.
+        spool: the rows.
+        index: one entry per row.
         files: the name of each row's file, another word to leave it out.
         edits: name of a file -> what is done to its rows, one edit after another.
     """
+    kinds: dict[str, Counter[str]] = {name: Counter() for name in edits}
     with ExitStack() as stack:
         outputs = {
             name: stack.enter_context(ParquetOut(folder / f"{name}.parquet")) for name in edits
@@ -48,12 +64,21 @@ def write_splits(
                 here = [place for place in places if files[place] == name]
                 if here:
                     part = batch.filter(flags([files[place] == name for place in places]))
-                    output.add(with_split(_edited(part, here, edits[name]), name))
-    return {f"{name}.parquet": output.rows for name, output in outputs.items()}
+                    kinds_here = [index.kind(place) for place in here]
+                    part = _edited(part, here, edits[name], kinds_here)
+                    output.add(with_split(part, name))
+                    kinds[name].update(filter(None, kinds_here))
+    return {name: Written(output.rows, kinds[name]) for name, output in outputs.items()}
 
 
-def _edited(batch: pa.RecordBatch, places: Sequence[int], edits: Sequence[Edit]) -> pa.RecordBatch:
-    """The batch, whose rows have these places, after the edits; in the same order."""
+def _edited(
+    batch: pa.RecordBatch, places: Sequence[int], edits: Sequence[Edit], kinds: list[str]
+) -> pa.RecordBatch:
+    """The batch, whose rows have these places, after the edits; in the same order.
+
+    Args:
+        kinds: of the rows; becomes those after the edits, empty for a row that is left out.
+    """
     touched = {
         number: concerned
         for number, place in enumerate(places)
@@ -71,13 +96,24 @@ def _edited(batch: pa.RecordBatch, places: Sequence[int], edits: Sequence[Edit])
             edited = edit.apply(edited, places[number]) if edited is not None else None
         if edited is None:
             del sources[number]
-        else:
+            kinds[number] = ""
+        elif edited is not row:
             sources[number] = batch.num_rows + len(rows)
             rows.append(edited)
+            kinds[number] = _kind_after(edited, kinds[number])
     if not sources:
         return batch.slice(0, 0)
     both = pa.Table.from_batches([batch, batch_of(rows)])
     return both.take(wholes(sources.values())).combine_chunks().to_batches()[0]
+
+
+def _kind_after(row: Row, kind: str) -> str:
+    """The kind of a row that was of another kind before an edit: edits add no calls."""
+    if row["reward_model"]["ground_truth"] == "[]":
+        return "no_call"
+    if kind not in ("single", "multiple"):
+        return kind
+    return kind_of(1, len(read_functions(row["extra_info"]["tools"])))
 
 
 def with_split(batch: pa.RecordBatch, split: str) -> Any:

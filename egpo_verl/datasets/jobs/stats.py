@@ -18,12 +18,14 @@ class Stats:
     Attributes:
         rows: rows of the file.
         samples: what they were turned into, before any check.
+        unmerged: of these, with null-filled keys of merged structs removed.
         kept: samples that became rows of ours.
         repaired: of these, with at least one repaired argument.
         renamed: of these, with a name that the call form could not spell.
         dropped: reason (a key of `REASONS`) -> samples.
         examples: reason -> the first detail met, for the report.
-        contaminated: reason, row and detail of every sample that a benchmark has too.
+        dropped_calls: reason and function -> samples dropped for a call of that function.
+        unchecked: part of a called function's schema that is not valid -> kept samples.
         repairs: kind of repair -> arguments.
         calls: calls in the reference -> kept samples.
         kinds: kind of row -> kept samples.
@@ -33,34 +35,38 @@ class Stats:
 
     rows: int = 0
     samples: int = 0
+    unmerged: int = 0
     kept: int = 0
     repaired: int = 0
     renamed: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
-    contaminated: list[tuple[str, int, str]] = field(default_factory=list)
+    dropped_calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unchecked: Counter[str] = field(default_factory=Counter)
     repairs: Counter[str] = field(default_factory=Counter)
     calls: Counter[int] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     messages: Counter[int] = field(default_factory=Counter)
     tokens: Counter[int] = field(default_factory=Counter)
 
-    def drop(self, problem: Unusable, index: int) -> None:
-        """Count a dropped sample; `index` is the place of its row in the source."""
+    def drop(self, problem: Unusable) -> None:
+        """Count a dropped sample."""
         self.dropped[problem.reason] += 1
         self.examples.setdefault(problem.reason, problem.detail)
-        if problem.reason.startswith("benchmark_"):
-            self.contaminated.append((problem.reason, index, problem.detail))
+        if "call" in problem.where:
+            self.dropped_calls[problem.reason, problem.where["call"]] += 1
 
     def add(self, other: Stats) -> None:
         """Take in the counts of another part."""
         self.rows += other.rows
         self.samples += other.samples
+        self.unmerged += other.unmerged
         self.kept += other.kept
         self.repaired += other.repaired
         self.renamed += other.renamed
         self.dropped += other.dropped
-        self.contaminated += other.contaminated
+        self.dropped_calls += other.dropped_calls
+        self.unchecked += other.unchecked
         self.repairs += other.repairs
         self.calls += other.calls
         self.kinds += other.kinds

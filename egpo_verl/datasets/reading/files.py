@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.datasets.reading.json_rows import json_rows
+from egpo_verl.datasets.sample import StructRow
 from egpo_verl.errors import UserError
 
 KINDS = ("json", "jsonl", "ndjson", "parquet")
@@ -59,11 +60,11 @@ class Rows:
                 yield row
 
     def _parquet_rows(self, file: pq.ParquetFile) -> Iterator[Any]:
-        done = 0
+        done, row_type = 0, StructRow if has_structs(file.schema_arrow) else dict
         for batch in file.iter_batches(batch_size=1000):
             done += batch.num_rows
             self._has_read(done / file.metadata.num_rows)
-            yield from batch.to_pylist()
+            yield from map(row_type, batch.to_pylist())
 
     def _has_read(self, share: float) -> None:
         """Note how much of the file at hand is read, 0 to 1."""
@@ -75,6 +76,17 @@ class Rows:
             yield from self.rows_of(path)
         except (OSError, EOFError, pa.ArrowException) as error:
             raise UserError(f"{path} cannot be read: {error}.") from error
+
+
+def has_structs(schema: pa.Schema) -> bool:
+    """Whether a column holds structs, at any depth, whose keys Arrow makes the same in all rows."""
+    return any(_is_nested_struct(column.type) for column in schema)
+
+
+def _is_nested_struct(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _is_nested_struct(kind.value_type)
+    return bool(pa.types.is_struct(kind))
 
 
 def files_of(path: Path) -> list[Path]:

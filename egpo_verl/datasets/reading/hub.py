@@ -12,6 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from egpo_verl.datasets.reading.files import Rows
+from egpo_verl.datasets.sample import StructRow
 from egpo_verl.errors import UserError
 
 HUB = "https://huggingface.co"
@@ -42,7 +43,7 @@ class HubRows(Rows):
             total = splits["train"].num_examples if splits and "train" in splits else 0
             for number, row in enumerate(rows):
                 self.fraction = min(1.0, (number + 1) / total) if total else 0.0
-                yield row
+                yield StructRow(row)  # Arrow has been at it, whatever the file was
         except (OSError, ValueError) as error:
             reason = str(error).strip().split("\n")[0].rstrip(".")
             raise UserError(

@@ -90,6 +90,9 @@ def _row(line: str, number: int) -> Any:
 
 
 def _is_cut(line: str) -> bool:
+    """Whether the line begins as an object or a list and does not end as one."""
+    if line.lstrip()[0] not in "{[":
+        return False
     try:
         json.loads(line)
     except (ValueError, RecursionError):

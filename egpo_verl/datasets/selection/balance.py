@@ -23,7 +23,7 @@ def balanced(
     """
     by_kind: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for row in rows:
-        by_kind[KINDS[index.kinds[row]]].append(row)
+        by_kind[index.kind(row)].append(row)
     positive = {kind: share for kind, share in shares.items() if share > 0}
     for kind in positive:
         if not by_kind[kind]:

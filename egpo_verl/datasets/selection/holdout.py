@@ -85,7 +85,7 @@ class Holdout:
             return []
         offered = {features_of(tool).name for tool in tools}
         spare = [name for name in self.pool if name not in offered]
-        chooser = random.Random(f"fence:{self.seed}:{place}")
+        chooser = random.Random(f"holdout:{self.seed}:{place}")
         return chooser.sample(spare, min(len(spare), count))
 
 

@@ -6,8 +6,15 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-KINDS = ("no_call", "single", "multiple", "parallel")
-"""No call; one call and one function offered; one call of several functions; several calls."""
+KINDS = {
+    "no_call": "no call is expected",
+    "single": "one call, one function offered",
+    "multiple": "one call, several functions offered",
+    "parallel": "several calls",
+}
+"""Kind of a row -> what it means."""
+_NAMES = tuple(KINDS)
+_NUMBER = {kind: number for number, kind in enumerate(KINDS)}
 
 
 def kind_of(calls: int, offered: int) -> str:
@@ -55,10 +62,11 @@ class RowIndex:
     """One entry for each kept row, in their order.
 
     Attributes:
-        groups: the row's place in its source: rows of one dialogue have the same.
-        kinds: index into `KINDS`.
+        groups: a number that rows of one dialogue share, and others do not.
+        kinds: place in `KINDS`.
         offered: numbers of the functions offered.
         called: numbers of the functions called, each once.
+        in_test: 1 for a row of the user's own test file, 0 for the others.
         numbers: function name -> its number.
     """
 
@@ -66,14 +74,27 @@ class RowIndex:
     kinds: array[int] = field(default_factory=lambda: array("B"))
     offered: IntLists = field(default_factory=IntLists)
     called: IntLists = field(default_factory=IntLists)
+    in_test: bytearray = field(default_factory=bytearray)
     numbers: Numbering = field(default_factory=Numbering)
 
-    def add(self, group: int, kind: str, offered: Iterable[str], called: Iterable[str]) -> None:
+    def add(
+        self,
+        group: int,
+        kind: str,
+        offered: Iterable[str],
+        called: Iterable[str],
+        in_test: bool = False,
+    ) -> None:
         """Enter a row."""
+        self.in_test.append(in_test)
         self.groups.append(group)
-        self.kinds.append(KINDS.index(kind))
+        self.kinds.append(_NUMBER[kind])
         self.offered.append(map(self.numbers.__getitem__, offered))
         self.called.append(set(map(self.numbers.__getitem__, called)))
+
+    def kind(self, row: int) -> str:
+        """The kind of a row, a key of `KINDS`."""
+        return _NAMES[self.kinds[row]]
 
     def __len__(self) -> int:
         return len(self.groups)

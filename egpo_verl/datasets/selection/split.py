@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from egpo_verl.datasets.selection.index import RowIndex
 from egpo_verl.errors import UserError
 
-WAYS = ("tool_set", "random")
 NAMES = ("", "train", "test")
 TRAIN, TEST = 1, 2
 
@@ -22,25 +21,47 @@ class Split:
 
     Attributes:
         files: for each row of the index "train", "test" or "" for neither.
+        way: how the rows were split, for the report.
         held_out: numbers of the functions that only the test file may offer.
-        spanning: rows left out because they call functions of both sides.
+        left_out: rows that need functions of both sides, and so are in neither file.
+        warning: a sentence that the user should read, or empty.
     """
 
     files: list[str]
+    way: str
     held_out: frozenset[int] = frozenset()
-    spanning: int = 0
+    left_out: int = 0
+    warning: str = ""
 
 
 def split_randomly(index: RowIndex, rows: Sequence[int], test_size: float, seed: int) -> Split:
-    """A share `test_size` (0 to 1) of `rows` to the test file, at least one to each file."""
-    _need_two(rows)
+    """A share `test_size` (0 to 1) of `rows` to the test file, at least one dialogue to each.
+
+    Dialogues stay whole, so that no test row stands in the history of a training row. The test file
+    gets no more than its share, unless its one dialogue is larger.
+
+    Raises:
+        UserError: there are no two dialogues.
+    """
+    groups = _Groups(index, rows)
+    _need_two(groups)
     size = min(max(1, round(test_size * len(rows))), len(rows) - 1)
+    order = array("I", range(len(groups)))
+    random.Random(f"split:{seed}").shuffle(order)
     files = [""] * len(index)
     for row in rows:
         files[row] = "train"
-    for row in random.Random(f"split:{seed}").sample(rows, size):
-        files[row] = "test"
-    return Split(files)
+    rows_left, groups_left = size, len(groups) - 1
+    chosen = array("I")
+    for group in order:
+        if groups_left and groups.size(group) <= rows_left:
+            rows_left -= groups.size(group)
+            groups_left -= 1
+            chosen.append(group)
+    for group in chosen or [min(order, key=groups.size)]:
+        for row in groups.rows(group):
+            files[row] = "test"
+    return Split(files, "random")
 
 
 def split_by_tools(index: RowIndex, rows: Sequence[int], test_size: float, seed: int) -> Split:
@@ -54,9 +75,9 @@ def split_by_tools(index: RowIndex, rows: Sequence[int], test_size: float, seed:
     Raises:
         UserError: there is no way to hold out any row.
     """
-    _need_two(rows)
-    chooser = random.Random(f"split:{seed}")
     groups = _Groups(index, rows)
+    _need_two(groups)
+    chooser = random.Random(f"split:{seed}")
     without_calls = [group for group in range(len(groups)) if not groups.called(group)]
     test = set(chooser.sample(without_calls, round(test_size * len(without_calls))))
     rows_with_calls = len(rows) - sum(map(groups.size, without_calls))
@@ -71,19 +92,24 @@ def split_by_tools(index: RowIndex, rows: Sequence[int], test_size: float, seed:
             sides[group] = TRAIN
             trained |= called
     if TRAIN not in sides or TEST not in sides:
-        raise UserError(
-            "no functions can be held out for the test file, since the same ones are called "
-            "everywhere; use --split_by random."
-        )
-    files = [""] * len(index)
-    spanning = 0
+        raise _nothing_to_hold_out()
     for group, side in enumerate(sides):
         if side == TEST:
             held_out |= groups.offered(group) - trained
-        spanning += 0 if side else groups.size(group)
+    files = [""] * len(index)
+    for group, side in enumerate(sides):
         for row in groups.rows(group):
-            files[row] = NAMES[side]
-    return Split(files, frozenset(held_out), spanning)
+            if side == TEST or _is_left(index.offered[row], held_out):
+                files[row] = NAMES[side]
+    if not held_out or not {"train", "test"} <= set(files):
+        raise _nothing_to_hold_out()
+    left_out = sum(not files[row] for row in rows)
+    return Split(files, "tool_set", frozenset(held_out), left_out)
+
+
+def _is_left(offered: Sequence[int], held_out: set[int]) -> bool:
+    """Whether a row offers anything when what is held out is taken away."""
+    return not offered or not held_out.issuperset(offered)
 
 
 class _Groups:
@@ -158,9 +184,16 @@ def _rarest_first(
         yield from alike
 
 
-def _need_two(rows: Sequence[int]) -> None:
-    if len(rows) < 2:
+def _need_two(groups: _Groups) -> None:
+    if len(groups) < 2:
         raise UserError(
-            f"only {len(rows)} row is left, too few for a train and a test file; "
-            "give more rows or a larger --max_samples."
+            f"only {len(groups)} row or dialogue is left, too few for a train and a test file; "
+            "give more rows or a larger --max_samples, or write no test file by --test_size 0."
         )
+
+
+def _nothing_to_hold_out() -> UserError:
+    return UserError(
+        "no functions can be held out for the test file, since the same ones are called or offered "
+        "everywhere; use --split_by random."
+    )

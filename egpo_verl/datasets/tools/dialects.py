@@ -17,6 +17,20 @@ def inner(tool: Tool) -> Tool:
     return function if isinstance(function, dict) else tool
 
 
+SCHEMA_KEYS = ("inputSchema", "input_schema")
+"""What MCP and Anthropic call `parameters`."""
+
+
+def with_parameters(tool: Tool) -> Tool:
+    """The tool with its JSON Schema under `parameters`, as OpenAI has it."""
+    spec = inner(tool)
+    key = next((key for key in SCHEMA_KEYS if isinstance(spec.get(key), Mapping)), None)
+    if key is None or "parameters" in spec:
+        return tool
+    renamed = {"parameters" if name == key else name: value for name, value in spec.items()}
+    return {**tool, "function": renamed} if spec is not tool else renamed
+
+
 def name_of(tool: Tool) -> str:
     """The function's name; KeyError where there is none."""
     return str(inner(tool)["name"])

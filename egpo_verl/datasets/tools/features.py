@@ -12,7 +12,13 @@ from egpo_verl.calls.python_form import is_python_name
 from egpo_verl.calls.tools import Signature
 from egpo_verl.datasets.reading.json_text import MOST, json_text
 from egpo_verl.datasets.sample import Tool
-from egpo_verl.datasets.tools.dialects import PARAMETER_KEYS, inner, name_of, parameters_of
+from egpo_verl.datasets.tools.dialects import (
+    PARAMETER_KEYS,
+    inner,
+    name_of,
+    parameters_of,
+    with_parameters,
+)
 
 
 class Features:
@@ -31,6 +37,16 @@ class Features:
     def name(self) -> str:
         """Its name; KeyError where there is none."""
         return name_of(self.tool)
+
+    @cached_property
+    def is_usual(self) -> bool:
+        """Whether it is a named object with its schema, if any, where OpenAI has it."""
+        return self.is_named and self.with_parameters is self.tool
+
+    @cached_property
+    def with_parameters(self) -> Tool:
+        """It with its JSON Schema under `parameters`, whatever its dialect calls it."""
+        return with_parameters(self.tool)
 
     @cached_property
     def text(self) -> str:

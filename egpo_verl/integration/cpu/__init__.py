@@ -13,6 +13,7 @@ from typing import Any
 import wrapt
 
 ROLLOUT = "transformers"
+REPLACED = "__egpo_verl_cpu__"
 
 
 def register() -> None:
@@ -31,10 +32,12 @@ def _one_backend(distributed: ModuleType) -> None:
     """verl asks for "cpu:gloo,<device>:<backend>" (verl/utils/distributed.py:89), which torch
     refuses when the device is the CPU itself; the name of one backend is enough."""
     stock = distributed.initialize_global_process_group_ray
-    if not isinstance(stock, functools.partial):
-        distributed.initialize_global_process_group_ray = functools.partial(  # type: ignore[attr-defined]
-            stock, backend="cpu:gloo"
-        )
+
+    @functools.wraps(stock)
+    def initialize_global_process_group_ray(*args: Any, **kwargs: Any) -> Any:
+        return stock(*args, **{"backend": "cpu:gloo", **kwargs})
+
+    _set_once(distributed, initialize_global_process_group_ray)
 
 
 def _register_engine(transformer_impl: ModuleType) -> None:
@@ -62,10 +65,18 @@ def _register_transfer(base: ModuleType) -> None:
 def _copy_on_save(fsdp_utils: ModuleType) -> None:
     """separate_async keeps its old policy's weights by `.cpu()` (verl/utils/fsdp_utils.py:1180),
     which copies nothing where they are on the CPU: the old policy would follow every update."""
-    if not isinstance(fsdp_utils.fsdp2_sharded_save_to_cpu, wrapt.FunctionWrapper):
-        wrapt.wrap_function_wrapper(fsdp_utils, "fsdp2_sharded_save_to_cpu", _cloned)
+    stock = fsdp_utils.fsdp2_sharded_save_to_cpu
+
+    @functools.wraps(stock)
+    def fsdp2_sharded_save_to_cpu(*args: Any, **kwargs: Any) -> Any:
+        state, spec = stock(*args, **kwargs)
+        return {name: (value.clone(), layout) for name, (value, layout) in state.items()}, spec
+
+    _set_once(fsdp_utils, fsdp2_sharded_save_to_cpu)
 
 
-def _cloned(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    state, spec = wrapped(*args, **kwargs)
-    return {name: (value.clone(), layout) for name, (value, layout) in state.items()}, spec
+def _set_once(module: ModuleType, function: Any) -> None:
+    """Put `function` in the place of the one of its name, unless one of ours is there already."""
+    if not getattr(getattr(module, function.__name__), REPLACED, False):
+        setattr(function, REPLACED, True)
+        setattr(module, function.__name__, function)

@@ -1,0 +1,290 @@
+"""Where no call is wanted: prose that explains earns 1, an attempt at a call earns nothing."""
+
+# ruff: noqa: E501 (a table reads best with a case a line)
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from egpo_verl.reward import Reason, compute_score
+
+ROOT = Path(__file__).parents[1]
+T = "<think>So.</think>"
+
+
+def tool(name: str, *parameters: str) -> dict[str, object]:
+    properties = {parameter: {"type": "string"} for parameter in parameters}
+    return {"name": name, "parameters": {"type": "object", "properties": properties}}
+
+
+TOOLS = json.dumps(
+    [
+        tool("weather", "city", "unit"),
+        tool("now"),
+        tool("geo.find", "q"),
+        tool("get_user_details", "user_id"),
+        tool("search", "query"),
+        tool("Market Trends API", "country"),
+    ]
+)
+
+PROSE = [
+    # What the reward took for calls.
+    "Ohm's law (V = IR) is not covered by any of these functions.",
+    "As shown by [Smith (2020)], this needs a laboratory.",
+    "[Smith (2020)]",
+    "See [Python (programming language)](https://en.wikipedia.org/wiki/Python_(programming_language)).",
+    "[Foo (bar)](https://example.org/a?b=c)",
+    "Please ask my colleague Catherine (id='USR003') for that.",
+    "None of them sorts. In Python:\n```python\nprint(sorted(names, key=len))\n```\nThat is all.",
+    "You can write `print(x, end='')` in Python yourself.",
+    "I cannot run code, but `df.groupby(by='city')` does it.",
+    # More of the kind.
+    "The function weather needs a city; which one?",
+    "The weather (in Celsius) is not known for Atlantis.",
+    "I could use weather(), but it needs a city.",
+    "I could use `weather(city, unit)`, but which city?",
+    "There is `weather(city: str, unit: str)`; which city do you mean?",
+    "There is weather(...) for that; which city?",
+    "Your search(es) will not be stored.",
+    "now() only tells the time, so I cannot book with it.",
+    "I have two functions:\n- now()\n- weather(city)\nNeither books a table.",
+    "Use geo.find to look for places (q is the query).",
+    "f(x) = 2x is a function in mathematics, not one of mine.",
+    "E = mc² (where c = 299792458 m/s) answers it.",
+    "The rate is 5% (APR = 5.1%), compounded yearly.",
+    "In SQL: SELECT COUNT(*) FROM users WHERE name = 'Ann' (id = 3).",
+    "Set the volume (level=5) by hand.",
+    "[1](https://a.org) and [2](https://b.org) say so.",
+    "Options: [red (default), green (new)].",
+    "- [ ] Buy milk (2 l)\n- [x] Call mum (again)",
+    "I have no tool for it (sorry).",
+    "Which one (a) or (b)?",
+    "{'a': 1} is a dictionary.",
+    'Here is the record: {"name": "Ann", "age": 31}',
+    '{"name": "Ann", "age": 31}',
+    'A JSON file has keys like "name": "weather" in it.',
+    "Try this yourself:\n```python\nimport requests\nr = requests.get(url='https://x.org')\nprint(r.json())\n```\nI cannot run it.",
+    "A class in Python:\n```python\nclass Dog:\n    def __init__(self, name='Rex'):\n        self.name = name\n```\nDoes this help?",
+    "In a shell:\n```bash\ncurl 'https://wttr.in/Paris'\n```\nI cannot call it.",
+    "To call it in your own program:\n```python\nimport api\nresult = api.weather(city='Paris')\nprint(result)\n```\nI only explain.",
+    "The config:\n```json\n{\"name\": \"my-app\", \"version\": \"1.0.0\"}\n```\nwould do.",
+    "x < 5 and y > 3 (see <https://example.org>).",
+    "I am <b>not</b> able to do so (at all).",
+    "Write `sum(range(10))` to get 45.",
+    "Le prix (TVA = 20 %) n'est pas connu.",
+    "天气(城市)不在功能之内。",
+    "Error (code=404): nothing found.",
+    "Call me at (555) 123-4567.",
+    "The user_id (such as 'u1') is missing; get_user_details needs it.",
+    "Do you mean the weather in Paris (France) or Paris (Texas)?",
+    "The answer is 42 (the sum of 40 and 2).",
+    "Python's [f(x=n) for n in names] makes a list.",
+    "Please search (e.g. 'cats') on the web.",
+    "Your search (\"cats\") was stopped.",
+    "In Python, `re.search('a', text)` finds it, and so does text.search(x=1).",
+    "My weather(city=...) function needs a city.",
+    "I would need weather(city=<city>, unit='<unit>'); which city?",
+    'The report says {"weather": {"temperature": 20}}.',
+    '{"weather": {"temperature": 20}}',
+    "Weather: sunny (20 °C).",
+    "Hello! How can I help you?",
+    "[]",
+    "",
+]  # fmt: skip
+
+ATTEMPTS = [
+    # What the reward took for prose.
+    "<answer>weather('Paris')</answer>",
+    "[\"weather('Paris')\"]",
+    "I'll call weather('Paris')",
+    '{"type": "function", "name": "now"}',
+    "```tool_code\nweather('Paris')\n```",
+    "```tool_code\nprint(weather('Paris'))\n```",
+    "Sure.\n```tool_code\nweather('Paris')\n```",
+    "\u00a0weather('Paris')",
+    "weather\u00a0(city='Paris')",
+    "[weather(city\u00a0=\u00a0'Paris')]",
+    # More of the kind.
+    "weather('Paris')",
+    "weather(city=Paris)",
+    "weather (city='Paris')",
+    "I use weather (city='Paris').",
+    "I use get_user_details ('u1').",
+    "weather(\n    city='Paris'\n)",
+    "1. weather('Paris')\n2. now()",
+    "weather ('Paris')",
+    "weather(Paris)",
+    "weather(city)",
+    "now()",
+    "`now()`",
+    "Sure:\nnow()",
+    "Let me see.\n\nweather(city='Paris')\n\nDone.",
+    "weather('Paris')\nweather('Rome')",
+    "weather('Paris'); now()",
+    "weather('Paris') and weather('Rome')",
+    "result = weather('Paris')",
+    "await weather('Paris')",
+    "print(weather('Paris'))",
+    "functions.weather('Paris')",
+    "default_api.weather(city='Paris')",
+    "call weather('Paris')",
+    "call: weather('Paris')",
+    "I would say [weather(city='Paris')] but no.",
+    "[now()] is what I call.",
+    "`weather(city='Paris')` gives it.",
+    "\"weather('Paris')\"",
+    "'[weather(city=\"Paris\")]'",
+    "**weather('Paris')**",
+    "(weather('Paris'))",
+    "[weather(city='Paris'",
+    "weather(city='Par",
+    "```\nweather('Paris')\n```",
+    "```python\nweather(city='Paris')\n```",
+    "Sure.\n```python\nweather(city='Paris')\n```",
+    "Sure.\n```\n[weather(city='Paris'), now()]\n```\nThere.",
+    "Sure.\n```json\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\"}}\n```",
+    "```python\nresult = weather(city='Paris')\nprint(result)\n```",
+    "geo.find(q='Paris')",
+    "I use geo.find('Paris').",
+    "Market Trends API(country='fr')",
+    "I call [Market Trends API(country='fr')].",
+    "we\u200bather('Paris')",
+    "\ufeffweather('Paris')",
+    # Of a function that is not offered, as the whole answer.
+    "teleport(to='Mars')",
+    "[teleport(to='Mars')]",
+    "[teleport('Mars')]",
+    "teleport('Mars')",
+    "<answer>[teleport(to='Mars')]</answer>",
+    "```\nteleport(to='Mars')\n```",
+    "[\"teleport('Mars')\"]",
+    "[teleport(to='Mars', speed=3), teleport(to='Venus')]",
+    "teleport(to='Mars",
+    # Of a function that is not offered, as a list of calls by keyword.
+    "Sure. [teleport(to='Mars')]",
+    "Let me see. [teleport(to='Mars'), teleport(to='Venus')] Done.",
+    # As JSON and tags.
+    '{"name": "weather", "arguments": {"city": "Paris"}}',
+    '[{"name": "teleport", "arguments": {}}]',
+    'Sure: {"name": "weather", "arguments": {"city": "Paris"}}',
+    '{"name": "now"}',
+    '{"function": "weather", "parameters": {"city": "Paris"}}',
+    '{"tool": "weather", "input": {"city": "Paris"}}',
+    '{"type": "tool_use", "id": "1", "name": "teleport"}',
+    '{"arguments": {"city": "Paris"}, "name": "weather"}',
+    "{'name': 'weather', 'arguments': {'city': 'Paris'}}",
+    'weather{"city": "Paris"}',
+    'weather {"city": "Paris"}',
+    '<weather>{"city": "Paris"}</weather>',
+    'weather: {"city": "Paris"}',
+    '{"weather": {"city": "Paris"}}',
+    "[{'weather': {'city': 'Paris'}}]",
+    "now {}",
+    'Function: weather\nArguments: {"city": "Paris"}',
+    '**Tool:** `weather`\n**Input:** {"city": "Paris"}',
+    "<weather>\n<city>Paris</city>\n</weather>",
+    '<weather city="Paris"/>',
+    '<tool_call>{"name": "teleport"}',
+    '<invoke name="weather">',
+    "<start_function_call>call:weather{city:Paris}",
+    "Action: now\nAction Input: {}",
+]  # fmt: skip
+
+
+def verdict(answer: str, tools: str | None = TOOLS) -> dict[str, float | int]:
+    info = {} if tools is None else {"tools": tools}
+    return compute_score("demo", T + answer, "[]", info)
+
+
+@pytest.mark.parametrize("answer", PROSE)
+def test_prose_that_explains_is_no_call(answer: str) -> None:
+    # An answer must say something; that nothing is said is another reason.
+    expected = Reason.OK if answer else Reason.EMPTY_ANSWER
+    assert verdict(answer)["reason"] == expected
+
+
+@pytest.mark.parametrize("answer", ATTEMPTS)
+def test_an_attempt_is_a_call(answer: str) -> None:
+    result = verdict(answer)
+    assert (result["reason"], result["score"]) == (Reason.CALL_NOT_WANTED, 0.0)
+
+
+def test_without_functions_every_name_is_one_of_theirs() -> None:
+    for answer in PROSE[:8]:
+        assert verdict(answer, None)["reason"] == Reason.OK
+    for answer in ("Try f(a=1).", "Sure: [f()] it is.", "f('x')", '{"name": "f"}'):
+        assert verdict(answer, None)["reason"] == Reason.CALL_NOT_WANTED
+
+
+HOSTILE = {
+    "names": "weather ",
+    "names of one letter": "a ",
+    "names with brackets": "weather() ",
+    "open calls": "weather(",
+    "open lists": "[f(a=",
+    "calls": "f(a=1);",
+    "parameters": "weather(city, ",
+    "open quotes": "weather('",
+    "escaped quotes": "f('\\'",
+    "quotes in lines": "f('\n",
+    "JSON names": '{"name": "weather", ',
+    "JSON keys": '"name": ',
+    "tags": "<weather",
+    "closing tags": "</answer>",
+    "fences": "```",
+    "blocks": "x```\nf(a=1)\n",
+    "blanks behind a name": "weather          ",
+    "lines behind a name": "weather\n\n\n\n\n\n\n\n\n",
+    "dots": "a.",
+    "hyphens": "[a-",
+    "words": "await ",
+    "unseen": "\u200b(",
+}
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+def test_four_times_the_prose_takes_four_times_the_steps(piece: str) -> None:
+    tools = json.dumps([*json.loads(TOOLS), tool("a"), tool("f", "a")])
+
+    def steps(times: int) -> int:
+        count = 0
+
+        def counted(frame: object, event: str, argument: object) -> None:
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        verdict("compile the row", tools)
+        answer = f"{piece * times}(".strip()
+        sys.setprofile(counted)
+        try:
+            verdict(answer, tools)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert steps(1_000) <= 4 * steps(250) + 100
+
+
+def test_prose_of_real_dialogues_is_hardly_ever_taken_for_a_call(real_rows: Path) -> None:
+    script = ROOT / "benchmarks" / "no_call_turns.py"
+    ran = subprocess.run(
+        [sys.executable, str(script), str(real_rows)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    share = re.search(r"taken for a call: (\d+) of ([\d,]+)", ran.stdout)
+    assert share is not None, ran.stdout[-2000:]
+    taken, turns = (int(number.replace(",", "")) for number in share.groups())
+    assert turns >= 1_300
+    assert taken <= turns / 200
