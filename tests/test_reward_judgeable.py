@@ -85,7 +85,9 @@ KEPT = {
         {"a-1": "x"},
         tool({"type": "object", "properties": {"a-1": STRING}, "required": ["a-1", ["b"]]}),
     ),
-    "a list among the required beside": row({"a-1": "x"}, tool({"a-1": STRING}, required=["a-1", ["b"]])),
+    "a list among the required beside": row(
+        {"a-1": "x"}, tool({"a-1": STRING}, required=["a-1", ["b"]])
+    ),
     "a number that no float holds": row({"a": 2**53 + 1}, tool({"a": {"type": "float"}})),
     "a number with many noughts": row({"a": 10**23}, tool({"a": {"type": "float"}})),
 }  # fmt: skip
