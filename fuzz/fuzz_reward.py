@@ -1,7 +1,8 @@
 """Coverage-guided fuzzing of the reward: `python fuzz/fuzz_reward.py fuzz/corpus -runs=1000000`.
 
-Needs atheris (wheels for Python 3.11 and 3.12). The first byte of an input chooses the row, the
-form and who opens the thought, or puts one before; the rest is the response.
+Needs atheris (wheels for Python 3.11 and 3.12). The first byte of an input and the length of the
+response choose the row, the byte also the form and who opens the thought, or puts one before; the
+rest is the response.
 
 Besides an exception, a finding is: keys that change, a score that is neither 0 nor 1, a stage
 passed after one that failed, an answer that only the exact comparison takes, calls that cannot be
@@ -41,6 +42,32 @@ TOOLS = json.dumps(
                 "additionalProperties": {"type": "string"},
             },
         },
+        {
+            "name": "m",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "n": {"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}], "default": None},
+                    "o": {"$ref": "#/$defs/N", "default": {}},
+                    "u": {
+                        "oneOf": [
+                            {"type": "array", "items": {"type": "number"}},
+                            {"type": "string"},
+                        ]
+                    },
+                },
+                "allOf": [{"properties": {"p": {"type": "number", "default": 1}}}],
+                "$defs": {
+                    "N": {
+                        "type": "object",
+                        "properties": {
+                            "x": {"type": "number", "default": 0},
+                            "n": {"$ref": "#/$defs/N"},
+                        },
+                    }
+                },
+            },
+        },
     ]
 )
 ROWS = [
@@ -53,6 +80,8 @@ ROWS = [
     '{"calls": [], "rules": "bfcl", "any_call": true}',
     '{"calls": [{"name": "f", "arguments": {"a": [1, 2]}}, {"name": "f", "arguments": {"a": [1]}},'
     ' {"name": "h", "arguments": {"é": [3], "z": ["A-b"]}, "omissible": ["z"]}]}',
+    '[{"name": "m", "arguments": {"n": {"n": {"x": 5}}, "u": [1, 2.5]}}]',
+    '{"calls": [{"name": "m", "arguments": {"o": [{}, {"x": 3}], "p": [2]}, "omissible": ["o"]}]}',
 ]
 KEYS = ["score", "acc", "format_ok", "parse_ok", "schema_ok", "match_ok", "num_calls", "reason"]
 STAGES = KEYS[2:6]
@@ -63,7 +92,7 @@ def test_one_input(data: bytes) -> None:
     if not data:
         return
     choice, response = data[0], data[1:].decode("utf-8", "replace")
-    row = ROWS[choice % 4 + (4 if choice & 32 else 0)]
+    row = ROWS[(choice % 4 + (4 if choice & 32 else 0) + len(response)) % len(ROWS)]
     form, opened = FORMS[choice // 4 % len(FORMS)], choice >= 128
     if choice & 64:
         response = f"<think>So.</think>{response}"

@@ -301,3 +301,13 @@ def test_a_row_without_types_is_judged_by_its_listed_values(tools: str | None) -
 def test_what_python_cannot_read_never_raises(inside: str) -> None:
     for row in (NONE, ANY, ONE):
         assert compute_score("demo", f"{T}[f(1, {inside})]", row)["score"] in (0.0, 1.0)
+
+
+@pytest.mark.parametrize("value", ["{None: 1}", "{1: {2: 'x'}}", "[{(1, 2): 3}]"])
+def test_keys_that_are_no_texts_are_judged(value: str) -> None:
+    truth = json.dumps(
+        {"calls": [{"name": "f", "arguments": {"a": [1]}}], "alternatives": True, "rules": "bfcl"}
+    )
+    tools = '[{"name": "f", "parameters": {"a": {"type": "integer"}}}]'
+    result = compute_score("demo", f"<think>x</think>[f(a={value})]", truth, {"tools": tools})
+    assert result["score"] == 0.0
