@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from itertools import count, islice, product
 from pathlib import Path
@@ -142,11 +143,6 @@ class Prompt:
         """As the first prompt."""
         self.reference, self.tools = fresh(self.reference), fresh(self.tools)
 
-    def renew_compiled(self) -> None:
-        """As a prompt with one response judged, which was another."""
-        self.renew()
-        self.score(f"{THOUGHT}[]")
-
 
 def groups() -> list[tuple[Entry, list[str]]]:
     """For each prompt a right answer and up to seven wrong ones."""
@@ -165,12 +161,15 @@ def beside_bfcl(official: Official, scorers: Mapping[str, Task], prompts: Prompt
     repeated: dict[str, list[float]] = {name: [] for name in scorers}
     for entry, answers in prompts:
         for answer in answers:
-            theirs.append(microseconds(lambda: official.error(entry, answer)))  # noqa: B023
+            theirs.append(microseconds(partial(official.error, entry, answer)))
             for name, scorer in scorers.items():
-                prompt = Prompt(scorer, entry)
-                task = lambda: prompt.score(THOUGHT + answer)  # noqa: B023, E731
-                distinct[name].append(microseconds(task, prompt.renew_compiled))
+                task = partial(Prompt(scorer, entry).score, THOUGHT + answer)
+                task()
                 repeated[name].append(microseconds(task))
+                cached = scorer.__globals__["CACHED_CHARS"]
+                scorer.__globals__["CACHED_CHARS"] = -1  # judge every answer anew
+                distinct[name].append(microseconds(task))
+                scorer.__globals__["CACHED_CHARS"] = cached
     lines = [
         f"{len(theirs):,} answers, one at a time; tools and reference compiled before:",
         "",

@@ -92,10 +92,10 @@ def compute_score(
     except ValueError as error:
         index = extra_info.get("index") if isinstance(extra_info, Mapping) else None
         raise ValueError(f"row {index} of {data_source}: {error}") from None
-    answer = _answer(solution_str, think_in_prompt)
+    is_text = isinstance(solution_str, str)
+    answer = answer_of(solution_str, think_in_prompt) if is_text else Reason.NO_TEXT
     if row.reference.rules == "bfcl":
-        response = solution_str if isinstance(solution_str, str) else ""
-        verdict = judge_as_bfcl(response, form, row)
+        verdict = judge_as_bfcl(solution_str if is_text else "", form, row)
         return _as_numbers(verdict, checked, template_holds=isinstance(answer, str))
     if not isinstance(answer, str):
         return _as_numbers(Verdict(answer), checked)
@@ -106,7 +106,7 @@ def compute_score(
 def _checked(ground_truth: object, extra_info: object) -> tuple[Row, str, bool]:
     """The row, its form of calls, and whether its prompt opens the thought."""
     info = {} if extra_info is None else extra_info
-    if not isinstance(info, dict | Mapping):
+    if type(info) is not dict and not isinstance(info, Mapping):
         raise ValueError(f"extra_info must be a mapping, not {type(info).__name__}")
     tools, opened = info.get("tools"), info.get("think_in_prompt")
     form = info.get("call_form") or "python"
@@ -117,10 +117,6 @@ def _checked(ground_truth: object, extra_info: object) -> tuple[Row, str, bool]:
     if opened is not None and opened not in (True, False):
         raise ValueError(f"extra_info['think_in_prompt'] must be true or false, not {opened!r}")
     return _row(ground_truth, tools), form, bool(opened)
-
-
-def _answer(response: object, think_in_prompt: bool) -> str | Reason:
-    return answer_of(response, think_in_prompt) if isinstance(response, str) else Reason.NO_TEXT
 
 
 def _options(options: Mapping[str, Any]) -> Options:

@@ -8,7 +8,7 @@ from typing import Any
 
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.expected import ExpectedCall
-from egpo_verl.calls.values import TextForm, equal, nearest_float, nfc
+from egpo_verl.calls.values import NUMBERS, SEQUENCES, TextForm, equal, nearest_float, nfc
 
 
 class Candidates:
@@ -92,9 +92,9 @@ def _add(alike: list[tuple[Any, int]], value: Any, bit: int) -> None:
 
 def _key(value: Any) -> Hashable:
     """Values that serve for one another have one key; those of one key may still differ."""
-    if isinstance(value, int | float):
+    if isinstance(value, NUMBERS):
         return nearest_float(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, SEQUENCES):
         return tuple(map(_key, value))
     if isinstance(value, Mapping):
         return frozenset((name, _key(inner)) for name, inner in value.items())

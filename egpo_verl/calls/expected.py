@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
-from egpo_verl.calls.values import TextForm, in_form, nfc
+from egpo_verl.calls.values import CONTAINERS, TextForm, in_form, nfc
 
 
 class ExpectedCall(NamedTuple):
@@ -57,8 +57,11 @@ class ExpectedCall(NamedTuple):
     def _is_normal(self, arguments: Mapping[str, Any]) -> bool:
         """Whether all is ASCII and nothing nested, as most arguments are."""
         for name, value in arguments.items():
-            if isinstance(value, list | tuple | dict) or not name.isascii():
+            if isinstance(value, str):
+                if not value.isascii():
+                    return False
+            elif isinstance(value, CONTAINERS):
                 return False
-            if isinstance(value, str) and not value.isascii():
+            if not name.isascii():
                 return False
         return True

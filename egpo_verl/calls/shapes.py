@@ -19,7 +19,7 @@ import jsonschema_rs
 
 from egpo_verl.calls.flat import DEFINITIONS, fits_plainly
 from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import TextForm, equal, float_of, nfc
+from egpo_verl.calls.values import SEQUENCES, TextForm, equal, float_of, nfc
 
 _UNIONS = ("anyOf", "oneOf")
 _MORE = frozenset({"allOf", "$ref"})
@@ -109,7 +109,7 @@ class Shape:
         """`value` with floats, defaults and texts in the form in which they are compared."""
         if isinstance(value, str):
             return text_form(value)
-        if isinstance(value, list | tuple):
+        if isinstance(value, SEQUENCES):
             inside = self._inside or self._decided(value)
             shapes = chain(inside.items[:-1], repeat(inside.items[-1]))
             return [

@@ -13,6 +13,9 @@ from egpo_verl.calls.bounds import MAX_DEPTH
 from egpo_verl.calls.reasons import Reason, Unreadable
 
 TextForm = Callable[[str], str]
+NUMBERS = (int, float)
+SEQUENCES = (list, tuple)
+CONTAINERS = (list, tuple, dict)
 
 _LONG = 31
 _LONG_RUN = re.compile(rb"[^\0]{%d}" % _LONG)
@@ -42,9 +45,9 @@ def equal(value: Any, expected: Any) -> bool:
         return type(value) is int and (value == expected or value == _in_digits(expected))
     if value is expected:
         return True
-    if isinstance(expected, list | tuple):
+    if isinstance(expected, SEQUENCES):
         return (
-            isinstance(value, list | tuple)
+            isinstance(value, SEQUENCES)
             and len(value) == len(expected)
             and all(map(equal, value, expected))
         )
@@ -82,7 +85,7 @@ def in_form(value: Any, text_form: TextForm) -> Any:
     """`value` with every text in it in a form, and the keys of its objects composed."""
     if isinstance(value, str):
         return text_form(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, SEQUENCES):
         return [in_form(inner, text_form) for inner in value]
     if isinstance(value, Mapping):
         members = {

@@ -97,11 +97,11 @@ def _misfit(calls: tuple[Call, ...], row: Row, strings: str) -> Reason | None:
 def _failure(calls: tuple[Call, ...], misfit: Reason | None, reference: Reference) -> Verdict:
     """Calls that do not fit, or are not those expected, with their share of right names."""
     missing = [call.name for call in reference.calls]
+    expected = len(missing)
     for call in calls:
-        name = nfc(call.name)
+        name = call.name if call.name.isascii() else nfc(call.name)
         if name in missing:
             missing.remove(name)
-    expected = len(reference.calls)
     names = (expected - len(missing)) / max(len(calls), expected)
     return Verdict(misfit or _difference(len(calls), expected, missing), len(calls), names)
 
