@@ -99,6 +99,17 @@ def composed() -> Callable[..., Any]:
     return config
 
 
+@pytest.fixture(scope="session")
+def validate() -> Callable[[Any], None]:
+    """`validate(config)` does what `main_ppo` does with its configuration before anything else."""
+    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.utils.config import validate_config
+
+    return lambda config: validate_config(
+        config, need_reference_policy(config), need_critic(config)
+    )
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """`serve(answers, *options)` starts an endpoint that knows its answers; gives its URL."""
