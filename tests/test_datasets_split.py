@@ -93,6 +93,29 @@ def test_a_random_split_has_the_asked_size(total: int, test_size: float, seed: i
     assert Counter(files) == {"test": size, "train": total - size}
 
 
+@given(ROWS, st.floats(0.01, 0.9), st.integers(0, 5))
+def test_a_random_split_keeps_every_dialogue_on_one_side(
+    rows: list[tuple[int, set[str], int]], test_size: float, seed: int
+) -> None:
+    index = index_of(rows)
+    dialogues = Counter(index.groups)
+    if len(dialogues) < 2:
+        with pytest.raises(UserError, match="--test_size 0"):
+            split_randomly(index, range(len(index)), test_size, seed)
+        return
+    files = split_randomly(index, range(len(index)), test_size, seed).files
+    sides = {
+        group: {files[row] for row, g in enumerate(index.groups) if g == group}
+        for group in dialogues
+    }
+    assert {frozenset(names) for names in sides.values()} == {
+        frozenset({"train"}),
+        frozenset({"test"}),
+    }
+    asked = max(1, round(test_size * len(rows)))
+    assert files.count("test") <= max(asked, min(dialogues.values()))
+
+
 def test_int_lists_are_lists_of_lists() -> None:
     int_lists = IntLists()
     lists = [[1, 2], [], [3], [], [4, 5, 6]]
