@@ -101,7 +101,7 @@ def test_data_is_prepared_by_commands_that_exist() -> None:
         assert options.call_form == "answer_tag"
         assert list(map(str, options.decontaminate)) == ["/b/bfcl", "/b/acebench"]
         assert (options.test_size, options.irrelevance) == (0.05, 0.05)
-    assert [options.split_by for options in parsed] == ["tool_set", "random"]
+    assert [options.split_by for options in parsed] == ["auto", "random"]
 
 
 def test_training_reads_where_preparation_writes() -> None:
