@@ -85,6 +85,7 @@ def parser() -> Parser:
     add("--price_in", type=amount, default=0.0, help="dollars per million tokens of questions")
     add("--price_out", type=amount, default=0.0, help="dollars per million tokens of answers")
     add("--budget", type=amount, help="dollars, over all runs, from which on nothing is asked")
+    add("--overwrite", action="store_true", help="replace files that no earlier run wrote")
     add("--dry_run", action="store_true", help="ask nothing, estimate tokens and cost")
     return command
 
@@ -133,7 +134,10 @@ def _clean(
     folder, stopped = options.local_save_dir, None
     with closing(Judge(settings, store)) as judge, progress("Judging", rows) as report:
         try:
-            sections = clean_files(options.files, folder, judge, prompts, options.in_flight, report)
+            sections = clean_files(
+                *(options.files, folder, judge, prompts, options.in_flight, report),
+                overwrite=options.overwrite,
+            )
         except Stopped as why:
             stopped = why
     if stopped is not None:

@@ -60,6 +60,7 @@ def test_wrong_rows_are_corrected_and_right_ones_kept(
         assert row["extra_info"]["renamed"] == '{"functions": {"tide_now": "tide now"}}'
     lines = judged(out)
     assert [line["index"] for line in lines] == list(range(60))
+    assert [line["turn"] for line in lines] == [0, 1] * 30
     changed = next(line for line in lines if line["index"] == 3)
     assert '-   "harbour": "Urk",' in changed["diff"]
     assert '+   "harbour": "Hoorn",' in changed["diff"]
@@ -209,6 +210,24 @@ def test_a_dry_run_asks_nothing(
     assert "0 of 50 rows have their first answer already" in out
     assert server.requests() == []
     assert not (tmp_path / "out").exists()
+
+
+def test_a_strangers_file_is_not_replaced(
+    start_judge: Start,
+    write_judge_rows: Write,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train, out = write_judge_rows(tmp_path / "train.parquet", 10), tmp_path / "out"
+    server = start_judge()
+    out.mkdir()
+    (out / "report.md").write_text("mine")
+    assert main(words(server, train, out=out)) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["report.md"]
+    assert server.requests() == []
+    assert main(words(server, train, out=out, more=("--overwrite",))) == 0
+    assert main(words(server, train, out=out)) == 0, "now it is of an earlier run"
 
 
 def test_a_slow_pace_is_kept(start_judge: Start, write_judge_rows: Write, tmp_path: Path) -> None:

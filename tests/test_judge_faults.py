@@ -60,6 +60,7 @@ def test_an_answer_that_cannot_be_read_costs_its_row_only_and_is_not_paid_for_ag
     assert [row["extra_info"]["index"] for row in rows] == [n for n in range(20) if n != 4]
     (failed,) = lines(tmp_path / "out" / "failed.jsonl")
     assert (failed["file"], failed["index"], failed["stage"]) == ("train.parquet", 4, "judge")
+    assert failed["turn"] == 0
     assert "in 3 tries" in failed["reason"]
     assert len(failed["reason"]) < 500
     assert [line["outcome"] for line in lines(tmp_path / "out" / "judged.jsonl")][4] == "failed"
