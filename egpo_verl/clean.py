@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from rich.table import Table
@@ -96,8 +96,9 @@ def _run(options: argparse.Namespace) -> int:
     rows, path = count_rows(options.files), _store_path(options)
     if options.dry_run:
         # A dry run leaves nothing behind, so it makes no store.
-        store = Store(path) if path.exists() else None
-        out().print(_estimated(estimate(options.files, store, prompts, settings), settings))
+        with closing(Store(path)) if path.exists() else nullcontext() as known:
+            job = estimate(options.files, known, prompts, settings)
+        out().print(_estimated(job, settings))
         return 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

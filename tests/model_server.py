@@ -76,6 +76,13 @@ class Request(BaseHTTPRequestHandler):
             return
         messages = body["messages"]
         message: dict[str, Any] = {"role": "assistant", "content": self.server.say(messages)}
+        if "NO JSON" in messages[-1]["content"]:
+            self.send_bytes(200, b"<html>Welcome to the hotel's network</html>", "text/html")
+            return
+        if "HALF LETTER" in messages[-1]["content"]:
+            message["content"] = "one \ud800 two"
+        if "ECHO" in messages[-1]["content"]:
+            message["content"] = self.headers.get("Authorization", "")
         if "THINK APART" in messages[-1]["content"]:
             message["reasoning_content"] = "apart"
         cut = "CUT OFF" in messages[-1]["content"]
@@ -86,9 +93,11 @@ class Request(BaseHTTPRequestHandler):
         self.send(200, {**whole, "model": body["model"]})
 
     def send(self, status: int, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
+        self.send_bytes(status, json.dumps(body).encode(), "application/json")
+
+    def send_bytes(self, status: int, data: bytes, kind: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
