@@ -37,14 +37,14 @@ class Model(ThreadingHTTPServer):
 
     def fault(self, body: dict[str, Any], key: str) -> tuple[int, str] | None:
         """Status and message of an answer that is none."""
-        asked = body["messages"][-1]["content"]
+        question = body["messages"][-1]["content"]
         if body["model"] == "unknown":
             return 404, "no such model"
         if key == "Bearer wrong":
             return 401, "wrong key"
-        if "TOO LONG" in asked:
+        if "TOO LONG" in question:
             return 400, "This model's maximum context length is 2048 tokens."
-        if self.options.refuse in asked:
+        if self.options.refuse in question:
             return 400, "not this question"
         with self.lock:
             self.requests += 1

@@ -24,12 +24,12 @@ KEY = "sk-proj-0123456789abcdef"
 def words(tmp_path: Path) -> Callable[..., list[str]]:
     """The words of a quick command over `train.parquet`, which writes to `out`."""
 
-    def given(url: str, *more: str) -> list[str]:
+    def command(url: str, *more: str) -> list[str]:
         places = [str(tmp_path / "train.parquet"), "--local_save_dir", str(tmp_path / "out")]
         quick = ["--model", "judge", "--base_url", url, "--backoff", "0.01", "--timeout", "1"]
         return [*places, *quick, *more]
 
-    return given
+    return command
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
