@@ -30,9 +30,9 @@ examples:
   {PROGRAM} train.parquet --local_save_dir cleaned --model Qwen/Qwen3-32B \\
       --base_url http://localhost:8000/v1
 
-Every answer is on disk before it is used or the next question is asked. Whatever stops the job, the
-same command goes on where it stopped; another model, prompt or row is asked anew. What a kill can
-cost is the requests on their way, --in_flight at most.
+Every answer is on disk before it is used and before its place asks the next question. Whatever stops
+the job, the same command goes on where it stopped; another model, prompt or row is asked anew. A kill
+costs the requests that are on their way, --in_flight at most: they may be billed twice.
 """
 STORE = "judge.sqlite"
 
@@ -80,7 +80,7 @@ def parser() -> Parser:
         type=share,
         default=0.25,
         metavar="SHARE",
-        help="of a run's answers from which on nothing is asked any more (0.25)",
+        help="of a run's answers that cannot be read, above which nothing more is asked (0.25)",
     )
     add("--price_in", type=amount, default=0.0, help="dollars per million tokens of questions")
     add("--price_out", type=amount, default=0.0, help="dollars per million tokens of answers")

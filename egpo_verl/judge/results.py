@@ -145,7 +145,7 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
         ("requests sent in this run", f"{usage.asked:,}"),
         ("answers taken from the store", f"{usage.reused:,}"),
         ("answers that could not be read in this run", f"{usage.unreadable:,}"),
-        ("requests after a failure", f"{judge.client.retries:,}"),
+        ("requests sent again after a failure", f"{judge.client.retries:,}"),
         ("answers paid for, over all runs", f"{usage.answers:,}"),
         ("tokens in, over all runs", f"{usage.tokens_in:,}"),
         ("tokens out, over all runs", f"{usage.tokens_out:,}"),
