@@ -254,6 +254,7 @@ def test_what_its_decoder_cannot_read_is_no_call_and_decides_irrelevance(
     response = f"{T}[plan.trip(unit={value})]"
     assert compute_score("demo", response, NONE, {"tools": SHAPES})["acc"] == 1 - is_call
     assert compute_score("demo", response, ANY, {"tools": SHAPES})["acc"] == is_call
+    assert compute_score("demo", response, U, {"tools": SHAPES})["acc"] == 0
 
 
 def test_its_bugs_are_not_ours() -> None:
