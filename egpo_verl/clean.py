@@ -133,14 +133,14 @@ def _clean(
     folder, stopped = options.local_save_dir, None
     with closing(Judge(settings, store)) as judge, progress("Judging", rows) as report:
         try:
-            found = clean_files(options.files, folder, judge, prompts, options.in_flight, report)
+            sections = clean_files(options.files, folder, judge, prompts, options.in_flight, report)
         except Stopped as why:
             stopped = why
     if stopped is not None:
         answers = store.bill()[0]
         tell(f"stopped: {stopped}; {answers:,} answers are in {store.path}, run the command again.")
         return STOPPED
-    show(found, out())
+    show(sections, out())
     say(f"What was judged, changed and why: {folder / 'judged.jsonl'}")
     return 0
 

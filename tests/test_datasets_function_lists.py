@@ -101,15 +101,17 @@ def test_a_seed_gives_the_same_files_in_every_process(tmp_path: Path) -> None:
     source.write_text(json.dumps(lines), "utf-8")
     written = []
     for number in (1, 2):
-        out = tmp_path / str(number)
+        folder = tmp_path / str(number)
+        folder.mkdir()
         command = [sys.executable, "-m", "egpo_verl.preprocess", "xlam", "--test_size", "0.3"]
-        command += ["--local_dataset_path", str(source), "--local_save_dir", str(out)]
+        command += ["--local_dataset_path", str(source), "--local_save_dir", "out"]
         subprocess.run(
             [*command, "--mask_names", "0.9"],
             check=True,
+            cwd=folder,  # the report has the command, which is to be the same
             env={**os.environ, "PYTHONHASHSEED": str(number)},
             stdout=subprocess.DEVNULL,
         )
-        written.append({path.name: path.read_bytes() for path in out.iterdir()})
-    assert len(written[0]) == 3
+        written.append({path.name: path.read_bytes() for path in (folder / "out").iterdir()})
+    assert {"train.parquet", "test.parquet", "report.md"} <= written[0].keys()
     assert written[0] == written[1]

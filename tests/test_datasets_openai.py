@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -82,6 +83,46 @@ def roles(item: dict[str, Any]) -> str:
 def test_a_turn_with_neither_words_nor_calls_is_no_row(tmp_path: Path, messages: Any) -> None:
     assert preprocess(tmp_path, row(*messages, BOOKED, DONE)) == []
     assert dropped(tmp_path) == {"empty_turn": 1, "invalid_history": 1}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[book_ferry(pier='east')]",
+        "<think>East.</think>[book_ferry(pier='east')]",
+        '{"name": "book_ferry", "arguments": {"pier": "east"}}',
+        '<tool_call>{"name": "book_ferry", "arguments": {"pier": "east"}}</tool_call>',
+    ],
+)
+def test_words_that_are_a_call_do_not_say_that_no_call_fits(tmp_path: Path, words: str) -> None:
+    """The reward would take them for a call and pay nothing; as history they may stand."""
+    made = preprocess(tmp_path, row(ASKED, {"role": "assistant", "content": words}, BOOKED, DONE))
+    assert [roles(item) for item in made] == ["system user assistant tool"]
+    assert dropped(tmp_path) == {"written_call": 1}
+
+
+def test_parquet_fills_parts_with_nulls(tmp_path: Path) -> None:
+    parts = [
+        {"type": "text", "text": "A ferry", "value": None},
+        {"type": "text", "text": None, "value": "from the east pier?"},
+    ]
+    messages = [
+        {"role": "user", "content": parts, "tool_calls": None},
+        {"role": "assistant", "content": None, "tool_calls": json.dumps([CALL])},
+    ]
+    source = tmp_path / "rows.parquet"
+    other = [{"role": "user", "content": [{**parts[0], "text": "Pier?"}]}, messages[1]]
+    columns = [{"messages": item, "tools": json.dumps([FERRY])} for item in (messages, other)]
+    pq.write_table(pa.Table.from_pylist(columns), source)
+    out = tmp_path / "out"
+    words = ("--local_dataset_path", str(source), "--local_save_dir", str(out))
+    assert main(["openai", *words, "--split_by", "random"]) == 0
+    texts = {
+        item["prompt"][1]["content"]
+        for name in ("train", "test")
+        for item in pq.read_table(out / f"{name}.parquet").to_pylist()
+    }
+    assert texts == {"A ferry\nfrom the east pier?", "Pier?"}
 
 
 def test_a_turn_of_weight_0_is_history_only(tmp_path: Path) -> None:
@@ -168,6 +209,7 @@ def test_the_developer_is_the_system(tmp_path: Path, item: dict[str, Any]) -> No
     both = row({"role": "system", "content": "Be kind."}, *item["messages"])
     (made,) = preprocess(tmp_path, both)
     assert made["prompt"][0]["content"].endswith("\n\nBe kind.\n\nBe brief.")
+    assert json.loads(made["extra_info"]["facts"])["turn"] == 3
 
 
 def test_a_function_message_is_a_tools_result(tmp_path: Path) -> None:

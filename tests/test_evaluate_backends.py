@@ -7,13 +7,16 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from egpo_verl.client.client import Client
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG, add_arguments, check, open_backend
+from egpo_verl.evaluate.backends.endpoint import EndpointBackend
 from egpo_verl.evaluate.backends.local import Asking
 from egpo_verl.evaluate.backends.vllm_backend import VllmBackend
 from egpo_verl.evaluate.chat import Chat
@@ -37,7 +40,8 @@ def test_an_endpoint_is_asked_until_it_answers(serve: Callable[..., str], tmp_pa
     book = {f"question {n}": [[f"answer {n}"]] for n in range(20)}
     url = serve(book, "--faults", "4")
     backend = open_backend(options(tmp_path, "--model", "m", "--base_url", url))
-    backend.backoff = 0.01  # type: ignore[attr-defined]
+    assert isinstance(backend, EndpointBackend)
+    backend.client = Client(replace(backend.client.endpoint, backoff=0.01))
     chats = [chat(f"q{n}", f"question {n}") for n in range(20)]
     assert dict(backend.generate(chats)) == {f"q{n}": f"answer {n}" for n in range(20)}
     assert backend.notes == {}

@@ -22,8 +22,8 @@ MEBIBYTE = 2**20
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
     """The recipe that made the model."""
-    kept = json.loads((MODEL / "recipe.json").read_text(encoding="utf-8"))
-    return Recipe(**{**kept, "levels": tuple(kept["levels"])})
+    values = json.loads((MODEL / "recipe.json").read_text(encoding="utf-8"))
+    return Recipe(**{**values, "levels": tuple(values["levels"])})
 
 
 def test_it_is_small_and_has_a_card() -> None:

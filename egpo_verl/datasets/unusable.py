@@ -41,6 +41,7 @@ REASONS = {
     "no_question": "there is nothing to answer",
     "bad_dialogue": "the dialogue does not follow the schema",
     "empty_turn": "a turn of the assistant has neither words nor calls",
+    "written_call": "the assistant's words are a call, or hold one",
     "unsupported_content": "a message holds something that is no text, such as an image",
     "invalid_history": "an earlier turn of the dialogue cannot be read",
     "failed_tool": "a tool of the dialogue answered with an error",

@@ -83,8 +83,8 @@ class Results:
         if "diff" in line and len(self.changes) < SHOWN:
             self.changes.append({**line, "question": before.messages[-1]["content"]})
         if result.outcome in KEPT:
-            facts = {**before.extra, "judge": result.outcome}
-            kept = replace(before, calls=result.sample.calls, extra=facts)
+            extra = {**before.extra, "judge": result.outcome}
+            kept = replace(before, calls=result.sample.calls, extra=extra)
             way_back = Renaming.from_json(row["extra_info"]["renamed"])
             self._waiting.append(with_sample(row, kept, way_back))
             if len(self._waiting) >= ROW_GROUP:
@@ -115,8 +115,8 @@ def changed(before: tuple[Call, ...], after: tuple[Call, ...]) -> Iterator[str]:
         listed = [{"name": call.name, "arguments": dict(call.arguments)} for call in calls]
         return json.dumps(listed, ensure_ascii=False, indent=1).splitlines()
 
-    found = difflib.unified_diff(lines(before), lines(after), lineterm="", n=2)
-    for line in found:
+    diff = difflib.unified_diff(lines(before), lines(after), lineterm="", n=2)
+    for line in diff:
         if not line.startswith(("---", "+++", "@@")):
             yield line
 
@@ -158,9 +158,9 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
 
 def shown_changes(results: list[Results]) -> str:
     """The first changes of all files, as Markdown."""
-    found = [change for result in results for change in result.changes][:SHOWN]
-    parts = ["## Some changes"] if found else []
-    for change in found:
+    changes = [change for result in results for change in result.changes][:SHOWN]
+    parts = ["## Some changes"] if changes else []
+    for change in changes:
         head = f"### {change['file']} row {change['index']}: {change['outcome']}"
         question = " ".join(str(change["question"]).split())[:300]
         diff = "\n".join(change["diff"])

@@ -71,7 +71,11 @@ def samples_of(
         if problem and not broken:
             is_counted = turn.role == "assistant" and turn.target
             broken = Unusable("invalid_history", str(problem)) if is_counted else problem
-        history.append(message_of(turn))
+        if turn.role == "system" and [message["role"] for message in history] == ["system"]:
+            # A developer's message below a system's: chat templates want one.
+            history[0] = {**history[0], "content": f"{history[0]['content']}\n\n{turn.text}"}
+        else:
+            history.append(message_of(turn))
 
 
 def history_of(turns: Iterable[Turn]) -> tuple[Message, ...]:
@@ -124,8 +128,9 @@ def without_thought(text: str) -> str:
 def _turn(message: Any, read: ReadTurn) -> Turn:
     if not isinstance(message, Mapping):
         raise Unusable("bad_dialogue", f"not a turn: {str(message)[:60]}")
-    speaker = message.get("from", message.get("role"))
-    text = message.get("value", message.get("content"))
+    speaker = message.get("from") or message.get("role")
+    text = message.get("value")
+    text = message.get("content") if text is None else text
     if speaker not in ROLES or not isinstance(text, str):
         raise Unusable("bad_dialogue", f"not a turn: {str(message)[:60]}")
     role = ROLES[speaker]
@@ -143,5 +148,7 @@ def _as_history(turn: Turn) -> Turn:
         return turn
     text = without_thought(turn.text)
     if not turn.calls and not text.strip():
-        return replace(turn, problem=Unusable("empty_turn", turn.text[:60]))
+        return replace(
+            turn, problem=Unusable("empty_turn", "only a thought" if turn.text.strip() else "")
+        )
     return turn if text == turn.text else replace(turn, text=text)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import takewhile
 from typing import Any
 
+from egpo_verl.calls import contains_call
 from egpo_verl.calls.call import Call
-from egpo_verl.datasets.adapters.dialogue import ROLES, Turn, only_calls, samples_of
+from egpo_verl.datasets.adapters.dialogue import (
+    ROLES,
+    Turn,
+    only_calls,
+    samples_of,
+    without_thought,
+)
 from egpo_verl.datasets.adapters.parts import call_from, loaded, present, tools_from
 from egpo_verl.datasets.reading.json_text import json_text
 from egpo_verl.datasets.sample import Sample
@@ -30,18 +36,19 @@ def convert(row: Row) -> Iterator[Sample | Unusable]:
     messages = loaded(row["messages"], "bad_dialogue")
     if not isinstance(messages, list):
         raise Unusable("bad_dialogue", f"messages are no list: {str(messages)[:60]}")
-    turns = _one_system(list(map(_turn, messages)))
+    turns = list(map(_turn, messages))
     tools = tools_from(row.get("tools") or row.get("functions") or [])
-    yield from samples_of("openai", tools, turns, present(row, "id"))
+    for sample in samples_of("openai", tools, turns, present(row, "id")):
+        yield _without_written_call(sample, turns) if isinstance(sample, Sample) else sample
 
 
-def _one_system(turns: list[Turn]) -> list[Turn]:
-    """The system's and the developer's messages at the start as one, as chat templates want it."""
-    system = list(takewhile(lambda turn: turn.role == "system" and not turn.problem, turns))
-    if len(system) < 2:
-        return turns
-    text = "\n\n".join(turn.text for turn in system)
-    return [Turn("system", text), *turns[len(system) :]]
+def _without_written_call(sample: Sample, turns: list[Turn]) -> Sample | Unusable:
+    """The sample; `Unusable` where its answer is words that the reward takes for a call."""
+    number = sample.extra["turn"]
+    words = without_thought(turns[number].text)
+    if sample.calls or not contains_call(words):
+        return sample
+    return Unusable("written_call", words[:60], {"turn": number})
 
 
 def _turn(message: Any) -> Turn:
@@ -71,7 +78,13 @@ def _parts(content: Any) -> list[tuple[str, str]]:
         kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
         if kind not in (*TEXT, *THOUGHT, CALL):
             raise Unusable("unsupported_content", str(kind)[:60])
-    return [(part["type"], str(part.get("text", part.get("value", "")))) for part in parts]
+    return [(part["type"], _text(part)) for part in parts]
+
+
+def _text(part: Mapping[str, Any]) -> str:
+    """Under `text` or `value`; parquet fills the other one with null."""
+    text = part.get("text")
+    return str(part.get("value") or "") if text is None else str(text)
 
 
 def _calls(message: Mapping[str, Any], parts: list[tuple[str, str]]) -> Iterator[Call]:
