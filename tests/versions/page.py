@@ -42,8 +42,8 @@ NOTES = """
   on a cluster that runs already give
   `+ray_kwargs.ray_init.runtime_env.env_vars.VERL_USE_EXTERNAL_MODULES=egpo_verl` too, with your own
   modules after a comma.
-- **Reward**: `+egpo=paper` sets the key that the release reads; only 0.7.0 reads
-  `custom_reward_function.path`.
+- **Reward**: `+egpo=paper` sets the key that the release reads; 0.7.0 reads
+  `custom_reward_function.path` alone.
 - **Entropy in float32**: `+egpo=paper` sets the key that the release's FSDP engine reads; 0.8.0
   reads `actor_rollout_ref.actor.fsdp_config.entropy_from_logits_with_chunking` alone. Engines whose
   actor does not know the key need `entropy=as_logits` beside `+egpo=...`: VeOmni, TorchTitan, and
