@@ -188,7 +188,7 @@ def write_judge_rows() -> Callable[..., Path]:
             fate = f"fate: {fates[n]} " if fates and n in fates else ""
             text = f"Row {n}. {fate}truth: {render(right)}"
             user = {"role": "user", "content": text}
-            rows.append(to_row(Sample("x", (user,), (tool,), claimed, {"id": n}), n))
+            rows.append(to_row(Sample("x", (user,), (tool,), claimed, {"id": n, "turn": n % 2}), n))
         with ParquetOut(path) as output:
             output.add(batch_of(rows))
         return path
