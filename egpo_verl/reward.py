@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from egpo_verl.calls import Reason, Reference, ToolSet, answer_of
+from egpo_verl.calls import FORMS, Reason, Reference, ToolSet, answer_of
 from egpo_verl.calls.reasons import Stage
 from egpo_verl.calls.values import TEXT_FORMS
 from egpo_verl.calls.verdict import Row, Verdict, judge, judge_as_bfcl
@@ -87,12 +87,12 @@ def compute_score(
         ValueError: the row is broken (reference, tools, form) or an option is; never the response.
     """
     checked = _options(options) if options else PAPER
-    info = extra_info or {}
-    form, tools = info.get("call_form") or "python", info.get("tools")
-    if not isinstance(ground_truth, str) or not (tools is None or isinstance(tools, str)):
-        raise ValueError("ground_truth and extra_info['tools'] must be JSON text (json.dumps)")
-    row = _row(ground_truth, tools)
-    answer = _answer(solution_str, bool(info.get("think_in_prompt", False)))
+    try:
+        row, form, think_in_prompt = _checked(ground_truth, extra_info)
+    except ValueError as error:
+        index = extra_info.get("index") if isinstance(extra_info, Mapping) else None
+        raise ValueError(f"row {index} of {data_source}: {error}") from None
+    answer = _answer(solution_str, think_in_prompt)
     if row.reference.rules == "bfcl":
         response = solution_str if isinstance(solution_str, str) else ""
         verdict = judge_as_bfcl(response, form, row)
@@ -101,6 +101,22 @@ def compute_score(
         return _as_numbers(Verdict(answer), checked)
     score = _score_cached if len(answer) <= CACHED_CHARS else _score
     return score(answer, form, row, checked).copy()
+
+
+def _checked(ground_truth: object, extra_info: object) -> tuple[Row, str, bool]:
+    """The row, its form of calls, and whether its prompt opens the thought."""
+    info = {} if extra_info is None else extra_info
+    if not isinstance(info, dict | Mapping):
+        raise ValueError(f"extra_info must be a mapping, not {type(info).__name__}")
+    tools, opened = info.get("tools"), info.get("think_in_prompt")
+    form = info.get("call_form") or "python"
+    if not isinstance(ground_truth, str) or not (tools is None or isinstance(tools, str)):
+        raise ValueError("ground_truth and extra_info['tools'] must be JSON text (json.dumps)")
+    if form not in FORMS:
+        raise ValueError(f"unknown form of calls {form!r}, use one of {', '.join(FORMS)}")
+    if opened is not None and opened not in (True, False):
+        raise ValueError(f"extra_info['think_in_prompt'] must be true or false, not {opened!r}")
+    return _row(ground_truth, tools), form, bool(opened)
 
 
 def _answer(response: object, think_in_prompt: bool) -> str | Reason:
@@ -119,6 +135,10 @@ def _options(options: Mapping[str, Any]) -> Options:
     checked = Options(**ours)
     if checked.strings not in list(TEXT_FORMS):
         raise ValueError(f"unknown comparison of strings {checked.strings!r}, use exact or bfcl")
+    for name in ("format_bonus", "name_credit"):
+        number = getattr(checked, name)
+        if not isinstance(number, int | float) or isinstance(number, bool):
+            raise ValueError(f"{name} must be a number, not {number!r}")
     if not (0 <= checked.format_bonus <= 1 and 0 <= checked.name_credit < 1):
         raise ValueError("format_bonus must lie in [0, 1] and name_credit in [0, 1)")
     return checked
@@ -137,7 +157,8 @@ def _row(ground_truth: str, tools: str | None) -> Row:
     """A row's texts, compiled once for all responses to its prompt."""
     offered = None if tools is None else _tools(tools)
     reference = Reference.from_json(ground_truth, offered)
-    reference.candidates(reference.rules or "exact")
+    if not reference.rules:
+        reference.candidates("exact")
     return Row(reference, offered)
 
 

@@ -20,7 +20,7 @@ from egpo_verl.calls.reasons import Reason
 from egpo_verl.calls.schemas import parameters_schema
 from egpo_verl.calls.shapes import Inside, Shapes
 from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import TextForm, float_of, nfc
+from egpo_verl.calls.values import TextForm, float_of, in_form, nfc
 
 PARAMETER_KEYS = ("parameters", "arguments", "input_schema")
 
@@ -72,10 +72,10 @@ class Signature:
         """The first reason why `arguments` do not fit, None where they do."""
         if self._fits(arguments):
             return None
-        composed = {nfc(name): value for name, value in arguments.items()}
+        composed = {nfc(name): in_form(value, nfc) for name, value in arguments.items()}
         if len(composed) < len(arguments):
             return Reason.UNKNOWN_ARGUMENT
-        if composed.keys() != arguments.keys():
+        if composed != arguments:
             return self.check(composed)
         if not arguments.keys() >= set(self.schema.get("required", ())):
             return Reason.MISSING_ARGUMENT
