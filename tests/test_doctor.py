@@ -209,10 +209,12 @@ def test_rows_of_a_benchmark_are_healthy_by_its_own_rules(tmp_path: Path) -> Non
     samples = Path(__file__).parents[1] / "data" / "samples" / "bfcl"
     made = ["--local_dataset_path", str(samples), "--local_save_dir", str(tmp_path)]
     assert preprocess(["bfcl", *made]) == 0
-    (finding,) = check_data(str(tmp_path / "test.parquet"))
+    name = str(tmp_path / "test.parquet")
+    (finding,) = check_data(name)
+    counts = "4 rows read, 1 of them without a call"
     assert (finding.state, finding.text) == (
         State.OK,
-        "4 rows read, 1 of them without a call; right answers earn 1",
+        f"{name}: {counts}; right answers earn 1",
     )
 
 

@@ -124,6 +124,10 @@ def test_a_run_that_was_started_again_into_the_same_log(doctor: Doctor) -> None:
         ("OSError: [Errno 28] No space left on device", "default_local_dir"),
         ("RuntimeError: PytorchStreamReader failed finding central directory", "--run DIR"),
         ("ValueError: Unknown advantage estimator simply: egpo", "on every node"),
+        (
+            "ValueError: num_samples should be a positive integer value, but got num_samples=0",
+            "raise",
+        ),
         ("Prompt of 900 tokens exceeds rollout.prompt_length=512; left-truncating.", "raise data."),
         (" 'max_actor_ckpt_to_keep': 1,", "max_actor_ckpt_to_keep=2"),
         ("ValueError: something that nobody knows", "the trace above that line"),

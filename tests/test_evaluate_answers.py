@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import resource
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -41,29 +43,47 @@ def test_a_second_run_asks_only_what_the_first_did_not_answer(tmp_path: Path) ->
     assert (found.text, found.note) == ("to q1\n<think>ü", "cut off")
 
 
-@pytest.mark.parametrize("torn", [1, 7, 40])
-def test_a_line_torn_by_a_kill_is_asked_again(tmp_path: Path, torn: int) -> None:
+def test_answers_of_version_0_1_0_are_gone_on_with(tmp_path: Path) -> None:
+    """They were lines of JSON, the last of which a kill may have cut."""
+    lines = [SETTINGS]
+    for key, text in (("a", "one\n\u00fc"), ("b", "two"), ("torn", "three")):
+        question = chat(key)
+        lines.append(
+            {"key": key, "sample": 0, "prompt": question.digest(), "text": text, "note": "cut off"}
+        )
+    old = tmp_path / f"{fingerprint(SETTINGS)}.jsonl"
+    old.write_text("".join(json.dumps(line) + "\n" for line in lines)[:-7], encoding="utf-8")
     answers = Answers(tmp_path, SETTINGS)
-    answers.add(chat("whole"), "yes")
-    answers.add(chat("torn"), "a long text, so that there is something to tear off")
+    questions = [chat("a"), chat("b"), chat("torn")]
+    assert [question.key for question in answers.missing(questions)] == ["torn"]
+    answers.add(questions[2], "now whole")
     answers.close()
-    answers.path.write_bytes(answers.path.read_bytes()[:-torn])
-
     again = Answers(tmp_path, SETTINGS)
-    assert [question.key for question in again.missing([chat("whole"), chat("torn")])] == ["torn"]
-    again.add(chat("torn"), "now whole")
-    again.close()
-    lines = answers.path.read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line).get("text") for line in lines] == [None, "yes", "now whole"]
+    found = [again.get(question) for question in questions]
+    assert [(answer.text, answer.note) for answer in found if answer] == [
+        ("one\n\u00fc", "cut off"),
+        ("two", "cut off"),
+        ("now whole", ""),
+    ]
 
 
-def test_a_torn_first_line_makes_a_new_file(tmp_path: Path) -> None:
-    path = tmp_path / f"{fingerprint(SETTINGS)}.jsonl"
-    path.write_text('{"model": "a/', encoding="utf-8")
-    answers = Answers(tmp_path, SETTINGS)
-    answers.add(chat("q"), "text")
-    answers.close()
-    assert Answers(tmp_path, SETTINGS).get(chat("q")) is not None
+def test_a_killed_evaluation_keeps_every_answer_that_was_added(tmp_path: Path) -> None:
+    questions = [chat(f"q{number}") for number in range(50)]
+    process = multiprocessing.get_context("fork").Process(
+        target=add_and_die, args=(tmp_path, questions[:20])
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    missing = Answers(tmp_path, SETTINGS).missing(questions)
+    assert missing == questions[20:]
+
+
+def add_and_die(folder: Path, questions: list[Chat]) -> None:
+    answers = Answers(folder, SETTINGS)
+    for question in questions:
+        answers.add(question, "text")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_answers_under_other_settings_stay_beside_and_are_named(tmp_path: Path) -> None:
@@ -72,7 +92,7 @@ def test_answers_under_other_settings_stay_beside_and_are_named(tmp_path: Path) 
     warm.close()
     cold = Answers(tmp_path, SETTINGS)
     assert cold.missing([chat("q")]) == [chat("q")]
-    (sentence,) = cold.others()
+    (sentence,) = list(cold.others())
     assert sentence.startswith("1 answers in ")
     assert sentence.endswith("are not used: temperature was 0.7 and is 0.0")
 
@@ -109,28 +129,24 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 
 def fill_the_disk(folder: Path) -> None:
     """A file that may not grow is a disk without room."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
     answers = Answers(folder, SETTINGS)
     try:
-        for number in range(100):
-            answers.add(chat(f"q{number}"), "some words")
+        for number in range(1000):
+            answers.add(chat(f"q{number}"), "some words " * 40)
     except UserError as error:
-        answers.close()
         sys.exit("make room" in str(error))
 
 
 def test_a_full_disk_keeps_whole_answers_and_is_one_sentence(tmp_path: Path) -> None:
-    folder = tmp_path / "answers"
-    process = multiprocessing.get_context("fork").Process(target=fill_the_disk, args=(folder,))
+    process = multiprocessing.get_context("fork").Process(target=fill_the_disk, args=(tmp_path,))
     process.start()
     process.join(60)
-    assert process.exitcode == 1, "it said no sentence"
-    lines = next(folder.glob("*.jsonl")).read_text("utf-8").splitlines()
-    kept = [json.loads(line)["key"] for line in lines[1:]]
-    assert 5 < len(kept) < 100
-    questions = [chat(f"q{number}") for number in range(100)]
-    missing = Answers(folder, SETTINGS).missing(questions)
-    assert [question.key for question in missing] == [q.key for q in questions[len(kept) :]]
+    assert process.exitcode == 1, "it gave no sentence"
+    questions = [chat(f"q{number}") for number in range(1000)]
+    missing = Answers(tmp_path, SETTINGS).missing(questions)
+    assert 5 < len(missing) < 1000
+    assert missing == questions[-len(missing) :]
 
 
 def test_what_differs_is_told_both_ways() -> None:

@@ -7,13 +7,16 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from egpo_verl.client.client import Client
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG, add_arguments, check, open_backend
+from egpo_verl.evaluate.backends.endpoint import EndpointBackend
 from egpo_verl.evaluate.backends.local import Asking
 from egpo_verl.evaluate.backends.vllm_backend import VllmBackend
 from egpo_verl.evaluate.chat import Chat
@@ -37,7 +40,8 @@ def test_an_endpoint_is_asked_until_it_answers(serve: Callable[..., str], tmp_pa
     book = {f"question {n}": [[f"answer {n}"]] for n in range(20)}
     url = serve(book, "--faults", "4")
     backend = open_backend(options(tmp_path, "--model", "m", "--base_url", url))
-    backend.backoff = 0.01  # type: ignore[attr-defined]
+    assert isinstance(backend, EndpointBackend)
+    backend.client = Client(replace(backend.client.endpoint, backoff=0.01))
     chats = [chat(f"q{n}", f"question {n}") for n in range(20)]
     assert dict(backend.generate(chats)) == {f"q{n}": f"answer {n}" for n in range(20)}
     assert backend.notes == {}
@@ -78,6 +82,41 @@ def test_an_endpoint_that_cannot_be_used_is_one_sentence(
         list(keyless.generate([chat("q", "hello")]))
     assert "Bearer" not in str(caught.value)
     assert "MY_KEY" not in json.dumps(keyless.settings())
+
+
+def test_whatever_an_endpoint_answers_is_data(
+    serve: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    url = serve({"fine": [["[f()]"]]})
+    backend = open_backend(options(tmp_path, "--model", "m", "--base_url", url))
+    assert isinstance(backend, EndpointBackend)
+    backend.client = Client(replace(backend.client.endpoint, backoff=0.01))
+    words = ["NO JSON", "fine", "HALF LETTER", "ECHO"]
+    responses = dict(backend.generate([chat(word, word) for word in words]))
+    assert responses == {"fine": "[f()]", "HALF LETTER": "one ? two", "ECHO": "Bearer ***"}
+
+
+def test_an_endpoint_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+    words = ["--model", "m", "--base_url", "http://me:secret@127.0.0.1:9/v1"]
+    backend = open_backend(options(tmp_path, *words))
+    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"):
+        list(backend.generate([chat(f"q{n}", "hello") for n in range(100)]))
+
+
+def test_an_endpoint_that_answers_nothing_is_given_up(
+    serve: Callable[..., str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = serve({})
+    words = ["--model", "m", "--base_url", url, "--batch_size", "2"]
+    backend = open_backend(options(tmp_path, *words))
+    assert isinstance(backend, EndpointBackend)
+    backend.client = Client(replace(backend.client.endpoint, backoff=0.01, tries=2))
+    chats = [chat(f"q{n}", "NO JSON") for n in range(100)]
+    assert list(backend.generate(chats)) == []
+    assert "10 questions in a row" in caplog.text
+    assert len([line for line in caplog.messages if "stays unanswered" in line]) < 20
 
 
 def test_options_that_contradict_are_refused(

@@ -19,6 +19,7 @@ import pytest
 from rich.console import Console
 
 from egpo_verl.calls import Call, render
+from egpo_verl.client.store import Store
 from egpo_verl.evaluate.__main__ import main
 from egpo_verl.evaluate.bfcl.categories import MULTI_TURN, RELEVANCE, SIZES
 from egpo_verl.evaluate.bfcl.official import ENVIRONMENT, Official, Scored
@@ -285,8 +286,9 @@ def test_killed_and_restarted_only_what_is_missing_is_asked(
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    (stored,) = (folder / "bfcl" / "answers").iterdir()
-    kept = len(stored.read_text(encoding="utf-8").splitlines()) - 1
+    store = Store(folder / "bfcl" / "answers" / "answers.sqlite")
+    kept = store.bill()[0] - len(store.of_stage("settings"))
+    store.close()
     assert 40 < kept < 200
 
     time.sleep(0.5)  # what was on its way at the kill arrives at the log

@@ -23,7 +23,8 @@ from egpo_verl.evaluate.bfcl.categories import (
     folder_of,
     paper_columns,
 )
-from egpo_verl.evaluate.bfcl.in_scorer import Refused, ask, refuse_code
+from egpo_verl.evaluate.bfcl.in_scorer.guard import Refused, refuse_code
+from egpo_verl.evaluate.bfcl.in_scorer.model import ask
 from egpo_verl.evaluate.bfcl.official import Scored, socket_folder
 from egpo_verl.evaluate.bfcl.prompts import Entry, first_of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import Measured, Outcome, tables
@@ -240,7 +241,7 @@ def test_a_loop_is_answered_through_the_socket_in_batches_and_from_the_store(
     }
     assert sum(backend.batches) == 9
     assert max(backend.batches) > 1
-    assert len(batcher.given) == 9
+    assert len(batcher.answered) == 9
     assert batcher.failure is None
 
 

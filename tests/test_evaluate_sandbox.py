@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate import scorer_env
-from egpo_verl.evaluate.scorer_env import Finished, Spec, ensure, run
+from egpo_verl.evaluate import scorer_run
+from egpo_verl.evaluate.scorer_env import Spec, ensure
+from egpo_verl.evaluate.scorer_run import Finished, run
 
 Run = Callable[[str], Finished]
 
@@ -23,7 +24,7 @@ def sandboxed(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Run:
     if request.param == "audit hook alone":
-        monkeypatch.setattr(scorer_env, "without_network", lambda: ())
+        monkeypatch.setattr(scorer_run, "without_network", lambda: ())
 
     def start(code: str) -> Finished:
         script = tmp_path / "script.py"
@@ -67,7 +68,7 @@ def test_there_is_no_network(sandboxed: Run, listening: int) -> None:
 
 
 def test_the_namespace_alone_has_no_network(listening: int) -> None:
-    words = scorer_env.without_network()
+    words = scorer_run.without_network()
     if not words:
         pytest.skip("this machine permits no network namespace")
     code = f"import socket; socket.create_connection(('127.0.0.1', {listening}), 5)"

@@ -9,8 +9,8 @@ import pytest
 from egpo_verl.calls import FORMS, Call
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.evaluate.asking import asked
 from egpo_verl.evaluate.bfcl.prompts import Entry
+from egpo_verl.evaluate.chat import build_chat
 from egpo_verl.prompt import build_prompt, dataset_system_message, tools_json
 
 TIDE = {"name": "tide", "description": "Höchste Flut.", "parameters": {"harbour": {"type": "str"}}}
@@ -32,7 +32,7 @@ def test_training_and_evaluation_show_the_same_prompt(
 ) -> None:
     row = to_row(Sample("x", messages, (TIDE, MOON), (CALL,)), 0, call_form=call_form)
     assert row["prompt"] == build_prompt(messages, tools_json([TIDE, MOON]), call_form)
-    assert row["prompt"] == list(asked("x", messages, (TIDE, MOON), call_form).messages)
+    assert row["prompt"] == list(build_chat("x", messages, (TIDE, MOON), call_form).messages)
 
 
 @pytest.mark.parametrize("messages", [[QUESTION], [SYSTEM, QUESTION]])

@@ -72,11 +72,11 @@ def test_another_seed_gives_other_tasks() -> None:
 
 def test_no_question_and_no_open_value_of_train_stands_in_a_test_split() -> None:
     train = list(generate(4000, 0, "train", ALL_LEVELS))
-    asked, values = questions(train), open_values(train)
+    texts, values = questions(train), open_values(train)
     assert len(values) > 2000
     for split in ("test", "test_hard"):
         samples = list(generate(800, 1, split, ALL_LEVELS))
-        assert not asked & questions(samples)
+        assert not texts & questions(samples)
         assert not values & open_values(samples)
 
 
@@ -150,15 +150,15 @@ def test_the_gold_response_of_another_task_earns_nothing() -> None:
         assert sample.calls == other.calls or reward(sample, gold) == 0.0
 
 
-def test_a_careless_teacher_spoils_calls_by_two_habits_and_leaves_refusals_alone() -> None:
+def test_a_careless_teacher_gets_calls_wrong_by_two_habits_and_leaves_refusals_alone() -> None:
     gold = list(demonstrations(400, 0))
-    rows = list(demonstrations(400, 0, slips=0.35))
+    rows = list(demonstrations(400, 0, noise=0.35))
     assert [sample for sample, _ in rows] == [sample for sample, _ in gold]
     for (sample, response), (_, right) in zip(rows, gold, strict=True):
         assert reward(sample, response) == float(response == right)
         assert sample.calls or response == right
-    spoilt = sum(response != right for (_, response), (_, right) in zip(rows, gold, strict=True))
-    assert 150 < spoilt < 270
+    wrong = sum(response != right for (_, response), (_, right) in zip(rows, gold, strict=True))
+    assert 150 < wrong < 270
 
 
 def test_thoughts_of_one_tool_are_worded_in_many_ways() -> None:
@@ -181,7 +181,7 @@ def test_any_seed_gives_a_task_whose_gold_response_earns_the_reward(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         ({"split": "validation"}, "train, test, test_hard"),
         ({"levels": (1, 9)}, "9"),
@@ -189,8 +189,8 @@ def test_any_seed_gives_a_task_whose_gold_response_earns_the_reward(
         ({"n": -1}, "-1"),
     ],
 )
-def test_a_wrong_request_is_refused_at_once(arguments: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_request_is_refused_at_once(arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
         generate(**{"n": 1, **arguments})
 
 

@@ -22,8 +22,8 @@ MEBIBYTE = 2**20
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
     """The recipe that made the model."""
-    kept = json.loads((MODEL / "recipe.json").read_text(encoding="utf-8"))
-    return Recipe(**{**kept, "levels": tuple(kept["levels"])})
+    values = json.loads((MODEL / "recipe.json").read_text(encoding="utf-8"))
+    return Recipe(**{**values, "levels": tuple(values["levels"])})
 
 
 def test_it_is_small_and_has_a_card() -> None:
@@ -73,7 +73,7 @@ def test_prompts_and_answers_of_the_easier_levels_are_short() -> None:
 @pytest.mark.slow
 def test_its_reward_leaves_room_to_learn_and_it_knows_more_than_it_earns(recipe: Recipe) -> None:
     model, tokenizer = load(MODEL)
-    tasks = fresh_tasks(192, 1, "train", recipe.levels)
+    tasks = fresh_tasks(128, 1, "train", recipe.levels)
     drawn, likeliest = (
         means(measure(model, tokenizer, tasks, Sampling(temperature)))["score"]
         for temperature in (recipe.temperature, 0.0)

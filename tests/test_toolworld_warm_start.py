@@ -46,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_training_leaves_a_folder_that_says_what_it_is(made: Path) -> None:
+def test_training_leaves_a_folder_with_a_model_card(made: Path) -> None:
     files = {file.name for file in made.iterdir()}
     assert {"README.md", "config.json", "model.safetensors", "recipe.json"} <= files
     assert "training.pt" not in files
@@ -98,20 +98,20 @@ def test_measuring_prints_a_row_for_each_level_and_kind(
 ) -> None:
     arguments = ["--tasks", "12", "--levels", "1", "2", "--splits", "train", "test_hard"]
     assert main(["--evaluate", str(made), *arguments]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for word in ("model on train", "model on test_hard", "all", "level 1", "level 2", "multiple"):
-        assert word in said
+        assert word in printed
 
 
 def test_the_loss_covers_the_response_and_its_end_only(tokenizer: PreTrainedTokenizerFast) -> None:
     batch = next(batches(tokenizer, "seed", 4, (1,), 0.35))
     for ids, targets in zip(batch.ids, batch.targets, strict=True):
-        wanted = (targets != IGNORED).nonzero().flatten()
-        response = tokenizer.decode(targets[wanted])
+        counted = (targets != IGNORED).nonzero().flatten()
+        response = tokenizer.decode(targets[counted])
         assert response.startswith("<think>")
         assert response.endswith("<|end|>")
-        assert ids[wanted[1:]].equal(targets[wanted[:-1]])
-        assert tokenizer.decode(ids[: wanted[0] + 1]).endswith("<|assistant|>")
+        assert ids[counted[1:]].equal(targets[counted[:-1]])
+        assert tokenizer.decode(ids[: counted[0] + 1]).endswith("<|assistant|>")
 
 
 def test_the_tokenizer_gives_text_back_and_splits_digits_and_tags(
@@ -125,7 +125,7 @@ def test_the_tokenizer_gives_text_back_and_splits_digits_and_tags(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         ([], "one of the arguments --out --evaluate is required"),
         (["--out", "x", "--steps", "none"], "'none' is not a whole number above 0"),
@@ -139,7 +139,7 @@ def test_the_tokenizer_gives_text_back_and_splits_digits_and_tags(
 )
 def test_a_wrong_command_line_is_answered_in_one_line(
     arguments: list[str],
-    said: str,
+    sentence: str,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -147,7 +147,7 @@ def test_a_wrong_command_line_is_answered_in_one_line(
     monkeypatch.chdir(tmp_path)
     assert exit_code(arguments) == 2
     captured = capsys.readouterr()
-    assert said in captured.err
+    assert sentence in captured.err
     assert captured.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 

@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 import openai
 import tenacity
 
-from egpo_verl.client.endpoint import Endpoint, Refused, Stopped, Unanswered, Unreadable
+from egpo_verl.client.endpoint import (
+    Endpoint,
+    Refused,
+    Stopped,
+    TooLong,
+    Unanswered,
+    Unreadable,
+)
 from egpo_verl.client.reply import SHOWN, Reply, read_reply
 from egpo_verl.errors import UserError
 
@@ -21,6 +28,8 @@ CONNECT = 10.0
 """Seconds until an endpoint that takes no connection counts as unreachable."""
 UNREACHABLE = ("ConnectError", "ConnectTimeout", "UnsupportedProtocol")
 """Names of httpx's errors; `openai` brings httpx, under a name that depends on its version."""
+DENIED = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+"""What every question would meet, unless others were answered."""
 FAILURES_IN_ROW = 10
 """Questions that fail one after the other, until the endpoint is held to be down."""
 T = TypeVar("T")
@@ -88,6 +97,7 @@ class Client:
         except (UserError, Stopped, Unanswered):
             raise
         except Unreadable as error:
+            self._count_failure(str(error), refused=False)
             raise Unanswered(
                 f"no readable answer in {self.endpoint.tries} tries: {error}"
             ) from error
@@ -140,15 +150,18 @@ class Client:
         if why is not None:
             self.stop(why)
             return why
-        passing = _passing(error)
-        self._count_failure(reason, passing)
-        if passing:
+        if isinstance(error, openai.BadRequestError) and "context" in reason.lower():
+            return TooLong(reason)
+        about_all = (_passing(error), isinstance(error, DENIED), not self._answered)
+        if any(about_all):
+            self._count_failure(reason, refused=not _passing(error))
+        if _passing(error):
             return Unanswered(f"failed in {self.endpoint.tries} tries: {reason}")
         return Refused(reason)
 
     def _unfit(self, error: openai.OpenAIError, reason: str) -> Exception | None:
         """What is wrong with the command where the first question meets `error`."""
-        if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
+        if isinstance(error, DENIED[:2]):
             return UserError(
                 f"{self.url} refuses the key ({reason}); name the variable that has it with "
                 "--api_key_env."
@@ -157,17 +170,17 @@ class Client:
             return UserError(f"{self.url} does not serve {self.endpoint.model}: {reason}.")
         return None
 
-    def _count_failure(self, reason: str, passing: bool) -> None:
+    def _count_failure(self, reason: str, refused: bool) -> None:
         """Note a question without an answer; many in a row, and the endpoint is held to be down."""
         with self._lock:
             self._failures += 1
             count = self._failures
         if count < FAILURES_IN_ROW:
             return
-        if passing or self._answered:
-            self.stop(Stopped(f"{self.url} keeps failing, {count} questions in a row: {reason}"))
-        else:
+        if refused and not self._answered:
             self.stop(UserError(f"{self.url} refused the first {count} questions: {reason}."))
+        else:
+            self.stop(Stopped(f"{self.url} keeps failing, {count} questions in a row: {reason}"))
 
     def _retrying(self) -> tenacity.Retrying:
         return tenacity.Retrying(

@@ -13,6 +13,10 @@ class Refused(Exception):
     """The endpoint will not answer this question, however often it is asked."""
 
 
+class TooLong(Refused):
+    """The question leaves no room in the model's context."""
+
+
 class Unanswered(Exception):
     """This question failed in every try, or no answer to it could be read."""
 

@@ -1,4 +1,4 @@
-"""Answers in SQLite: on disk before they are used, and found again by their key."""
+"""Answers in SQLite: on disk before they are used, and looked up by their key."""
 
 from __future__ import annotations
 

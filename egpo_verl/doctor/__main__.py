@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from egpo_verl.cli import Parser, count, run
+from egpo_verl.cli import Parser, count, out, run
 from egpo_verl.doctor import environment, log
 from egpo_verl.doctor.finding import Finding, State, guarded
 from egpo_verl.doctor.report import show
@@ -40,7 +40,7 @@ def _diagnose(options: Namespace) -> int:
         for name, check in checks(options):
             with progress.status(f"Checking {name}"):
                 findings += guarded(name, check)
-    show(findings, Console())
+    show(findings, out())
     return int(any(one.state is State.FAIL for one in findings))
 
 

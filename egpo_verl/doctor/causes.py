@@ -88,6 +88,12 @@ CAUSES = (
         State.WARN,
     ),
     _cause(
+        "rows",
+        r"num_samples should be a positive integer value, but got num_samples=0",
+        "no row is left: every prompt is longer than data.max_prompt_length",
+        "raise data.max_prompt_length; doctor --model --data names the longest of the first rows",
+    ),
+    _cause(
         "keeping one",
         r"'max_actor_ckpt_to_keep': 1\b|'remove_previous_ckpt_in_save': True",
         "with trainer.max_actor_ckpt_to_keep=1 verl removes the last checkpoint before the next is "

@@ -61,9 +61,8 @@ def check_data(name: str, tokenizer: Any = None, prompt_key: str = "prompt") -> 
     no_call = sum(
         _right_answer(row["reward_model"]["ground_truth"], "json") == NO_CALL for row in rows
     )
-    yield ok(
-        "data", f"{len(rows)} rows read, {no_call} of them without a call; right answers earn 1"
-    )
+    counts = f"{len(rows)} rows read, {no_call} of them without a call"
+    yield ok("data", f"{name}: {counts}; right answers earn 1")
     if tokenizer is not None and tokenizer.chat_template:
         yield from _check_prompts(rows, tokenizer)
 

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from egpo_verl.cli import Parser, tell
-from egpo_verl.errors import UserError
+from egpo_verl.cli import Parser, run
 
 PROGRAM = "python -m egpo_verl.evaluate"
 BENCHMARKS = {
@@ -23,16 +22,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0 when every question was answered and scored, 1 when an answer is missing, 2 for input
-        that a user can mend.
+        0 when every question was answered and scored, 1 when an answer is missing, otherwise one
+        of `egpo_verl.errors`.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    try:
-        options = parser(words).parse_args(words)
-        return int(options.run(options))
-    except UserError as error:
-        tell(error)
-        return 2
+    return run(
+        lambda: _run(parser(words).parse_args(words)),
+        interrupted="interrupted; run the command again to go on.",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    return int(options.run(options))
 
 
 def parser(words: Sequence[str]) -> Parser:

@@ -1,73 +1,76 @@
-"""Generated answers on disk: each line is written through before the next is asked for."""
+"""The answers of an evaluation: each is on disk before the next is asked for."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from egpo_verl.client.store import Answer as Kept
+from egpo_verl.client.store import Store
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.chat import Chat
 
 Settings = Mapping[str, Any]
+FILE = "answers.sqlite"
+SETTINGS = "settings"
+"""Stage of the rows that hold settings, under their fingerprint."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said.
+    """A response of a model.
 
     Attributes:
         key, sample: of the question, and which of several answers to it.
-        prompt: `Chat.digest` of the question.
         text: raw, with the thought.
-        note: what `Backend.notes` said of it: "too long", "cut off", or nothing.
+        note: from `Backend.notes`: "too long", "cut off", or nothing.
     """
 
     key: str
     sample: int
-    prompt: str
     text: str
     note: str = ""
 
 
 class Answers:
-    """The answers under one set of settings, in a file of their own.
+    """The answers under one set of settings.
 
-    The file is `FOLDER/<fingerprint of the settings>.jsonl`, its first line the settings; answers
-    under others lie beside it and are never mixed in. A line that a killed process left half
-    written is dropped.
+    All answers of a benchmark lie in `FOLDER/answers.sqlite`; those under other settings are never
+    mixed in.
     """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         """Open or make the file.
 
         Raises:
-            UserError: it cannot be written, or another process is writing it.
+            UserError: it cannot be written, or another process is writing answers under `settings`.
         """
         self.settings = json.loads(json.dumps(dict(settings)))
-        self.path = folder / f"{fingerprint(self.settings)}.jsonl"
-        self._found: dict[tuple[str, int, str], Answer] = {}
+        self._id = fingerprint(self.settings)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("a+b")
+            self._alone = (folder / f"{self._id}.lock").open("w")
         except OSError as error:
             raise UserError(
-                f"{self.path} cannot be written ({error.strerror}); choose another --output_dir."
+                f"{folder} cannot be written ({error.strerror}); choose another --output_dir."
             ) from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            self._file.close()
+            self._alone.close()
             raise UserError(
-                f"another evaluation is writing {self.path}; wait for it or choose another "
+                f"another evaluation is writing to {folder}; wait for it or choose another "
                 "--output_dir."
             ) from error
-        self._read()
+        self._store = Store(folder / FILE)
+        self._put(Kept(self._id, SETTINGS, json.dumps(self.settings)), once=True)
+        self._take_over(folder / f"{self._id}.jsonl")
 
     def missing(self, chats: Iterable[Chat], sample: int = 0) -> list[Chat]:
         """Those without an answer."""
@@ -75,65 +78,60 @@ class Answers:
 
     def get(self, chat: Chat, sample: int = 0) -> Answer | None:
         """The answer to just these messages under this key, None where there is none."""
-        return self._found.get((chat.key, sample, chat.digest()))
+        kept = self._store.get(self._key(sample, chat.digest(), chat.key))
+        return None if kept is None else Answer(chat.key, sample, kept.text, kept.note)
 
     def add(self, chat: Chat, text: str, sample: int = 0, note: str = "") -> Answer:
         """Keep an answer; it is on disk when this returns. UserError where that cannot be."""
-        answer = Answer(chat.key, sample, chat.digest(), text, note)
-        self._write(asdict(answer))
-        self._found[answer.key, answer.sample, answer.prompt] = answer
-        return answer
+        key = self._key(sample, chat.digest(), chat.key)
+        self._put(Kept(key, self._id, text, note=note))
+        return Answer(chat.key, sample, text, note)
 
     def outdated(self, chats: Iterable[Chat]) -> int:
         """Answers under these settings to other messages of the same keys."""
         digests = {chat.key: chat.digest() for chat in chats}
-        return sum(key in digests and prompt != digests[key] for key, _, prompt in self._found)
+        parts = [kept.key.split(" ", 3)[2:] for kept in self._store.of_stage(self._id)]
+        return sum(key in digests and digest != digests[key] for digest, key in parts)
 
-    def others(self) -> list[str]:
-        """One sentence for each set of answers that lies beside and is not used, and why not."""
-        sentences = []
-        for path in sorted(self.path.parent.glob("*.jsonl")):
-            if path == self.path:
-                continue
-            settings, answers = _read_other(path)
-            if answers:
-                changes = ", ".join(differences(settings, self.settings)) or "unreadable settings"
-                sentences.append(f"{answers:,} answers in {path.name} are not used: {changes}")
-        return sentences
+    def others(self) -> Iterator[str]:
+        """One sentence for each set of answers that is there and not used, and why not."""
+        for other in self._store.of_stage(SETTINGS):
+            count = len(self._store.of_stage(other.key))
+            if other.key != self._id and count:
+                changes = ", ".join(differences(json.loads(other.text), self.settings))
+                yield f"{count:,} answers in {self._store.path} are not used: {changes}"
 
     def close(self) -> None:
-        """Let other processes write the file."""
-        self._file.close()
+        """Let other processes write answers under these settings."""
+        self._store.close()
+        self._alone.close()
 
-    def _read(self) -> None:
-        self._file.seek(0)
-        whole = 0
-        for number, line in enumerate(self._file):
-            if not line.endswith(b"\n"):
-                break
-            whole += len(line)
-            if number:
-                answer = Answer(**json.loads(line))
-                self._found[answer.key, answer.sample, answer.prompt] = answer
-        self._file.truncate(whole)
-        if not whole:
-            self._write(self.settings)
+    def _key(self, sample: int, digest: str, key: str) -> str:
+        return f"{self._id} {sample} {digest} {key}"
 
-    def _write(self, value: Mapping[str, Any]) -> None:
-        file = self._file.fileno()
-        size = os.fstat(file).st_size
-        line = json.dumps(value, ensure_ascii=True).encode() + b"\n"
+    def _put(self, kept: Kept, once: bool = False) -> None:
+        if once and self._store.get(kept.key):
+            return
         try:
-            # Mostly one write of one whole line: a kill can only leave a shorter last line.
-            while line:
-                line = line[os.write(file, line) :]
-            os.fsync(file)
-        except OSError as error:
-            os.ftruncate(file, size)
+            self._store.put(kept)
+        except sqlite3.Error as error:
             raise UserError(
-                f"{self.path} cannot be written ({error.strerror}); it has all answers so far, "
+                f"{self._store.path} cannot be written ({error}); it has all answers so far, "
                 "make room and run the command again."
             ) from error
+
+    def _take_over(self, old: Path) -> None:
+        """Read the answers of version 0.1.0, a JSON line each; a half-written last one is left."""
+        if not old.is_file():
+            return
+        with old.open("rb") as lines:
+            next(lines, None)  # the settings
+            for line in lines:
+                if line.endswith(b"\n"):
+                    row = json.loads(line)
+                    key = self._key(row["sample"], row["prompt"], row["key"])
+                    kept = Kept(key, self._id, row["text"], note=row.get("note", ""))
+                    self._put(kept, once=True)
 
 
 def fingerprint(settings: Settings) -> str:
@@ -150,13 +148,3 @@ def differences(before: Settings, now: Settings) -> list[str]:
         for name in names
         if before.get(name) != now.get(name)
     ]
-
-
-def _read_other(path: Path) -> tuple[dict[str, Any], int]:
-    with path.open(encoding="utf-8") as lines:
-        first = lines.readline()
-        count = sum(1 for line in lines if line.endswith("\n"))
-    try:
-        return dict(json.loads(first)), count
-    except ValueError:
-        return {}, count

@@ -53,8 +53,8 @@ def resolve(name: str, cache: Path) -> Model:
         return Model(str(folder), _label(folder), digest_of(folder, WEIGHTS))
     actor = folder / "actor" if (folder / "actor").is_dir() else folder
     if _loads(actor / "huggingface"):
-        found = actor / "huggingface"
-        return Model(str(found), _label(folder), digest_of(found, WEIGHTS))
+        model = actor / "huggingface"
+        return Model(str(model), _label(folder), digest_of(model, WEIGHTS))
     if not any(actor.glob(SHARDS)) or not (actor / "huggingface" / "config.json").is_file():
         raise UserError(
             f"--model {name} has neither weights with a config.json nor the FSDP shards of a verl "

@@ -2,10 +2,11 @@
 
     python sandbox.py --writable DIR --memory BYTES --seconds N SCRIPT ARGUMENTS...
 
-Runs inside a benchmark's own environment, so it imports nothing but the standard library. Network
-is withdrawn by the process that starts it (see `scorer_env.run`); here, an audit hook, which no
-Python code can take back, also refuses sockets other than Unix ones, other programs, and writing
-outside `DIR`. It is a second wall, not a proof: native code is not audited.
+SCRIPT is a file, or the folder of a package that has a `__main__.py`. This runs inside a
+benchmark's own environment, so it imports nothing but the standard library. Network is withdrawn by
+the process that starts it (see `scorer_run.run`); here, an audit hook, which no Python code can
+take back, also refuses sockets other than Unix ones, other programs, and writing outside `DIR`. It
+is a second wall, not a proof: native code is not audited.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def guard(writable: str) -> None:
     def inside(path: Any) -> bool:
         if isinstance(path, int):
             return True  # a descriptor that was opened under this hook, or is a standard stream
-        found = os.path.realpath(os.fsdecode(path))
-        return found == os.devnull or os.path.commonpath([root, found]) == root
+        real = os.path.realpath(os.fsdecode(path))
+        return real == os.devnull or os.path.commonpath([root, real]) == root
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -100,12 +101,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, required=True)
     parser.add_argument("script")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
-    given = parser.parse_args()
-    bound(given.memory, given.seconds)
-    guard(given.writable)
-    sys.argv = [given.script, *given.rest]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(given.script)))
-    runpy.run_path(given.script, run_name="__main__")
+    options = parser.parse_args()
+    bound(options.memory, options.seconds)
+    guard(options.writable)
+    sys.argv = [options.script, *options.rest]
+    folder, name = os.path.split(os.path.abspath(options.script))
+    sys.path.insert(0, folder)
+    if os.path.isdir(options.script):
+        runpy.run_module(name, run_name="__main__")
+    else:
+        runpy.run_path(options.script, run_name="__main__")
 
 
 if __name__ == "__main__":

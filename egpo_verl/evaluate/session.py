@@ -1,4 +1,4 @@
-"""One benchmark's questions put to a model: what is missing is generated, all is kept and told."""
+"""One benchmark's questions put to a model: what is missing is generated and kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from egpo_verl.evaluate import backends
 from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.generation import fill
-from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.response import in_python, split_response
 from egpo_verl.evaluate.table import Table, write
 
 
@@ -52,31 +52,31 @@ class Session:
             parts.append(f"INCOMPLETE: {self.missing:,} answers missing")
         return ", ".join(parts)
 
-    def said(self, sample: int) -> list[str]:
+    def scored_texts(self, sample: int) -> list[str]:
         """What follows the thought, with calls in the Python form; nothing where it is missing."""
         texts = ("" if answer is None else answer.text for answer in self.answers[sample])
-        return [in_python(spoken(text).answer, self.call_form) for text in texts]
+        return [in_python(split_response(text).answer, self.call_form) for text in texts]
 
     def notes(self, templated: bool = True) -> list[str]:
         """How far the answers are what was asked for; `templated`: in our training template."""
-        given = [answer for sample in self.answers for answer in sample if answer is not None]
-        counts = Counter(answer.note for answer in given if answer.note)
+        received = [answer for sample in self.answers for answer in sample if answer is not None]
+        counts = Counter(answer.note for answer in received if answer.note)
         lines = [
-            f"{number:,} of {len(given):,} answers: {note}." for note, number in counts.items()
+            f"{number:,} of {len(received):,} answers: {note}." for note, number in counts.items()
         ]
         if templated:
-            broken = sum(spoken(answer.text).problem is not None for answer in given)
-            lines.append(f"{broken:,} of {len(given):,} answers break the training template.")
+            broken = sum(split_response(answer.text).problem is not None for answer in received)
+            lines.append(f"{broken:,} of {len(received):,} answers break the training template.")
         if self.missing:
             lines.append("Missing answers count as wrong.")
         return lines
 
-    def publish(self, folder: Path, stem: str, found: list[Table], console: Console) -> int:
+    def publish(self, folder: Path, stem: str, tables: list[Table], console: Console) -> int:
         """Show the tables and write them; the exit code, 1 where an answer is missing."""
-        for table in found:
+        for table in tables:
             table.show(console)
-        facts = {"settings": dict(self.settings), "missing": self.missing}
-        for path in write(folder, stem, found, facts):
+        details = {"settings": dict(self.settings), "missing": self.missing}
+        for path in write(folder, stem, tables, details):
             console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
         if self.missing:
             console.print(f"{self.missing:,} answers are missing; run the command again.")
@@ -85,7 +85,7 @@ class Session:
 
 def hold(
     args: argparse.Namespace,
-    facts: Mapping[str, Any],
+    conditions: Mapping[str, Any],
     chats: Sequence[Chat],
     folder: Path,
     console: Console,
@@ -94,20 +94,20 @@ def hold(
 
     Args:
         args: with the options of `backends.add_arguments`.
-        facts: what the answers depend on beside the backend; `call_form` is one of them.
+        conditions: what the answers depend on beside the backend; `call_form` is one of them.
         folder: for the file of answers.
 
     Raises:
         UserError: the backend cannot be had, or the folder cannot be written.
     """
     backend = backends.open_backend(args)
-    settings = {**facts, **backend.settings()}
+    settings = {**conditions, **backend.settings()}
     for name, value in settings.items():
         console.print(f"{name}: {value}", highlight=False, markup=False)
     answers = Answers(folder, settings)
     try:
         fill(answers, backend, chats, args.samples, console)
-        found = [[answers.get(chat, sample) for chat in chats] for sample in range(args.samples)]
+        kept = [[answers.get(chat, sample) for chat in chats] for sample in range(args.samples)]
     finally:
         answers.close()
-    return Session(settings, found, str(facts["call_form"]))
+    return Session(settings, kept, str(conditions["call_form"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Drawn
 
-from egpo_verl.errors import UserError
+from egpo_verl.cli import write_file_aside
 
-WIDTH = 160
 PAPER = "quoted, arXiv:2508.05118v4"
 
 
@@ -89,31 +87,20 @@ class Table:
         return {"title": self.title, "rows": rows, "notes": list(self.notes)}
 
 
-def wide_console() -> Console:
-    """A console that does not break tables at 80 characters where there is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
-
-
-def write(folder: Path, stem: str, tables: list[Table], facts: Mapping[str, Any]) -> list[Path]:
-    """Write `stem.json` (`facts` and the tables) and `stem.md`, each whole or not at all.
+def write(folder: Path, stem: str, tables: list[Table], details: Mapping[str, Any]) -> list[Path]:
+    """Write `stem.json` (`details` and the tables) and `stem.md`, each whole or not at all.
 
     Raises:
         UserError: the disk is full, or `folder` cannot be written.
     """
-    whole = {**facts, "tables": [table.data() for table in tables]}
+    whole = {**details, "tables": [table.data() for table in tables]}
     texts = {
         folder / f"{stem}.json": json.dumps(whole, ensure_ascii=False, indent=2) + "\n",
         folder / f"{stem}.md": "\n".join(table.markdown() for table in tables),
     }
     for path, text in texts.items():
-        aside = path.with_name(f".{path.name}.unfinished")
-        try:
-            aside.write_text(text, encoding="utf-8")
-            os.replace(aside, path)
-        except OSError as error:
-            aside.unlink(missing_ok=True)
-            raise UserError(f"{path} cannot be written ({error.strerror}).") from error
+        with write_file_aside(path) as part:
+            part.write_text(text, encoding="utf-8")
     return list(texts)
 
 

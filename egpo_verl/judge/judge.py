@@ -180,6 +180,7 @@ class _Asking:
                 f"no readable answer in {self._unreadable} tries, over all runs: {self._problem}"
             )
         self.judge.check_budget()
+        self.judge.count_request()
         return f"{self.key}-{self._unreadable}" if self._unreadable else self.key
 
     def read(self, reply: Reply) -> Mapping[str, Any]:

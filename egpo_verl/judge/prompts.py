@@ -50,8 +50,8 @@ def load_prompts(folder: Path | None = None) -> Prompts:
             raise UserError(f"the prompt {path} cannot be read: {error}.") from error
         missing = [place for place in places if f"{{{{{place}}}}}" not in texts[name]]
         if missing:
-            wanted = ", ".join(f"{{{{{place}}}}}" for place in missing)
-            raise UserError(f"the prompt {path} lacks {wanted}.")
+            lacking = ", ".join(f"{{{{{place}}}}}" for place in missing)
+            raise UserError(f"the prompt {path} lacks {lacking}.")
     if folder is not None and not any((folder / f"{name}.md").exists() for name in NAMES):
         names = ", ".join(f"{name}.md" for name in NAMES)
         raise UserError(f"{folder} has none of the prompts {names}.")

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from egpo_verl.calls import Call
+from egpo_verl.datasets.jobs.convert import turn_of
 from egpo_verl.datasets.jobs.report import Section
 from egpo_verl.datasets.parquet.rows import from_row, with_sample
 from egpo_verl.datasets.parquet.writer import ROW_GROUP, ParquetOut, batch_of
@@ -73,6 +74,7 @@ class Results:
         line: dict[str, Any] = {
             "file": self.name,
             "index": row["extra_info"]["index"],
+            "turn": turn_of(before),
             "outcome": result.outcome,
             "attempts": result.attempts,
             "reasons": list(result.reasons),
@@ -83,8 +85,8 @@ class Results:
         if "diff" in line and len(self.changes) < SHOWN:
             self.changes.append({**line, "question": before.messages[-1]["content"]})
         if result.outcome in KEPT:
-            facts = {**before.extra, "judge": result.outcome}
-            kept = replace(before, calls=result.sample.calls, extra=facts)
+            extra = {**before.extra, "judge": result.outcome}
+            kept = replace(before, calls=result.sample.calls, extra=extra)
             way_back = Renaming.from_json(row["extra_info"]["renamed"])
             self._waiting.append(with_sample(row, kept, way_back))
             if len(self._waiting) >= ROW_GROUP:
@@ -94,6 +96,7 @@ class Results:
         line = {
             "file": self.name,
             "index": row["extra_info"]["index"],
+            "turn": turn_of(result.sample),
             "outcome": result.outcome,
             "stage": result.stage,
             "reason": result.reasons[-1],
@@ -115,8 +118,8 @@ def changed(before: tuple[Call, ...], after: tuple[Call, ...]) -> Iterator[str]:
         listed = [{"name": call.name, "arguments": dict(call.arguments)} for call in calls]
         return json.dumps(listed, ensure_ascii=False, indent=1).splitlines()
 
-    found = difflib.unified_diff(lines(before), lines(after), lineterm="", n=2)
-    for line in found:
+    diff = difflib.unified_diff(lines(before), lines(after), lineterm="", n=2)
+    for line in diff:
         if not line.startswith(("---", "+++", "@@")):
             yield line
 
@@ -142,7 +145,7 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
         ("requests sent in this run", f"{usage.asked:,}"),
         ("answers taken from the store", f"{usage.reused:,}"),
         ("answers that could not be read in this run", f"{usage.unreadable:,}"),
-        ("requests after a failure", f"{judge.client.retries:,}"),
+        ("requests sent again after a failure", f"{judge.client.retries:,}"),
         ("answers paid for, over all runs", f"{usage.answers:,}"),
         ("tokens in, over all runs", f"{usage.tokens_in:,}"),
         ("tokens out, over all runs", f"{usage.tokens_out:,}"),
@@ -158,9 +161,9 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
 
 def shown_changes(results: list[Results]) -> str:
     """The first changes of all files, as Markdown."""
-    found = [change for result in results for change in result.changes][:SHOWN]
-    parts = ["## Some changes"] if found else []
-    for change in found:
+    changes = [change for result in results for change in result.changes][:SHOWN]
+    parts = ["## Some changes"] if changes else []
+    for change in changes:
         head = f"### {change['file']} row {change['index']}: {change['outcome']}"
         question = " ".join(str(change["question"]).split())[:300]
         diff = "\n".join(change["diff"])

@@ -22,7 +22,7 @@ from egpo_verl.judge.prompts import Prompts
 
 ATTEMPTS = 3
 OUTCOMES = {
-    "right": "the judge found the answer right",
+    "right": "the judge holds the answer to be right",
     "corrected": "a wrong answer was replaced by one that passed all stages",
     "not_corrected": "three new answers were judged wrong too",
     "rejected": "the final evaluation refused the correction",
@@ -50,7 +50,7 @@ class Question:
     attempt: int = 0
 
     def key(self, model: str, temperature: float | None) -> str:
-        """What an answer is found by: it changes with the prompt, the row and the model."""
+        """What an answer is looked up by: it changes with the prompt, the row and the model."""
         parts = [self.stage, self.text, self.attempt, model, temperature]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -62,7 +62,7 @@ class Result:
     Attributes:
         outcome: a key of `OUTCOMES`.
         sample: with the answer to keep; the last one tried where the row is dropped.
-        reasons: the judge's, in the order given.
+        reasons: the judge's, in order.
         attempts: new answers that were written.
         stage: of the question that was refused or failed.
     """

@@ -19,21 +19,19 @@ IGNORED = -100
 POOL = 32
 """Batches that are drawn together, sorted by length, cut, and shuffled."""
 ROUND = 32
-"""Lengths are multiples of this: bfloat16 kernels are compiled, and kept, for every new shape."""
+"""Lengths are multiples of this: bfloat16 kernels are compiled, and cached, for every new shape."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """Rows padded on the right; causal attention never looks there, so there is no mask.
 
-    Attributes:
-        ids: (rows, length) int64, prompt and response.
-        targets: (rows, length) int64, the next token where it is one of the response's tokens
-            (its end included), `IGNORED` elsewhere.
+    `targets` holds the next token where it is one of the response's (its end included), and
+    `IGNORED` elsewhere.
     """
 
-    ids: Tensor
-    targets: Tensor
+    ids: Tensor  # (rows, length) int64, prompt and response
+    targets: Tensor  # (rows, length) int64
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> str:
@@ -43,9 +41,9 @@ def prompt_text(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> str:
     return str(text)
 
 
-def training_texts(rows: int, seed: str, levels: Sequence[int], slips: float) -> Iterator[str]:
+def training_texts(rows: int, seed: str, levels: Sequence[int], noise: float) -> Iterator[str]:
     """What the tokenizer learns from: system prompts, questions and responses."""
-    for sample, response in demonstrations(rows, seed, levels=levels, slips=slips):
+    for sample, response in demonstrations(rows, seed, levels=levels, noise=noise):
         yield from (message["content"] for message in to_row(sample, 0)["prompt"])
         yield response
 
@@ -55,12 +53,12 @@ def batches(
     seed: str,
     rows: int,
     levels: Sequence[int],
-    slips: float,
+    noise: float,
 ) -> Iterator[Batch]:
     """Batches of `rows` fresh demonstrations, without end; the same for the same seed."""
     pool = 0
     while True:
-        drawn = list(demonstrations(rows * POOL, f"{seed}:{pool}", levels=levels, slips=slips))
+        drawn = list(demonstrations(rows * POOL, f"{seed}:{pool}", levels=levels, noise=noise))
         lines = _encoded(tokenizer, drawn)
         lines.sort(key=lambda line: len(line[0]) + len(line[1]))
         cuts = [lines[start : start + rows] for start in range(0, len(lines), rows)]

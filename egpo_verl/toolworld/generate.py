@@ -11,7 +11,7 @@ from random import Random
 
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
-from egpo_verl.toolworld.slips import careless
+from egpo_verl.toolworld.noise import careless
 from egpo_verl.toolworld.task import SPLITS, Task, draw_task
 from egpo_verl.toolworld.thought import gold_response
 
@@ -25,8 +25,8 @@ def generate(
 
     Args:
         n: how many.
-        seed: a number or a word; another one gives other tasks, on the same side of the fence
-            between the splits.
+        seed: a number or a word; another one gives other tasks, with values of the same
+            split.
         split: `train`; `test` (values that train never has); `test_hard` (tools that train never
             has, too).
         levels: difficulties to draw from, evenly: keys of `LEVELS`, 1 (one call, plain values) to
@@ -48,17 +48,17 @@ def demonstrations(
     seed: int | str = 0,
     split: str = "train",
     levels: Sequence[int] = DEFAULT_LEVELS,
-    slips: float = 0.0,
+    noise: float = 0.0,
 ) -> Iterator[tuple[Sample, str]]:
     """The samples of `generate`, each with a response that scores 1.
 
-    With `slips` above 0 the teacher is careless: see `slips.careless`.
+    With `noise` above 0 the teacher is careless: see `noise.careless`.
     """
     tasks = enumerate(_tasks(n, seed, split, levels))
     return (
         (
             _sample(task, f"{split}-{seed}-{index}", split),
-            _response(task, Random(f"thought:{split}:{seed}:{index}"), slips),
+            _response(task, Random(f"thought:{split}:{seed}:{index}"), noise),
         )
         for index, task in tasks
     )
@@ -76,8 +76,8 @@ def _tasks(n: int, seed: int | str, split: str, levels: Sequence[int]) -> Iterat
     return (draw_task(Random(f"{start}:{index}"), split, levels) for index in range(n))
 
 
-def _response(task: Task, rng: Random, slips: float) -> str:
-    return careless(gold_response(task, rng), slips, rng)
+def _response(task: Task, rng: Random, noise: float) -> str:
+    return careless(gold_response(task, rng), noise, rng)
 
 
 def _sample(task: Task, identity: str, split: str) -> Sample:

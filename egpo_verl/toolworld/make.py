@@ -13,8 +13,8 @@ from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizer
 from egpo_verl.cli import progress as progress_bar
 from egpo_verl.cli import table
 from egpo_verl.errors import UserError
-from egpo_verl.toolworld.card import Row, write_card
 from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means
+from egpo_verl.toolworld.model_card import Row, write_card
 from egpo_verl.toolworld.report import measured
 from egpo_verl.toolworld.task import SPLITS
 from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
@@ -52,15 +52,15 @@ def _workplace(out: Path, recipe: Recipe) -> Path:
     if out.exists():
         raise UserError(f"{out} exists; name a new folder, or remove it first.")
     work = out.with_name(f"{out.name}.partial")
-    wanted = json.dumps(asdict(recipe), indent=2) + "\n"
+    settings = json.dumps(asdict(recipe), indent=2) + "\n"
     try:
         work.mkdir(parents=True, exist_ok=True)
-        noted = work / RECIPE
-        if noted.exists() and noted.read_text(encoding="utf-8") != wanted:
+        file = work / RECIPE
+        if file.exists() and file.read_text(encoding="utf-8") != settings:
             raise UserError(
                 f"{work} holds a training with other options; repeat those, or remove the folder."
             )
-        noted.write_text(wanted, encoding="utf-8")
+        file.write_text(settings, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{work} cannot be written: {error.strerror}; choose another.") from error
     return work

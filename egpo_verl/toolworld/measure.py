@@ -42,7 +42,7 @@ def fresh_tasks(n: int, seed: int, split: str, levels: Sequence[int]) -> list[Sa
 
 
 def score(sample: Sample, response: str) -> Scores:
-    """What `egpo_verl.reward.compute_score` says about a response to a sample."""
+    """What `egpo_verl.reward.compute_score` returns for a response to a sample."""
     row = to_row(sample, 0)
     truth = row["reward_model"]["ground_truth"]
     scores: Scores = compute_score(row["data_source"], response, truth, row["extra_info"])
@@ -92,8 +92,8 @@ def respond(
 
 def means(scores: Iterable[Scores]) -> dict[str, float]:
     """Mean of every stage; `scores` must not be empty."""
-    held = list(scores)
-    return {stage: sum(one[stage] for one in held) / len(held) for stage in STAGES}
+    rows = list(scores)
+    return {stage: sum(row[stage] for row in rows) / len(rows) for stage in STAGES}
 
 
 def groups(samples: Sequence[Sample]) -> Iterator[tuple[str, list[int]]]:
@@ -101,5 +101,5 @@ def groups(samples: Sequence[Sample]) -> Iterator[tuple[str, list[int]]]:
     yield "all", list(range(len(samples)))
     for key, word in (("difficulty", "level "), ("kind", "")):
         for value in sorted({sample.extra[key] for sample in samples}):
-            found = [at for at, sample in enumerate(samples) if sample.extra[key] == value]
-            yield f"{word}{value}", found
+            positions = [at for at, sample in enumerate(samples) if sample.extra[key] == value]
+            yield f"{word}{value}", positions

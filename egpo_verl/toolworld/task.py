@@ -20,42 +20,27 @@ LINKS = (" and ", ", and also ", ", then ", "; ")
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person wants of one tool.
-
-    Attributes:
-        spec: the tool that does it.
-        arguments: the values the question states.
-        missing: a required parameter whose value the question leaves out.
-        words: the clause that asks for it.
-    """
+    """What a person wants of one tool."""
 
     spec: Spec
-    arguments: dict[str, Any]
-    missing: Param | None
-    words: str
+    arguments: dict[str, Any]  # what the question states
+    missing: Param | None  # a required one that the question leaves out
+    words: str  # the clause of the question
 
 
 @dataclass(frozen=True)
 class Task:
-    """A question and its answer.
-
-    Attributes:
-        question: the user's words.
-        offered: tools in the prompt, in its order.
-        wishes: what is asked for, in the order of the question.
-        kind: one of `levels.KINDS`.
-        level: a key of `levels.LEVELS`.
-    """
+    """A question and its reference."""
 
     question: str
-    offered: tuple[Spec, ...]
-    wishes: tuple[Wish, ...]
-    kind: str
-    level: int
+    offered: tuple[Spec, ...]  # tools, in the order of the prompt
+    wishes: tuple[Wish, ...]  # in the order of the question
+    kind: str  # one of `levels.KINDS`
+    level: int  # a key of `levels.LEVELS`
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The reference; empty where no call is wanted."""
+        """The reference; empty where no call is expected."""
         if self.kind == "no_call":
             return ()
         return tuple(Call(wish.spec.name, wish.arguments) for wish in self.wishes)
@@ -136,12 +121,12 @@ def _others(rng: Random, split: str, level: Level, kind: str, wishes: Sequence[W
     """
     specs = [spec for spec in SPECS if split == "test_hard" or not spec.held_out]
     rng.shuffle(specs)
-    asked = {wish.spec.name for wish in wishes}
+    needed = {wish.spec.name for wish in wishes}
     domain = DOMAIN_OF[wishes[0].spec.name]
     siblings = {spec.name for spec in DOMAINS[domain]}
     if _unfit(kind, wishes):
         return [spec for spec in specs if spec.name not in siblings]
-    rest = [spec for spec in specs if spec.name not in asked]
+    rest = [spec for spec in specs if spec.name not in needed]
     if level.siblings:
         rest.sort(key=lambda spec: spec.name not in siblings)
     return rest

@@ -68,7 +68,7 @@ REMARK = 0.25
 
 
 def gold_response(task: Task, rng: Random) -> str:
-    """`<think>thought</think>`, a new line, then the calls, or a sentence where none is wanted."""
+    """`<think>thought</think>`, a new line, then the calls, or a sentence if none is expected."""
     sentences = [sentence for wish in task.wishes for sentence in _about(task, wish, rng)]
     return f"{THINK_OPEN}{' '.join(sentences)}{THINK_CLOSE}\n{_answer(task, rng)}"
 

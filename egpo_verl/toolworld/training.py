@@ -29,7 +29,7 @@ class Recipe:
     Attributes:
         seed: of the weights, the data and the sampling.
         levels: difficulties of the tasks.
-        slips: how careless the teacher is (`slips.careless`).
+        slips: share of noise in the demonstrations (`noise.careless`).
         vocabulary: tokens of the BPE.
         hidden, layers: shape of the Llama; heads are `HEAD_WIDTH` wide, the feed-forward part is
             three times as wide as `hidden`.
@@ -106,10 +106,10 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
 def response_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
     """Mean cross-entropy of the response's tokens; only they are projected to the vocabulary."""
     hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
-    wanted = batch.targets != IGNORED
+    counted = batch.targets != IGNORED
     with torch.autocast("cpu", enabled=False):
-        logits = model.lm_head(hidden[wanted].float())
-        return cross_entropy(logits, batch.targets[wanted])
+        logits = model.lm_head(hidden[counted].float())
+        return cross_entropy(logits, batch.targets[counted])
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -181,17 +181,17 @@ def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) ->
 def _save(
     state: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> None:
-    held = {
+    values = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "progress": asdict(progress),
     }
     with write_file_aside(state) as part:
-        torch.save(held, part)
+        torch.save(values, part)
 
 
 def _load(state: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> Progress:
-    held = torch.load(state, weights_only=True)
-    model.load_state_dict(held["model"])
-    optimizer.load_state_dict(held["optimizer"])
-    return Progress(**held["progress"])
+    values = torch.load(state, weights_only=True)
+    model.load_state_dict(values["model"])
+    optimizer.load_state_dict(values["optimizer"])
+    return Progress(**values["progress"])

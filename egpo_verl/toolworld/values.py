@@ -1,4 +1,4 @@
-"""Pools of values, and the rule that says in which split a value may stand."""
+"""Pools of values, and the rule in which split a value may stand."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ STREETS = _words("Oak Maple Mill Church Station Park Lake Hill Garden Market Bri
 
 
 def home(value: object) -> str:
-    """`"train"` or `"test"`: the side of the fence on which `value` (any JSON value) lives.
+    """`"train"` or `"test"`: the kind of split that `value` (any JSON value) belongs to.
 
     It is a digest of the value's JSON, so it holds in every process and Python version.
     """
@@ -102,7 +102,7 @@ def draw_at_home(rng: Random, split: str, draw: Callable[[Random], Value]) -> Va
 
 
 def one_of(words: Sequence[str]) -> Pool:
-    """A pool of the given words."""
+    """A pool of these words."""
     return lambda rng: rng.choice(words)
 
 

@@ -28,7 +28,7 @@ examples:
   {PROGRAM} --out outputs/tiny
   {PROGRAM} --evaluate outputs/tiny --splits train test test_hard
 
-An interrupted training goes on where it last measured itself when the same command is given again.
+An interrupted training goes on where it last measured itself when the same command is run again.
 """
 HELP = {
     "seed": "of the weights, the data and the sampling",
@@ -47,7 +47,7 @@ HELP = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code, 2 for input that a user can mend."""
+    """Run the command line; returns the exit code, 2 for input that a user can fix."""
     words = list(sys.argv[1:] if argv is None else argv)
     options = parser().parse_args(words)
     logging.disable_progress_bar()

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from rich.console import Console
-
 from egpo_verl.calls import FORMS
+from egpo_verl.cli import out
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.acebench.official import ENVIRONMENT, Score, Scorer, Scores
 from egpo_verl.evaluate.acebench.questions import (
@@ -82,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate what is missing and score; 0 when every answer is there, else 1."""
-    console = Console()
+    console = out()
     backends.check(args)
     check_folder(args.benchmark_dir)
     names = dict.fromkeys(name for word in args.categories for name in GROUPS.get(word, (word,)))
@@ -93,18 +92,18 @@ def run(args: argparse.Namespace) -> int:
     scorer = Scorer(
         args.benchmark_dir, (folder / "scoring").absolute(), python, args.scorer_timeout
     )
-    own = args.prompt == "benchmark"
-    facts = {
+    own_prompt = args.prompt == "benchmark"
+    conditions = {
         "benchmark": "ACEBench",
         "prompt": args.prompt,
-        "call_form": "python" if own else args.call_form,
+        "call_form": "python" if own_prompt else args.call_form,
     }
-    session = hold(args, facts, chats, folder / "answers", console)
+    session = hold(args, conditions, chats, folder / "answers", console)
     scored = [
-        scorer.scores(zip(asked, session.said(sample), strict=True))
+        scorer.scores(zip(asked, session.scored_texts(sample), strict=True))
         for sample in range(args.samples)
     ]
-    notes = [*_notes(args), *session.notes(templated=not own)]
+    notes = [*_notes(args), *session.notes(templated=not own_prompt)]
     tables = [_columns(scored, args, session, notes), _categories(scored)]
     return session.publish(folder, "acebench", tables, console)
 
@@ -120,18 +119,18 @@ def _columns(
     scored: Sequence[Scores], args: argparse.Namespace, session: Session, notes: Sequence[str]
 ) -> Table:
     """The paper's columns and what else was measured, a line for each language, in percent."""
-    found = {
+    means_of = {
         language: {name: _mean(scored, language, of) for name, of in COLUMNS.items()}
         for language in args.language
     }
     shown = [
         name
         for name in COLUMNS
-        if name in QUOTED_COLUMNS or any(means[name] is not None for means in found.values())
+        if name in QUOTED_COLUMNS or any(means[name] is not None for means in means_of.values())
     ]
     rows = [
         Row(f"{session.label} ({language})", tuple(means[name] for name in shown))
-        for language, means in found.items()
+        for language, means in means_of.items()
     ]
     quoted = Row(QUOTED, tuple(QUOTED_COLUMNS.get(name) for name in shown), PAPER)
     title = session.title("ACEBench by its own eval_main.py", args.limit, "category")
@@ -140,9 +139,9 @@ def _columns(
 
 def _mean(scored: Sequence[Scores], language: str, names: Sequence[str]) -> float | None:
     """Of the categories, all of which must have been scored, over all samples."""
-    found = [scores.get((language, name)) for scores in scored for name in names]
-    accuracies = [score.accuracy for score in found if score is not None]
-    return 100 * fmean(accuracies) if found and len(accuracies) == len(found) else None
+    known = [scores.get((language, name)) for scores in scored for name in names]
+    accuracies = [score.accuracy for score in known if score is not None]
+    return 100 * fmean(accuracies) if known and len(accuracies) == len(known) else None
 
 
 def _categories(scored: Sequence[Scores]) -> Table:

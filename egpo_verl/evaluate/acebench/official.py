@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate import scorer_env
+from egpo_verl.evaluate import scorer_env, scorer_run
 from egpo_verl.evaluate.acebench.questions import Question
 
 PINS = (
@@ -103,7 +103,7 @@ class Scorer:
 
     def _run(self, folder: Path, language: str, categories: Sequence[str]) -> None:
         words = ["--model", MODEL, "--category", *categories, "--language", language]
-        scorer_env.run(self.python, SCORER, [str(folder), *words], self.scratch, self.seconds)
+        scorer_run.run(self.python, SCORER, [str(folder), *words], self.scratch, self.seconds)
 
 
 def _score(folder: Path, language: str, category: str) -> Score:

@@ -13,8 +13,7 @@ from egpo_verl.datasets.adapters.acebench import messages_of
 from egpo_verl.datasets.adapters.parts import tools_from
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate.asking import asked
-from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.chat import Chat, build_chat
 
 HOME = "https://github.com/chenchen0103/ACEBench"
 NEEDED = ("eval_main.py", "category.py", "model_eval", "model_inference", "data_all")
@@ -74,7 +73,7 @@ def questions(
     Raises:
         UserError: a file is missing or broken, or its answers belong to other questions.
     """
-    found = []
+    asked = []
     for language in languages:
         data = folder / "data_all" / f"data_{language}"
         for category in categories:
@@ -86,15 +85,15 @@ def questions(
                     "questions; clone ACEBench anew."
                 )
             pairs = list(zip(rows, answers, strict=True))[:limit]
-            found += [Question(language, category, row, answer) for row, answer in pairs]
-    return found
+            asked += [Question(language, category, row, answer) for row, answer in pairs]
+    return asked
 
 
 def in_training_template(question: Question, call_form: str) -> Chat:
     """The question as the model was trained to be asked; UserError where the row is broken."""
     try:
         tools = tools_from(question.row["function"])
-        return asked(question.key, messages_of(question.row), tools, call_form)
+        return build_chat(question.key, messages_of(question.row), tools, call_form)
     except (Unusable, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{question.key} of ACEBench cannot be read: {error}") from error
 

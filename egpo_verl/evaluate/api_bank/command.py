@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from egpo_verl.calls import FORMS
+from egpo_verl.cli import out
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.api_bank import official, static
@@ -47,31 +48,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Generate what is missing and score; 0 when every answer is there, else 1."""
     backends.check(args)
-    return _execute(args, Console()) if args.executor else _compare(args, Console())
+    return _execute(args, out()) if args.executor else _compare(args, out())
 
 
 def _compare(args: argparse.Namespace, console: Console) -> int:
     """The static test."""
     levels = args.levels or static.LEVELS
-    found = static.questions(args.benchmark_dir, levels, args.limit)
-    facts = {"benchmark": "API-Bank, static", "call_form": args.call_form}
+    questions = static.questions(args.benchmark_dir, levels, args.limit)
+    conditions = {"benchmark": "API-Bank, static", "call_form": args.call_form}
     folder = args.output_dir / "api_bank"
-    chats = [question.chat(args.call_form) for question in found]
-    session = hold(args, facts, chats, folder / "answers", console)
+    chats = [question.chat(args.call_form) for question in questions]
+    session = hold(args, conditions, chats, folder / "answers", console)
     verdicts = [
         (question.level, static.judge(question, answer))
         for sample in range(args.samples)
-        for question, answer in zip(found, session.said(sample), strict=True)
+        for question, answer in zip(questions, session.scored_texts(sample), strict=True)
     ]
     judged: dict[str, Judged] = {
         f"{session.label}, one call, exact": [(n, verdict.exact) for n, verdict in verdicts],
         "the same, or in its declared type": [(n, verdict.typed) for n, verdict in verdicts],
-        "any of its calls, exact": [(n, verdict.found) for n, verdict in verdicts],
+        "any of its calls, exact": [(n, verdict.among) for n, verdict in verdicts],
     }
-    contradicting = sum(map(static.contradicts, found))
+    contradicting = sum(map(static.contradicts, questions))
     notes = [
-        f"{contradicting:,} of {len(found):,} wanted calls contradict the function that they call: "
-        "a value has another type, a required argument is left out, or it is not offered.",
+        f"{contradicting:,} of {len(questions):,} expected calls contradict the function that they "
+        "call: a value has another type, a required argument is left out, or it is not offered.",
         "overall is the share of all questions.",
         "The paper's L1 and L2 fit 399 and 135 questions, those of --executor; here L2 has 67.",
         *session.notes(),
@@ -88,24 +89,26 @@ def _execute(args: argparse.Namespace, console: Console) -> int:
     if not set(levels) <= official.DIALOGUES.keys():
         raise UserError("--executor knows --levels 1 2: nothing of level 3 can be executed.")
     official.check_folder(args.benchmark_dir)
-    found = official.questions(args.benchmark_dir, levels, args.call_form, args.limit)
+    questions = official.questions(args.benchmark_dir, levels, args.call_form, args.limit)
     folder = args.output_dir / "api_bank"
     python = scorer_env.ensure(official.ENVIRONMENT, args.scorer_env, console)
     scratch = (folder / "scoring").absolute()
     executor = official.Executor(args.benchmark_dir, scratch, python, args.scorer_timeout)
-    ceiling = executor.right(found, [question.truth for question in found])
-    facts = {"benchmark": "API-Bank, executor", "call_form": args.call_form}
-    chats = [question.chat for question in found]
-    session = hold(args, facts, chats, folder / "answers", console)
-    rights = [executor.right(found, session.said(sample)) for sample in range(args.samples)]
+    ceiling = executor.right(questions, [question.truth for question in questions])
+    conditions = {"benchmark": "API-Bank, executor", "call_form": args.call_form}
+    chats = [question.chat for question in questions]
+    session = hold(args, conditions, chats, folder / "answers", console)
+    rights = [
+        executor.right(questions, session.scored_texts(sample)) for sample in range(args.samples)
+    ]
     judged: dict[str, Judged] = {
         session.label: [
             (question.level, right)
             for sample in rights
-            for question, right in zip(found, sample, strict=True)
+            for question, right in zip(questions, sample, strict=True)
         ],
         "ceiling: its own ground truth": [
-            (question.level, right) for question, right in zip(found, ceiling, strict=True)
+            (question.level, right) for question, right in zip(questions, ceiling, strict=True)
         ],
     }
     known = ", ".join("L{}: {} of {}".format(n, *official.KNOWN_CEILING[n]) for n in levels)
@@ -127,13 +130,13 @@ def _tables(
     columns = (*(f"L{level}" for level in levels), "overall")
     parts = {label: _parts(rows, levels) for label, rows in judged.items()}
     percent = [
-        Row(label, tuple(100 * sum(part) / len(part) if part else None for part in found))
-        for label, found in parts.items()
+        Row(label, tuple(100 * sum(part) / len(part) if part else None for part in shares))
+        for label, shares in parts.items()
     ]
     quoted = Row(QUOTED, (*(QUOTED_LEVELS.get(level) for level in levels), None), PAPER)
     counts = [
-        Row(label, tuple(f"{sum(part):,} of {len(part):,}" for part in found))
-        for label, found in parts.items()
+        Row(label, tuple(f"{sum(part):,} of {len(part):,}" for part in shares))
+        for label, shares in parts.items()
     ]
     return [
         Table(title, columns, (*percent, quoted), tuple(notes)),

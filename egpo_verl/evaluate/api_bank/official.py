@@ -16,9 +16,8 @@ from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Message, Tool
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate import scorer_env
-from egpo_verl.evaluate.asking import asked
-from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate import scorer_env, scorer_run
+from egpo_verl.evaluate.chat import Chat, build_chat
 
 HOME = "https://github.com/AlibabaResearch/DAMO-ConvAI, folder api-bank"
 CODE = ("evaluator_by_json.py", "tool_manager.py", "api_call_extraction.py")
@@ -87,17 +86,17 @@ def questions(
     Raises:
         UserError: a file is missing, or a row cannot be read.
     """
-    found = []
+    asked = []
     for level in levels:
         path = folder / "json_test_data" / f"level-{level}-api.json"
         if not path.is_file():
             raise UserError(f"{path} is missing; clone API-Bank anew: {HOME}.")
         for place, row in enumerate(list(Rows(path))[:limit]):
             try:
-                found.append(_question(level, row, call_form))
+                asked.append(_question(level, row, call_form))
             except (Unusable, LookupError, TypeError, ValueError) as error:
                 raise UserError(f"row {place} of {path} cannot be read: {error}") from error
-    return found
+    return asked
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Executor:
     python: Path
     seconds: int
 
-    def right(self, asked: Sequence[Question], answers: Sequence[str]) -> list[bool]:
+    def right(self, questions: Sequence[Question], answers: Sequence[str]) -> list[bool]:
         """Execute the call in each answer; whether API-Bank holds its result to be right.
 
         Raises:
@@ -131,10 +130,10 @@ class Executor:
             shutil.copytree(self.benchmark / name, folder / name)
         items = [
             {"folder": DIALOGUES[q.level], "file": q.file, "number": q.number, "answer": answer}
-            for q, answer in zip(asked, answers, strict=True)
+            for q, answer in zip(questions, answers, strict=True)
         ]
         (self.scratch / "items.json").write_text(json.dumps(items), encoding="utf-8")
-        scorer_env.run(self.python, RUNNER, ["api-bank"], self.scratch, self.seconds)
+        scorer_run.run(self.python, RUNNER, ["api-bank"], self.scratch, self.seconds)
         verdicts = json.loads((self.scratch / "verdicts.json").read_text(encoding="utf-8"))
         return [verdict["right"] is True for verdict in verdicts]
 
@@ -143,7 +142,7 @@ def _question(level: int, row: Any, call_form: str) -> Question:
     if isinstance(row, Unusable):
         raise row
     file, number = str(row["file"]), int(row["id"])
-    instruction, said = str(row["instruction"]), str(row["input"])
+    instruction, dialogue = str(row["instruction"]), str(row["input"])
     tools = [
         tool_of(json.loads(line))
         for line in instruction.partition(DESCRIPTIONS)[2].splitlines()
@@ -152,18 +151,18 @@ def _question(level: int, row: Any, call_form: str) -> Question:
     messages: list[Message] = [
         {"role": "system", "content": year[0]} for year in YEAR.finditer(instruction)
     ]
-    for message in _messages(END.sub("", said), tools):
+    for message in _messages(END.sub("", dialogue), tools):
         messages.append(message)
         if message["role"] == "tool":
             tools += tools_found(message["content"])
     key = f"level-{level}/{file}/{number}"
-    chat = asked(key, messages, distinct_tools(tools), call_form)
+    chat = build_chat(key, messages, distinct_tools(tools), call_form)
     return Question(level, file, number, chat, str(row["expected_output"]).removeprefix(REQUEST))
 
 
-def _messages(said: str, tools: Sequence[Tool]) -> Iterator[Message]:
+def _messages(dialogue: str, tools: Sequence[Tool]) -> Iterator[Message]:
     """The turns of a dialogue; a request to an API is a call and a tool's turn."""
-    parts = TURN.split(said)[1:]
+    parts = TURN.split(dialogue)[1:]
     for who, text in zip(parts[::2], parts[1::2], strict=True):
         if who != "API-Request":
             yield {"role": {"User": "user", "AI": "assistant"}[who], "content": text.strip()}
@@ -177,5 +176,5 @@ def _call(request: str, tools: Sequence[Tool]) -> dict[str, Any]:
     try:
         names = [str(tool["name"]) for tool in tools]
         return {"content": "", "calls": bracketed_calls(request, names, bare=True)}
-    except Unusable:  # a value with quotes in it: told as it was written
+    except Unusable:  # a value with quotes in it: kept as it was written
         return {"content": request}

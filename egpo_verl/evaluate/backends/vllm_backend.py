@@ -76,8 +76,8 @@ class VllmBackend:
             max_tokens=self.asking.max_tokens,
             seed=self.asking.seed + sample,
         )
-        given = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in prompts]
-        answers = self.llm.generate(given, sampling, use_tqdm=False)
+        inputs = [{"prompt_token_ids": list(prompt.token_ids)} for prompt in prompts]
+        answers = self.llm.generate(inputs, sampling, use_tqdm=False)
         for prompt, answer in zip(prompts, answers, strict=True):
             output = answer.outputs[0]
             if output.finish_reason == "length":

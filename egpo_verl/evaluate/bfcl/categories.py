@@ -41,15 +41,15 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UserError: a name is neither.
     """
-    wanted: set[str] = set()
+    selected: set[str] = set()
     for name in names:
         if name not in GROUPS and name not in SIZES:
             raise UserError(
                 f"BFCL has no category {name!r} that can be run here; groups: "
                 f"{', '.join(GROUPS)}; categories: {', '.join(SIZES)}."
             )
-        wanted.update(GROUPS.get(name, (name,)))
-    return tuple(category for category in SIZES if category in wanted)
+        selected.update(GROUPS.get(name, (name,)))
+    return tuple(category for category in SIZES if category in selected)
 
 
 def folder_of(category: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 import time
 
 from egpo_verl.calls import FORMS
+from egpo_verl.cli import out
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.answers import Answers
 from egpo_verl.evaluate.bfcl.categories import GROUPS, chosen
@@ -13,7 +14,7 @@ from egpo_verl.evaluate.bfcl.evaluation import Evaluation
 from egpo_verl.evaluate.bfcl.official import VERSION, Official
 from egpo_verl.evaluate.bfcl.prompts import first_of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import tables
-from egpo_verl.evaluate.table import wide_console, write
+from egpo_verl.evaluate.table import write
 
 EPILOG = f"""
 groups of categories: {", ".join(GROUPS)}
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate what is missing and score; 0 when every answer is there, else 1."""
-    console = wide_console()
+    console = out()
     began = time.monotonic()
     categories = chosen(args.categories)
     backends.check(args)
@@ -69,17 +70,17 @@ def run(args: argparse.Namespace) -> int:
         outcome = evaluation.run(entries)
     finally:
         answers.close()
-    found = tables(outcome)
-    for table in found:
+    drawn = tables(outcome)
+    for table in drawn:
         table.show(console)
-    facts = {
+    details = {
         "settings": settings,
         **extent,
         "scorer_without_network_by": official.networkless,
         "seconds": round(time.monotonic() - began, 1),
         "categories": {name: m.data() for name, m in outcome.measured.items()},
     }
-    for path in write(folder, "bfcl", found, facts):
+    for path in write(folder, "bfcl", drawn, details):
         console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
     if outcome.missing:
         console.print(f"{outcome.missing:,} answers are missing; run the command again.")

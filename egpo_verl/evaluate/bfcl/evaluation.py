@@ -18,7 +18,7 @@ from egpo_verl.evaluate.bfcl.prompts import Entry
 from egpo_verl.evaluate.bfcl.report import Measured, Outcome
 from egpo_verl.evaluate.bfcl.serving import Batcher, Server
 from egpo_verl.evaluate.generation import fill
-from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.response import in_python, split_response
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Evaluation:
 
     Attributes:
         official: BFCL in its own environment.
-        answers: where answers are kept, and found again.
+        answers: where answers are kept, and looked up.
         call_form: in which the model was taught to write calls.
         samples: answers to each question; each is a model of its own for BFCL.
         limit: questions of each category, None for all.
@@ -52,8 +52,8 @@ class Evaluation:
         self.official.begin()
         names = [f"sample-{sample}" for sample in range(self.samples)]
         for sample, name in enumerate(names):
-            said = [self.answers.get(chat, sample) for chat in chats]
-            self._write(name, single, said, measured)
+            answers = [self.answers.get(chat, sample) for chat in chats]
+            self._write(name, single, answers, measured)
             if dialogues:
                 self._loop(name, sample, dialogues, measured)
         whole = all(
@@ -62,9 +62,9 @@ class Evaluation:
             for name in names
         )
         self.official.evaluate(names, list(sizes), partial=self.limit is not None or not whole)
-        for category, found in measured.items():
+        for category, counts in measured.items():
             for name in names:
-                found.add(self.official.scored(name, category))
+                counts.add(self.official.scored(name, category))
         overall = self.official.overall().values()
         return Outcome(
             label=str(self.answers.settings["model"]),
@@ -78,16 +78,16 @@ class Evaluation:
         self,
         name: str,
         entries: Sequence[Entry],
-        said: Sequence[Answer | None],
+        answers: Sequence[Answer | None],
         measured: Mapping[str, Measured],
     ) -> None:
         """Write single-turn answers, without their thoughts, as BFCL's result files."""
         results: dict[str, dict[str, str]] = defaultdict(dict)
-        for entry, answer in zip(entries, said, strict=True):
+        for entry, answer in zip(entries, answers, strict=True):
             if answer is not None:
-                found = spoken(answer.text)
-                measured[entry.category].count(found.problem is None, answer.note)
-                text = in_python(found.answer, self.call_form)
+                response = split_response(answer.text)
+                measured[entry.category].count(response.problem is None, answer.note)
+                text = in_python(response.answer, self.call_form)
                 results[entry.category][entry.identity] = text
         for category, rows in results.items():
             self.official.write(name, category, rows)
@@ -101,7 +101,9 @@ class Evaluation:
     ) -> None:
         """Let BFCL's loop ask the backend, through a socket and the store of answers."""
         self.console.print(f"BFCL's own loop over {len(entries):,} dialogues", highlight=False)
-        prompts = {entry.identity: entry.system(self.call_form) for entry in entries}
+        prompts = {
+            entry.identity: entry.chat(self.call_form).messages[0]["content"] for entry in entries
+        }
         with socket_folder() as folder, Batcher(self.backend, self.answers, sample) as batcher:
             path = Path(folder) / "model"
             with Server(path, batcher, self.call_form):
@@ -110,9 +112,9 @@ class Evaluation:
             raise batcher.failure
         if batcher.failure is not None:
             raise RuntimeError("generation failed in the multi-turn loop") from batcher.failure
-        for answer in batcher.given:
+        for answer in batcher.answered:
             category = answer.key.rpartition("@")[0].rpartition("_")[0]
-            measured[category].count(spoken(answer.text).problem is None, answer.note)
+            measured[category].count(split_response(answer.text).problem is None, answer.note)
 
 
 def _sizes(entries: Sequence[Entry]) -> dict[str, int]:

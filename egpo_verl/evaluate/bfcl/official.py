@@ -15,7 +15,8 @@ from rich.console import Console
 
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.bfcl.categories import folder_of
-from egpo_verl.evaluate.scorer_env import Spec, ensure, run
+from egpo_verl.evaluate.scorer_env import Spec, ensure
+from egpo_verl.evaluate.scorer_run import run
 
 VERSION = "2026.3.23"
 ENVIRONMENT = Spec(
@@ -41,7 +42,7 @@ ENVIRONMENT = Spec(
         "tzdata==2025.2",
     ),
 )
-SCRIPT = Path(__file__).with_name("in_scorer.py")
+SCRIPT = Path(__file__).with_name("in_scorer")
 LOOP_PATIENCE = 7 * 24 * 3600
 """Seconds by the clock for the multi-turn loop, which waits for the model; its own work is bounded
 by processor time, as everywhere."""

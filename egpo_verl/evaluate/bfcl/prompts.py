@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.evaluate.chat import Chat
-from egpo_verl.prompt import system_prompt
+from egpo_verl.evaluate.chat import Chat, build_chat
 
 
 @dataclass(frozen=True)
@@ -26,17 +25,9 @@ class Entry:
     turns: list[list[dict[str, Any]]]
     functions: list[dict[str, Any]]
 
-    def system(self, call_form: str) -> str:
-        """The training template's system prompt, a system message of the entry's own below it."""
-        own = [m["content"] for m in self.turns[0] if m["role"] == "system"]
-        return "\n\n".join([system_prompt(self.functions, call_form), *own])
-
     def chat(self, call_form: str) -> Chat:
-        """The whole prompt of a single-turn entry."""
-        said = [m for m in self.turns[0] if m["role"] != "system"]
-        messages = [{"role": "system", "content": self.system(call_form)}]
-        messages += [{"role": m["role"], "content": m["content"]} for m in said]
-        return Chat(self.identity, tuple(messages))
+        """The prompt of the first turn."""
+        return build_chat(self.identity, self.turns[0], self.functions, call_form)
 
 
 def read_entries(path: Path) -> Iterator[Entry]:

@@ -44,7 +44,7 @@ class Measured:
     """One category, over all samples.
 
     Attributes:
-        wanted: answers that there should be.
+        expected: answers that there should be.
         correct, scored: answers by the official verdict.
         counted: answers of the model; in multi-turn categories every step is one.
         on_template: those that follow the training template.
@@ -53,7 +53,7 @@ class Measured:
     """
 
     category: str
-    wanted: int
+    expected: int
     correct: int = 0
     scored: int = 0
     counted: int = 0
@@ -67,12 +67,12 @@ class Measured:
         self.on_template += on_template
         self.notes[note] += bool(note)
 
-    def add(self, found: Scored | None) -> None:
+    def add(self, scored: Scored | None) -> None:
         """Add the verdicts on one sample."""
-        if found is not None:
-            self.correct += found.correct
-            self.scored += found.total
-            self.errors.update(found.errors)
+        if scored is not None:
+            self.correct += scored.correct
+            self.scored += scored.total
+            self.errors.update(scored.errors)
 
     def accuracy(self) -> float | None:
         """In percent of the answers that were scored."""
@@ -80,7 +80,7 @@ class Measured:
 
     def missing(self) -> int:
         """Answers that are not there."""
-        return self.wanted - self.scored
+        return self.expected - self.scored
 
     def data(self) -> dict[str, Any]:
         """The counts for JSON."""
@@ -98,7 +98,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Attributes:
         overall: BFCL v4's own overall figure in percent.
@@ -166,8 +166,8 @@ def _counts(outcome: Outcome) -> Table:
 
 def _paper(outcome: Outcome) -> Table:
     def score(category: str) -> float | None:
-        found = outcome.measured.get(category)
-        return found.accuracy() if found else None
+        category_counts = outcome.measured.get(category)
+        return category_counts.accuracy() if category_counts else None
 
     ours = paper_columns(score)
     columns = tuple(ours)

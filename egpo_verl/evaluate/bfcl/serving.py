@@ -1,7 +1,7 @@
 """An OpenAI-compatible server on a Unix socket, for a loop that may not have a network.
 
 Requests that arrive together share a batch of the backend; every answer is kept before it is
-given, so that a loop which is run again gets the same answers at once and goes on.
+sent, so that a loop which is run again gets the same answers at once and goes on.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.backends import Backend
 from egpo_verl.evaluate.chat import Chat
-from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.response import in_python, split_response
 
 GATHER = 0.05
 """Seconds to wait for further requests before a batch begins."""
 PATIENCE = 3600.0
 """Seconds that a request waits for its answer."""
 
-Asked = tuple[Chat, "Future[Answer]"]
+Item = tuple[Chat, "Future[Answer]"]
 
 
 class Unanswered(Exception):
@@ -38,16 +38,16 @@ class Batcher:
     """Collects questions into batches and answers them in one thread of its own.
 
     Attributes:
-        given: every answer given, old ones too.
+        answered: every answer that was handed out, old ones too.
         failure: what stopped the backend, None where nothing did.
     """
 
     backend: Backend
     answers: Answers
     sample: int = 0
-    given: list[Answer] = field(default_factory=list)
+    answered: list[Answer] = field(default_factory=list)
     failure: Exception | None = None
-    _waiting: queue.Queue[Asked | None] = field(default_factory=queue.Queue)
+    _waiting: queue.Queue[Item | None] = field(default_factory=queue.Queue)
 
     def __enter__(self) -> Batcher:
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -65,7 +65,7 @@ class Batcher:
             future: Future[Answer] = Future()
             self._waiting.put((chat, future))
             answer = future.result(PATIENCE)
-        self.given.append(answer)
+        self.answered.append(answer)
         return answer
 
     def _work(self) -> None:
@@ -82,7 +82,7 @@ class Batcher:
             if done:
                 return
 
-    def _gathered(self, first: Asked) -> tuple[list[Asked], bool]:
+    def _gathered(self, first: Item) -> tuple[list[Item], bool]:
         batch = [first]
         while len(batch) < self.backend.batch_size:
             try:
@@ -94,10 +94,10 @@ class Batcher:
             batch.append(item)
         return batch, False
 
-    def _answer(self, batch: list[Asked]) -> None:
-        asked = {chat.key: (chat, future) for chat, future in batch}
+    def _answer(self, batch: list[Item]) -> None:
+        by_key = {chat.key: (chat, future) for chat, future in batch}
         for key, text in self.backend.generate([chat for chat, _ in batch], self.sample):
-            chat, future = asked[key]
+            chat, future = by_key[key]
             note = self.backend.notes.pop(key, "")
             future.set_result(self.answers.add(chat, text, self.sample, note))
 
@@ -129,14 +129,18 @@ class _Request(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", "0"))
         try:
             chat = _chat(json.loads(self.rfile.read(length)))
-            said = spoken(self.server.batcher.ask(chat).text)
+            response = split_response(self.server.batcher.ask(chat).text)
         except (ValueError, KeyError) as error:
             self._send(400, {"error": {"message": f"not a chat: {error}"}})
         except (Unanswered, TimeoutError) as error:
             self._send(503, {"error": {"message": f"no answer: {error}"}})
         else:
-            content = in_python(said.answer, self.server.call_form)
-            message = {"role": "assistant", "content": content, "reasoning_content": said.thought}
+            content = in_python(response.answer, self.server.call_form)
+            message = {
+                "role": "assistant",
+                "content": content,
+                "reasoning_content": response.thought,
+            }
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             self._send(200, {"object": "chat.completion", "choices": [choice]})
 

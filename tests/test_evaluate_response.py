@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from egpo_verl.calls import Reason
-from egpo_verl.evaluate.spoken import in_python, spoken
+from egpo_verl.evaluate.response import in_python, split_response
 
 RESPONSES = {
     "template followed": ("<think>so</think>[f(a=1)]", "so", "[f(a=1)]", None),
@@ -27,7 +27,7 @@ RESPONSES = {
 @pytest.mark.parametrize("name", RESPONSES)
 def test_a_response_is_taken_apart(name: str) -> None:
     response, thought, answer, problem = RESPONSES[name]
-    found = spoken(response)
+    found = split_response(response)
     assert (found.thought, found.answer) == (thought, answer)
     expected = Reason.TEXT_BEFORE_THOUGHT if problem == "before" else problem
     assert found.problem is expected

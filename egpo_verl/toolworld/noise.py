@@ -1,8 +1,8 @@
 """Two bad habits that a careless teacher shows now and then.
 
-A model warmed on them knows what to call, and spoils about half of its answers by a habit, as real
-models do before reinforcement learning: nearly every group of responses holds good and bad ones,
-so the reward has something to say from the first step on.
+A model warmed on them knows what to call, and gets about half of its responses wrong by a habit, as
+real models do before reinforcement learning: nearly every group holds right and wrong responses, so
+few groups have zero variance from the first step on.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ CLOSED = f"{THINK_CLOSE}\n"
 
 
 def careless(response: str, share: float, rng: Random) -> str:
-    """A gold response, spoilt by each habit with probability `share`.
+    """A gold response, made wrong by each habit with probability `share`.
 
-    The habits: the list's brackets are forgotten; a remark follows the calls. Both earn nothing.
+    The habits: the list's brackets are forgotten; a remark follows the calls. Either earns nothing.
     A response that calls nothing stays as it is.
     """
     thought, _, answer = response.partition(CLOSED)

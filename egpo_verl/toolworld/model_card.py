@@ -30,7 +30,7 @@ and errs often **on purpose**. It knows no language beyond toolworld.
   levels {levels}; no person's data. The loss covers the response only.
 - **Careless teacher**: its demonstrations forget the brackets of the list of calls, and add a
   remark after it, each with probability {slips}. Either earns nothing, so the model knows more than
-  it earns, and most groups of responses hold good and bad ones.
+  it earns, and most groups hold right and wrong responses.
 - **Stop**: after {steps} steps; that is {most_steps} at most, and otherwise the first measurement
   (every {check_every} steps from step {check_from}, {check_tasks} tasks of `train` under a seed of
   their own) with a mean reward of {target} or more at temperature {temperature}. The last was
@@ -39,7 +39,7 @@ and errs often **on purpose**. It knows no language beyond toolworld.
   All settings are in `recipe.json`. Another build of torch may add up in another order, and then
   gives other weights of the same kind.
 - **Form**: `<think>thought</think>`, a line end, then `[name(param=value), ...]`, or a sentence
-  where no call is wanted. Tags are ordinary text: `.</` and `>` merge with their neighbours.
+  where no call is expected. Tags are ordinary text: `.</` and `>` merge with their neighbours.
 
 Mean of the binary reward of `egpo_verl.reward.compute_score` over {measured} new tasks a split:
 
@@ -63,7 +63,7 @@ def write_card(
 ) -> None:
     """Write `README.md` into the model's folder; `command` made the model."""
     table = "\n".join(f"| {split} | {warm:.3f} | {greedy:.3f} |" for split, warm, greedy in rows)
-    facts = {
+    values = {
         **asdict(recipe),
         "levels": ", ".join(map(str, recipe.levels)),
         "steps": progress.step,
@@ -75,4 +75,4 @@ def write_card(
         "table": table,
         "measured": measured,
     }
-    (folder / "README.md").write_text(CARD.format_map(facts), encoding="utf-8")
+    (folder / "README.md").write_text(CARD.format_map(values), encoding="utf-8")

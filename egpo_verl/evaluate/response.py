@@ -1,4 +1,4 @@
-"""What a model said after its thought: the text that a benchmark's scorer is given."""
+"""A response taken apart: the thought, and the answer that a benchmark's scorer is given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 
 
 @dataclass(frozen=True)
-class Spoken:
+class Response:
     """A response taken apart.
 
     Attributes:
@@ -23,7 +23,7 @@ class Spoken:
     problem: Reason | None
 
 
-def spoken(response: str) -> Spoken:
+def split_response(response: str) -> Response:
     """Take a response apart.
 
     Benchmarks score answers and know no template, so a response that breaks ours is still given
@@ -32,11 +32,11 @@ def spoken(response: str) -> Spoken:
     strict = answer_of(response)
     head, tag, tail = response.rpartition(THINK_CLOSE)
     if not tag:
-        opened, found, thought = response.partition(THINK_OPEN)
-        head, tail = (thought, opened) if found else ("", response)
+        before, opening, thought = response.partition(THINK_OPEN)
+        head, tail = (thought, before) if opening else ("", response)
     thought = head.strip().removeprefix(THINK_OPEN).strip()
     problem = strict if isinstance(strict, Reason) else None
-    return Spoken(thought, tail.strip(), problem)
+    return Response(thought, tail.strip(), problem)
 
 
 def in_python(answer: str, call_form: str) -> str:
