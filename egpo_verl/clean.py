@@ -30,9 +30,9 @@ examples:
   {PROGRAM} train.parquet --local_save_dir cleaned --model Qwen/Qwen3-32B \\
       --base_url http://localhost:8000/v1
 
-Every answer is on disk before it is used and before its place asks the next question. Whatever stops
-the job, the same command goes on where it stopped; another model, prompt or row is asked anew. A kill
-costs the requests that are on their way, --in_flight at most: they may be billed twice.
+Every answer is on disk before it is used and before its place asks the next question. Whatever
+stops the job, the same command goes on where it stopped; another model, prompt or row is asked
+anew. A kill costs the requests on their way, --in_flight at most: they may be billed twice.
 """
 STORE = "judge.sqlite"
 
