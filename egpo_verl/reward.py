@@ -30,6 +30,12 @@ __all__ = ["Reason", "compute_score"]
 FROM_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})
 """Keyword arguments that verl's reward managers may add; they have no meaning here."""
 
+_PASSED = {
+    stage: tuple(float(stage > other) for other in Stage if other is not Stage.DONE)
+    for stage in Stage
+}
+"""Stage of a reason -> whether each of the four stages was passed."""
+
 CACHED_CHARS = 4_096
 """Longer answers are judged anew each time, so that the cache stays small."""
 
@@ -129,10 +135,10 @@ _score_cached = lru_cache(maxsize=2_048)(_score)
 @lru_cache(maxsize=512)
 def _row(ground_truth: str, tools: str | None) -> Row:
     """A row's texts, compiled once for all responses to its prompt."""
-    if tools is None:
-        return Row(Reference.from_json(ground_truth), None)
-    offered = _tools(tools)
-    return Row(Reference.from_json(ground_truth, offered), offered)
+    offered = None if tools is None else _tools(tools)
+    reference = Reference.from_json(ground_truth, offered)
+    reference.candidates(reference.rules or "exact")
+    return Row(reference, offered)
 
 
 _tools = lru_cache(maxsize=256)(ToolSet.from_json)
@@ -146,17 +152,17 @@ def _as_numbers(
 
     `template_holds` is False where it was broken and the row's rules do not mind.
     """
-    stage = verdict.reason.stage
-    right = float(stage is Stage.DONE)
-    format_ok = float(template_holds and stage > Stage.FORMAT)
-    score = right or options.name_credit * verdict.names
+    reason, num_calls, names = verdict
+    format_ok, parse_ok, schema_ok, right = _PASSED[reason.stage]
+    format_ok = format_ok if template_holds else 0.0
+    score = right or options.name_credit * names
     return {
         "score": score + options.format_bonus * format_ok,
         "acc": right,
         "format_ok": format_ok,
-        "parse_ok": float(stage > Stage.PARSE),
-        "schema_ok": float(stage > Stage.SCHEMA),
+        "parse_ok": parse_ok,
+        "schema_ok": schema_ok,
         "match_ok": right,
-        "num_calls": verdict.num_calls,
-        "reason": int(verdict.reason),
+        "num_calls": num_calls,
+        "reason": int(reason),
     }
