@@ -32,8 +32,7 @@ examples:
 
 Every answer is on disk before it is used and before its place asks the next question. Whatever
 stops the job, the same command goes on where it stopped; another model, prompt or row is asked
-anew. A kill costs the requests that are on their way, --in_flight at most: they may be billed
-twice.
+anew. A kill costs the requests on their way, --in_flight at most: they may be billed twice.
 """
 STORE = "judge.sqlite"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,11 @@ def clean_files(
     usage, done, results = judge.usage, 0, []
     with output_folder(folder, names, files, overwrite) as scratch, _interruptible(judge):
         for file in files:
-            with Results(scratch, file.name) as result:
+            rows = judged(rows_of(file), judge, prompts, in_flight)
+            # Closed also where a row cannot be written: nothing more is asked then.
+            with closing(rows), Results(scratch, file.name) as result:
                 results.append(result)
-                for row, outcome in judged(rows_of(file), judge, prompts, in_flight):
+                for row, outcome in rows:
                     result.add(row, outcome)
                     done += 1
                     cost = judge.settings.cost(usage.tokens_in, usage.tokens_out)
