@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from egpo_verl.calls import Reason, Reference, ToolSet, answer_of
+from egpo_verl.calls import FORMS, Reason, Reference, ToolSet, answer_of
 from egpo_verl.calls.reasons import Stage
 from egpo_verl.calls.values import TEXT_FORMS
 from egpo_verl.calls.verdict import Row, Verdict, judge, judge_as_bfcl
@@ -29,6 +29,12 @@ __all__ = ["Reason", "compute_score"]
 
 FROM_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})
 """Keyword arguments that verl's reward managers may add; they have no meaning here."""
+
+_PASSED = {
+    stage: tuple(float(stage > other) for other in Stage if other is not Stage.DONE)
+    for stage in Stage
+}
+"""Stage of a reason -> whether each of the four stages was passed."""
 
 CACHED_CHARS = 4_096
 """Longer answers are judged anew each time, so that the cache stays small."""
@@ -81,12 +87,12 @@ def compute_score(
         ValueError: the row is broken (reference, tools, form) or an option is; never the response.
     """
     checked = _options(options) if options else PAPER
-    info = extra_info or {}
-    form, tools = info.get("call_form") or "python", info.get("tools")
-    if not isinstance(ground_truth, str) or not (tools is None or isinstance(tools, str)):
-        raise ValueError("ground_truth and extra_info['tools'] must be JSON text (json.dumps)")
-    row = _row(ground_truth, tools)
-    answer = _answer(solution_str, bool(info.get("think_in_prompt", False)))
+    try:
+        row, form, think_in_prompt = _checked(ground_truth, extra_info)
+    except ValueError as error:
+        index = extra_info.get("index") if isinstance(extra_info, Mapping) else None
+        raise ValueError(f"row {index} of {data_source}: {error}") from None
+    answer = _answer(solution_str, think_in_prompt)
     if row.reference.rules == "bfcl":
         response = solution_str if isinstance(solution_str, str) else ""
         verdict = judge_as_bfcl(response, form, row)
@@ -95,6 +101,22 @@ def compute_score(
         return _as_numbers(Verdict(answer), checked)
     score = _score_cached if len(answer) <= CACHED_CHARS else _score
     return score(answer, form, row, checked).copy()
+
+
+def _checked(ground_truth: object, extra_info: object) -> tuple[Row, str, bool]:
+    """The row, its form of calls, and whether its prompt opens the thought."""
+    info = {} if extra_info is None else extra_info
+    if not isinstance(info, dict | Mapping):
+        raise ValueError(f"extra_info must be a mapping, not {type(info).__name__}")
+    tools, opened = info.get("tools"), info.get("think_in_prompt")
+    form = info.get("call_form") or "python"
+    if not isinstance(ground_truth, str) or not (tools is None or isinstance(tools, str)):
+        raise ValueError("ground_truth and extra_info['tools'] must be JSON text (json.dumps)")
+    if form not in FORMS:
+        raise ValueError(f"unknown form of calls {form!r}, use one of {', '.join(FORMS)}")
+    if opened is not None and opened not in (True, False):
+        raise ValueError(f"extra_info['think_in_prompt'] must be true or false, not {opened!r}")
+    return _row(ground_truth, tools), form, bool(opened)
 
 
 def _answer(response: object, think_in_prompt: bool) -> str | Reason:
@@ -113,6 +135,10 @@ def _options(options: Mapping[str, Any]) -> Options:
     checked = Options(**ours)
     if checked.strings not in list(TEXT_FORMS):
         raise ValueError(f"unknown comparison of strings {checked.strings!r}, use exact or bfcl")
+    for name in ("format_bonus", "name_credit"):
+        number = getattr(checked, name)
+        if not isinstance(number, int | float) or isinstance(number, bool):
+            raise ValueError(f"{name} must be a number, not {number!r}")
     if not (0 <= checked.format_bonus <= 1 and 0 <= checked.name_credit < 1):
         raise ValueError("format_bonus must lie in [0, 1] and name_credit in [0, 1)")
     return checked
@@ -129,10 +155,11 @@ _score_cached = lru_cache(maxsize=2_048)(_score)
 @lru_cache(maxsize=512)
 def _row(ground_truth: str, tools: str | None) -> Row:
     """A row's texts, compiled once for all responses to its prompt."""
-    if tools is None:
-        return Row(Reference.from_json(ground_truth), None)
-    offered = _tools(tools)
-    return Row(Reference.from_json(ground_truth, offered), offered)
+    offered = None if tools is None else _tools(tools)
+    reference = Reference.from_json(ground_truth, offered)
+    if not reference.rules:
+        reference.candidates("exact")
+    return Row(reference, offered)
 
 
 _tools = lru_cache(maxsize=256)(ToolSet.from_json)
@@ -146,17 +173,17 @@ def _as_numbers(
 
     `template_holds` is False where it was broken and the row's rules do not mind.
     """
-    stage = verdict.reason.stage
-    right = float(stage is Stage.DONE)
-    format_ok = float(template_holds and stage > Stage.FORMAT)
-    score = right or options.name_credit * verdict.names
+    reason, num_calls, names = verdict
+    format_ok, parse_ok, schema_ok, right = _PASSED[reason.stage]
+    format_ok = format_ok if template_holds else 0.0
+    score = right or options.name_credit * names
     return {
         "score": score + options.format_bonus * format_ok,
         "acc": right,
         "format_ok": format_ok,
-        "parse_ok": float(stage > Stage.PARSE),
-        "schema_ok": float(stage > Stage.SCHEMA),
+        "parse_ok": parse_ok,
+        "schema_ok": schema_ok,
         "match_ok": right,
-        "num_calls": verdict.num_calls,
-        "reason": int(verdict.reason),
+        "num_calls": num_calls,
+        "reason": int(reason),
     }

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.reference import ExpectedCall, Reference
+from egpo_verl.calls.expected import ExpectedCall
+from egpo_verl.calls.reference import Reference
 from egpo_verl.calls.tools import PARAMETER_KEYS, ToolSet
 
 _IGNORED = {ord(mark): None for mark in " ,./-_*^"} | {ord("'"): '"'}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from egpo_verl.calls.type_names import Note, Schema
+from egpo_verl.calls.values import in_form, nfc
 
 
 def limits(spec: Mapping[str, Any], note: Note) -> Schema:
@@ -20,7 +21,7 @@ def limits(spec: Mapping[str, Any], note: Note) -> Schema:
         if key in _READERS and (read := _READERS[key](value)) is not None:
             schema[key] = read
     if "const" in spec:
-        schema["enum"] = [spec["const"]]
+        schema["enum"] = [in_form(spec["const"], nfc)]
     for exclusive, limit in _EXCLUSIVE.items():
         bound = spec.get(exclusive)
         if bound is True and limit in schema:
@@ -54,7 +55,7 @@ def _true(value: Any) -> bool | None:
 
 
 def _choices(value: Any) -> list[Any] | None:
-    return value if isinstance(value, list) and value else None
+    return in_form(value, nfc) if isinstance(value, list) and value else None
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from egpo_verl.calls.call import Call
-from egpo_verl.calls.reference import ExpectedCall, Reference
-from egpo_verl.calls.shapes import Shape
-from egpo_verl.calls.values import TEXT_FORMS, TextForm, equal, in_form, nfc
+from egpo_verl.calls.candidates import Candidates
+from egpo_verl.calls.expected import ExpectedCall
+from egpo_verl.calls.reference import Reference
+from egpo_verl.calls.values import TEXT_FORMS
 
 
 def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -> bool:
@@ -28,52 +29,24 @@ def match(calls: Sequence[Call], reference: Reference, strings: str = "exact") -
     Raises:
         ValueError: `strings` is neither.
     """
-    text_form = TEXT_FORMS.get(strings)
-    if text_form is None:
+    if strings not in TEXT_FORMS:
         raise ValueError(f"unknown comparison of strings {strings!r}, use exact or bfcl")
-    expected = reference.calls if strings == "exact" else reference.calls_as_bfcl
-    if len(calls) != len(expected):
+    if len(calls) != len(reference.calls):
         return False
-    shapes = {one.name: one.shapes for one in expected}
-    normal = [_normal(call, shapes.get(nfc(call.name), {}), text_form) for call in calls]
-    # Most right answers come in the order of the reference.
-    if all(map(_serves, normal, expected)):
+    candidates = reference.candidates(strings)
+    # Most right answers come in the order of the reference, and in normal form.
+    if candidates.serve_in_order(calls):
         return True
-    return len(calls) > 1 and _assignable(
-        [[i for i, one in enumerate(expected) if _serves(call, one)] for call in normal]
-    )
+    normal = [candidates.normal(call) for call in calls]
+    if len(calls) == 1:
+        return normal[0] is not calls[0] and candidates.serve_in_order(normal)
+    return _assignable([list(candidates.places(call)) for call in normal])
 
 
 def serves(call: Call, expected: ExpectedCall, strings: str = "exact") -> bool:
     """Whether one call serves as one call expected."""
-    normal = _normal(call, expected.shapes, TEXT_FORMS[strings])
-    return _serves(normal, expected.with_texts(strings))
-
-
-def _normal(call: Call, shapes: Mapping[str, Shape], text_form: TextForm) -> Call | None:
-    """A call in the form that is compared, None where it spells one argument twice."""
-    arguments = {}
-    for name, value in call.arguments.items():
-        name = nfc(name)
-        shape = shapes.get(name)
-        arguments[name] = in_form(value if shape is None else shape.normal(value), text_form)
-    return Call(nfc(call.name), arguments) if len(arguments) == len(call.arguments) else None
-
-
-def _serves(call: Call | None, expected: ExpectedCall) -> bool:
-    if call is None or call.name != expected.name:
-        return False
-    if not call.arguments.keys() <= expected.arguments.keys():
-        return False
-    for name, alternatives in expected.arguments.items():
-        if name not in call.arguments:
-            if name not in expected.optional:
-                return False
-            continue
-        value = call.arguments[name]
-        if not any(equal(value, alternative) for alternative in alternatives):
-            return False
-    return True
+    candidates = Candidates([expected], TEXT_FORMS[strings])
+    return candidates.serve_in_order([candidates.normal(call)])
 
 
 def _assignable(candidates: Sequence[Sequence[int]]) -> bool:

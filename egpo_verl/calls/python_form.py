@@ -34,7 +34,9 @@ from egpo_verl.calls.python_values import (
 )
 from egpo_verl.calls.reasons import Reason, Unreadable
 
-_NAME = r"[^\W\d]\w*"
+_NAME = r"[^\W\d]\w*(?:[^\w\s\x00-\x7f]\w*)*"
+"""A word, also of a script whose vowel signs are no letters; `is_python_name` has the last word."""
+
 
 _CALLEE = re.compile(rf"({_NAME}(?:\.{_NAME})*){SPACE}\({SPACE}")
 _PARAMETER = re.compile(rf"({_NAME}){SPACE}=(?!=){SPACE}")

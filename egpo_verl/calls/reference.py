@@ -5,43 +5,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from egpo_verl.calls.bounds import MAX_DEPTH
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.candidates import Candidates
+from egpo_verl.calls.expected import ExpectedCall
 from egpo_verl.calls.reasons import Reason, Unreadable
-from egpo_verl.calls.shapes import Shape
 from egpo_verl.calls.tools import Signature, ToolSet
-from egpo_verl.calls.values import TEXT_FORMS, check_json, equal, in_form, nfc
+from egpo_verl.calls.values import TEXT_FORMS, check_json, equal, nfc
 
 _MAX_LEVELS = MAX_DEPTH + 5
 """Around a value: the object, its calls, a call, its arguments, the alternatives."""
 
 RULES = ("", "bfcl")
 """Ours, or those of a benchmark."""
-
-
-class ExpectedCall(NamedTuple):
-    """One call expected.
-
-    Attributes:
-        arguments: parameter -> the values that serve, in normal form.
-        optional: parameters that may be left out.
-        shapes: parameter -> its type, where a value of it has a normal form of its own.
-    """
-
-    name: str
-    arguments: Mapping[str, Sequence[Any]]
-    optional: frozenset[str]
-    shapes: Mapping[str, Shape]
-
-    def with_texts(self, strings: str) -> ExpectedCall:
-        """With texts in a form of `TEXT_FORMS`, as they are to be compared."""
-        form = TEXT_FORMS[strings]
-        arguments = {name: in_form(values, form) for name, values in self.arguments.items()}
-        return self._replace(arguments=arguments)
 
 
 @dataclass(frozen=True)
@@ -56,11 +35,15 @@ class Reference:
     calls: tuple[ExpectedCall, ...]
     rules: str = ""
     any_call: bool = False
+    _candidates: dict[str, Candidates] = field(default_factory=dict, compare=False, repr=False)
 
-    @cached_property
-    def calls_as_bfcl(self) -> tuple[ExpectedCall, ...]:
-        """`calls` with their texts as BFCL compares them."""
-        return tuple(call.with_texts("bfcl") for call in self.calls)
+    def candidates(self, strings: str) -> Candidates:
+        """`calls` with their texts in a form of `TEXT_FORMS`, to find those that a call serves."""
+        candidates = self._candidates.get(strings)
+        if candidates is None:
+            candidates = Candidates(self.calls, TEXT_FORMS[strings])
+            self._candidates[strings] = candidates
+        return candidates
 
     @classmethod
     def from_calls(cls, calls: Sequence[Call]) -> Reference:
@@ -154,25 +137,19 @@ def _expected(
     name: str, arguments: Mapping[str, Sequence[Any]], omissible: Iterable[str] = ()
 ) -> ExpectedCall:
     composed = {nfc(parameter): values for parameter, values in arguments.items()}
-    optional = frozenset(map(nfc, omissible))
-    return ExpectedCall(nfc(name), composed, optional, {}).with_texts("exact")
+    return ExpectedCall(nfc(name), composed, frozenset(map(nfc, omissible)))
 
 
 def _typed(call: ExpectedCall, signature: Signature) -> ExpectedCall:
-    arguments = {
-        name: [signature.shape(name).normal(value) for value in values]
-        for name, values in call.arguments.items()
-    }
-    optional = set(call.optional)
+    arguments, optional = dict(call.arguments), set(call.optional)
     for name, default in signature.defaults.items():
-        values = arguments.setdefault(name, [])
-        if any(equal(default, value) for value in values):
+        values, normal = arguments.get(name, ()), signature.normal(name, default)
+        if any(equal(normal, signature.normal(name, value)) for value in values):
             optional.add(name)
         elif not values or name in optional:
-            values.append(default)
+            arguments[name] = [*values, default]
             optional.add(name)
-    typed = ExpectedCall(call.name, arguments, frozenset(optional), signature.shapes_with_defaults)
-    return typed.with_texts("exact")
+    return ExpectedCall(call.name, arguments, frozenset(optional), signature)
 
 
 def _finite(digits: str) -> float:

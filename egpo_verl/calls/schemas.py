@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from egpo_verl.calls.closing import closed
 from egpo_verl.calls.limits import LIMITS, limits
 from egpo_verl.calls.type_names import Note, Schema, any_of, is_optional, schema_of_name
 from egpo_verl.calls.values import nfc
@@ -17,7 +18,7 @@ from egpo_verl.calls.values import nfc
 _MAX_NESTING = 16
 _PLAIN = frozenset({"type", "description", "title", "name", "default"})
 _ARRAYS = frozenset({"items", "prefixItems", "additionalItems"})
-_OBJECTS = frozenset({"properties", "required", "additionalProperties"})
+_OBJECTS = frozenset({"properties", "required", "additionalProperties", "patternProperties"})
 _LISTS_OF_SCHEMAS = ("anyOf", "oneOf", "allOf")
 _MAPS_OF_SCHEMAS = ("definitions", "$defs")
 _COMBINED = frozenset({*_LISTS_OF_SCHEMAS, *_MAPS_OF_SCHEMAS, "$ref"})
@@ -44,8 +45,7 @@ def parameters_schema(parameters: Any, required: Any, note: Note) -> Schema:
         schema = _schema(parameters, note, 0)
         schema["type"] = "object"
         if "properties" in schema or not parameters.get("properties"):
-            schema.setdefault("properties", {})
-            schema.setdefault("additionalProperties", False)
+            schema = closed(schema)
     else:
         schema = _object({"properties": parameters}, note, 0)
         schema["required"] = [
@@ -65,7 +65,9 @@ def is_json_schema(parameters: Mapping[str, Any]) -> bool:
     A flat map may describe parameters called `type` or `properties`, but then as mappings.
     """
     properties = parameters.get("properties")
-    if isinstance(parameters.get("type"), str | list):
+    if isinstance(parameters.get("type"), str | list) or isinstance(parameters.get("$ref"), str):
+        return True
+    if any(isinstance(parameters.get(key), list) for key in _LISTS_OF_SCHEMAS):
         return True
     return isinstance(properties, dict) and all(
         isinstance(spec, dict) for spec in properties.values()
@@ -161,6 +163,9 @@ def _object(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
                 required.append(name)
     if "additionalProperties" in spec:
         schema["additionalProperties"] = _or_boolean(spec["additionalProperties"], note, depth)
+    if isinstance(spec.get("patternProperties"), dict):
+        note(f"patternProperties {spec['patternProperties']!r:.60}")
+        schema["additionalProperties"] = True
     if required:
         schema["required"] = required
     return _without_empty_required(schema)

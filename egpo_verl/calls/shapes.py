@@ -2,29 +2,26 @@
 
 JSON does not keep 5.0 and 5 apart, and a default may be written or left out. So two values mean
 the same where they are equal once whole numbers are floats wherever the schema declares a float,
-and the defaults of objects are written out: `Shape.normal` is that form of a value. The walk
-follows `properties`, `items`, `allOf` and `$ref`, and of `anyOf` and `oneOf` the first branch that
-takes the value.
+and members that say no more than their default are gone: `Shape.normal` is that form of a value.
+The walk follows `properties`, `items`, `allOf` and `$ref`, and of `anyOf` and `oneOf` the first
+branch that takes the value. It never makes a value larger, whatever the schema says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from threading import RLock
 from typing import Any
 
 import jsonschema_rs
 
+from egpo_verl.calls.flat import DEFINITIONS, fits_plainly
 from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import float_of, nfc
+from egpo_verl.calls.values import TextForm, equal, float_of, nfc
 
 _UNIONS = ("anyOf", "oneOf")
-_DEFINITIONS = ("$defs", "definitions")
-_LISTS = ("items", "additionalItems", "additionalProperties", "anyOf", "oneOf", "allOf")
-_HOLDERS = frozenset({*_LISTS, "properties", "$ref"})
-_MOST_NODES = 200
-"""Values inside a default: one that unfolds into more states nothing."""
+_MORE = frozenset({"allOf", "$ref"})
 
 
 class Shapes:
@@ -33,12 +30,7 @@ class Shapes:
     def __init__(self, root: Schema) -> None:
         self.lock = RLock()
         self._root = root
-        self._definitions = {key: root[key] for key in _DEFINITIONS if key in root}
-        self.definitions_have_defaults = False
-        named = [schema for group in self._definitions.values() for schema in group.values()]
-        self.definitions_have_defaults = any(
-            "default" in one or _has_inner_defaults(one, self) for one in named
-        )
+        self._definitions = {key: root[key] for key in DEFINITIONS if key in root}
         self._shapes: dict[tuple[int, ...], Shape] = {}
         self._insides: dict[tuple[int, ...], Inside] = {}
         self._validators: dict[int, jsonschema_rs.Draft4Validator | None] = {}
@@ -56,12 +48,14 @@ class Shapes:
         key = tuple(map(id, parts))
         inside = self._insides.get(key)
         if inside is None:
-            inside = self._insides[key] = Inside(self, parts)
+            inside = self._insides[key] = Inside(self, parts, key)
         return inside
 
     def resolved(self, schemas: Iterable[Any], before: Sequence[Schema] = ()) -> list[Schema]:
         """`before`, then `schemas` with every schema that must hold where they do."""
         parts, waiting = list(before), list(schemas)
+        if not parts and len(waiting) == 1 and waiting[0].keys().isdisjoint(_MORE):
+            return waiting
         while waiting:
             schema = waiting.pop(0)
             if isinstance(schema, dict) and not any(schema is part for part in parts):
@@ -73,6 +67,8 @@ class Shapes:
 
     def takes(self, schema: Schema, value: Any) -> bool:
         """Whether `value` fits `schema`, a part of the root."""
+        if fits_plainly(schema, value):
+            return True
         if id(schema) not in self._validators:
             try:
                 compiled = jsonschema_rs.Draft4Validator({"allOf": [schema], **self._definitions})
@@ -95,39 +91,40 @@ class Shapes:
 
 
 class Shape:
-    """The type of a value: `parts` are the schemas that hold whatever the value is."""
+    """The type of a value, by the schemas that hold whatever the value is."""
 
     def __init__(self, shapes: Shapes, schemas: Sequence[Any]) -> None:
-        self.parts = parts = shapes.resolved(schemas)
-        self._schemas = schemas
+        self._parts = shapes.resolved(schemas)
         self._shapes = shapes
         self._may_be_float: bool | None = None
-        has_unions = any(key in part for part in parts for key in _UNIONS)
-        self._inside = None if has_unions else shapes.inside(parts)
-
-    def normal(self, value: Any) -> Any:
-        """`value` with floats and defaults as the schema means them."""
-        if isinstance(value, list):
-            inside = self._inside or self._decided(value)
-            return [inside.item(at).normal(inner) for at, inner in enumerate(value)]
-        if isinstance(value, dict):
-            inside = self._inside or self._decided(value)
-            members = {name: inside.member(name).normal(inner) for name, inner in value.items()}
-            return inside.completed(members)
-        if type(value) is int:
-            if self._may_be_float is None:
-                self._may_be_float = self._declares_float(self.parts, [])
-            return float_of(value) if self._may_be_float else value
-        return value
 
     @cached_property
-    def has_inner_defaults(self) -> bool:
-        """Whether a value may hold an object some of whose members have a default."""
-        return any(_has_inner_defaults(part, self._shapes) for part in self.parts)
+    def _inside(self) -> Inside | None:
+        """What is inside, where no union is to be decided first."""
+        has_unions = any(key in part for part in self._parts for key in _UNIONS)
+        return None if has_unions else self._shapes.inside(self._parts)
 
-    def takes(self, value: Any) -> bool:
-        """Whether `value` fits."""
-        return all(self._shapes.takes(part, value) for part in self._schemas)
+    def normal(self, value: Any, text_form: TextForm = nfc) -> Any:
+        """`value` with floats, defaults and texts in the form in which they are compared."""
+        if isinstance(value, str):
+            return text_form(value)
+        if isinstance(value, list | tuple):
+            inside = self._inside or self._decided(value)
+            return [inside.item(at).normal(inner, text_form) for at, inner in enumerate(value)]
+        if isinstance(value, dict):
+            inside = self._inside or self._decided(value)
+            members = {
+                nfc(name): inside.member(name).normal(inner, text_form)
+                for name, inner in value.items()
+            }
+            if len(members) < len(value):  # two spellings of one name are no spelling of it
+                return value
+            return inside.shortened(members, text_form)
+        if type(value) is int:
+            if self._may_be_float is None:
+                self._may_be_float = self._declares_float(self._parts, [])
+            return float_of(value) if self._may_be_float else value
+        return value
 
     def _declares_float(self, schemas: Iterable[Any], seen: list[Schema]) -> bool:
         parts = self._shapes.resolved(schemas)
@@ -140,7 +137,7 @@ class Shape:
 
     def _decided(self, value: Any) -> Inside:
         """What is inside `value`, with the branch of each union that takes it."""
-        parts = list(self.parts)
+        parts = list(self._parts)
         for part in parts:  # grows on the way
             for key in _UNIONS:
                 if key in part:
@@ -149,22 +146,26 @@ class Shape:
 
     def _branch(self, branches: Sequence[Schema], value: Any) -> Sequence[Schema]:
         """The first branch that takes a list or an object, as far as there is a choice."""
-        kind = "array" if isinstance(value, list) else "object"
-        open_to_it = [branch for branch in branches if self._is_open_to(kind, [branch], [])]
+        open_to_it = [branch for branch in branches if self._is_open_to(value, [branch], [])]
         if len(open_to_it) > 1:
             taking = (branch for branch in open_to_it if self._shapes.takes(branch, value))
             return [next(taking, open_to_it[0])]
         return open_to_it
 
-    def _is_open_to(self, kind: str, schemas: Iterable[Any], seen: list[Schema]) -> bool:
-        """Whether the declared types leave room for a list or an object."""
+    def _is_open_to(self, value: Any, schemas: Iterable[Any], seen: list[Schema]) -> bool:
+        """Whether type and required members leave room for a list or an object."""
         parts = self._shapes.resolved(schemas)
+        kind = "object" if isinstance(value, dict) else "array"
         if not all(part.get("type", kind) == kind for part in parts):
+            return False
+        if kind == "object" and not all(
+            set(part.get("required", ())) <= value.keys() for part in parts
+        ):
             return False
         new = [part for part in parts if not any(part is old for old in seen)]
         seen += new
         return all(
-            any(self._is_open_to(kind, [branch], seen) for branch in part[key])
+            any(self._is_open_to(value, [branch], seen) for branch in part[key])
             for part in new
             for key in _UNIONS
             if key in part
@@ -172,14 +173,15 @@ class Shape:
 
 
 class Inside:
-    """The members or items of a value, and the defaults of members that it leaves out."""
+    """The members or items of a value, and the defaults that members need not say."""
 
-    def __init__(self, shapes: Shapes, parts: Sequence[Schema]) -> None:
+    def __init__(self, shapes: Shapes, parts: Sequence[Schema], key: tuple[int, ...]) -> None:
         self._shapes = shapes
+        self._key = key
         self._parts = parts
         self._declared: dict[str, Shape] = {}
         self._items: dict[int, Shape] = {}
-        self._defaults: Mapping[str, Any] | None = None
+        self._normal: dict[TextForm, Mapping[str, Any]] = {}
         self._is_busy = False
 
     @cached_property
@@ -194,9 +196,12 @@ class Inside:
         if shape is None:
             if not any(name in part.get("properties", ()) for part in self._parts):
                 return self._others
-            schemas = [part.get("properties", {}).get(name, _others(part)) for part in self._parts]
-            shape = self._declared[name] = self._shapes.shape([one for one in schemas if one])
+            shape = self._declared[name] = self._shapes.shape(self._schemas_of(name))
         return shape
+
+    def _schemas_of(self, name: str) -> list[Schema]:
+        schemas = [part.get("properties", {}).get(name, _others(part)) for part in self._parts]
+        return [schema for schema in schemas if schema]
 
     def item(self, at: int) -> Shape:
         """The shape of the item at a place."""
@@ -208,53 +213,52 @@ class Inside:
             shape = self._items[at] = self._shapes.shape([one for one in schemas if one])
         return shape
 
-    def completed(self, members: dict[str, Any]) -> dict[str, Any]:
-        """`members` with the defaults of those that are not there."""
-        defaults = self.defaults
-        if not defaults:
-            return members
-        present = set(map(nfc, members))
-        return members | {name: v for name, v in defaults.items() if name not in present}
-
-    @property
+    @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """Member -> its default in normal form, where it states one that fits its own type.
+        """Member -> its default, where it states one that fits its own type.
 
         Datasets write `"default": ""` for whole numbers, which states nothing.
         """
-        if self._defaults is None:
-            with self._shapes.lock:
-                if self._is_busy:  # an object that is the default of something inside it
-                    return {}
-                if self._defaults is None:
-                    self._is_busy = True
-                    self._defaults = dict(self._stated())
-                    self._is_busy = False
-        return self._defaults
-
-    def _stated(self) -> Iterator[tuple[str, Any]]:
         names = dict.fromkeys(name for part in self._parts for name in part.get("properties", ()))
+        defaults = {}
         for name in names:
-            shape = self.member(name)
-            for default in [part["default"] for part in shape.parts if "default" in part][:1]:
-                if shape.takes(default) and _is_small(normal := shape.normal(default)):
-                    yield name, normal
+            schemas = self._schemas_of(name)
+            for part in self._shapes.resolved(schemas):
+                if "default" in part:
+                    if all(self._shapes.takes(schema, part["default"]) for schema in schemas):
+                        defaults[name] = part["default"]
+                    break
+        return defaults
 
+    def shortened(self, members: dict[Any, Any], text_form: TextForm) -> dict[Any, Any]:
+        """`members` without those that equal their defaults, marked by whose defaults these are.
 
-def _has_inner_defaults(schema: Any, shapes: Shapes) -> bool:
-    if not isinstance(schema, dict) or schema.keys().isdisjoint(_HOLDERS):
-        return False
-    if "$ref" in schema and shapes.definitions_have_defaults:
-        return True
-    members = list(schema.get("properties", {}).values())
-    if any("default" in member for member in members):
-        return True
-    listed = [one for key in _LISTS for one in _listed(schema.get(key))]
-    return any(_has_inner_defaults(inner, shapes) for inner in [*members, *listed])
+        The mark keeps `{}` apart from the `{}` that another branch of a union would mean.
+        """
+        if not self.defaults:
+            return members
+        defaults = self._normal_defaults(text_form)
+        kept = {
+            name: value
+            for name, value in members.items()
+            if name not in defaults or not equal(value, defaults[name])
+        }
+        return {**kept, self._key: True}
 
-
-def _listed(schemas: Any) -> Sequence[Any]:
-    return schemas if isinstance(schemas, list) else [schemas]
+    def _normal_defaults(self, text_form: TextForm) -> Mapping[str, Any]:
+        known = self._normal.get(text_form)
+        if known is not None:
+            return known
+        with self._shapes.lock:
+            if self._is_busy:  # a default inside itself: written out, it stays
+                return {}
+            self._is_busy = True
+            self._normal[text_form] = {
+                name: self.member(name).normal(default, text_form)
+                for name, default in self.defaults.items()
+            }
+            self._is_busy = False
+        return self._normal[text_form]
 
 
 def _others(part: Schema) -> Schema | None:
@@ -271,13 +275,3 @@ def _item(part: Schema, at: int) -> Schema | None:
     places = _places(part)
     item = places[at] if at < len(places) else part.get("additionalItems" if places else "items")
     return item if isinstance(item, dict) else None
-
-
-def _is_small(value: Any) -> bool:
-    waiting, count = [value], 0
-    while waiting and count <= _MOST_NODES:
-        value = waiting.pop()
-        count += 1
-        if isinstance(value, list | dict):
-            waiting += value.values() if isinstance(value, dict) else value
-    return count <= _MOST_NODES

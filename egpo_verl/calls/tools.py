@@ -15,11 +15,12 @@ from typing import Any
 import jsonschema_rs
 
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.flat import flat_defaults, has_defaults_inside, is_flat
 from egpo_verl.calls.reasons import Reason
 from egpo_verl.calls.schemas import parameters_schema
-from egpo_verl.calls.shapes import Inside, Shape, Shapes
+from egpo_verl.calls.shapes import Inside, Shapes
 from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import nfc
+from egpo_verl.calls.values import TextForm, float_of, in_form, nfc
 
 PARAMETER_KEYS = ("parameters", "arguments", "input_schema")
 
@@ -41,20 +42,26 @@ class Signature:
         """`schema`, compiled when it is first needed."""
         return jsonschema_rs.Draft4Validator(self.schema)
 
-    def shape(self, name: str) -> Shape:
-        """The type of an argument."""
-        return self._arguments.member(name)
-
-    @property
+    @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """Argument -> its default in normal form, where the schema states one that fits."""
-        return self._arguments.defaults
+        """Argument -> its default, where the schema states one that fits."""
+        defaults = flat_defaults(self.schema)
+        return self._arguments.defaults if defaults is None else defaults
+
+    def normal(self, name: str, value: Any, text_form: TextForm = nfc) -> Any:
+        """The value of an argument in the form that is compared (see `shapes`)."""
+        if isinstance(value, str):
+            return text_form(value)
+        schema = self.schema.get("properties", {}).get(name)
+        if type(value) is int and schema is not None and is_flat(schema):
+            return float_of(value) if schema.get("type") == "number" else value
+        return self._arguments.member(name).normal(value, text_form)
 
     @cached_property
-    def shapes_with_defaults(self) -> Mapping[str, Shape]:
-        """Argument -> its type, where objects in its value may leave members out."""
-        names = self.schema.get("properties", {})
-        return {name: self.shape(name) for name in names if self.shape(name).has_inner_defaults}
+    def with_defaults_inside(self) -> frozenset[str]:
+        """Arguments in whose values objects may leave members out."""
+        properties = self.schema.get("properties", {}).items()
+        return frozenset(name for name, one in properties if has_defaults_inside(one, self.schema))
 
     @cached_property
     def _arguments(self) -> Inside:
@@ -65,10 +72,10 @@ class Signature:
         """The first reason why `arguments` do not fit, None where they do."""
         if self._fits(arguments):
             return None
-        composed = {nfc(name): value for name, value in arguments.items()}
+        composed = {nfc(name): in_form(value, nfc) for name, value in arguments.items()}
         if len(composed) < len(arguments):
             return Reason.UNKNOWN_ARGUMENT
-        if composed.keys() != arguments.keys():
+        if composed != arguments:
             return self.check(composed)
         if not arguments.keys() >= set(self.schema.get("required", ())):
             return Reason.MISSING_ARGUMENT

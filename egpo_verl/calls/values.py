@@ -34,7 +34,7 @@ def equal(value: Any, expected: Any) -> bool:
         return value is expected
     if isinstance(expected, int):
         if type(value) is float and isinstance(expected, BigWhole):
-            return value == _nearest_float(expected)
+            return value == nearest_float(expected)
         return type(value) is int and value == int(expected)
     if isinstance(expected, float):
         if type(value) is float:
@@ -71,8 +71,11 @@ def _in_digits(number: float) -> Decimal:
     return Decimal(repr(number))
 
 
-def _nearest_float(whole: int) -> float:
-    return float(whole) if whole.bit_length() < _LARGEST_EXPONENT else math.inf
+def nearest_float(number: float) -> float:
+    """The float nearest to a number, infinite for whole numbers beyond the largest."""
+    if isinstance(number, int) and number.bit_length() >= _LARGEST_EXPONENT:
+        return math.inf
+    return float(number)
 
 
 def in_form(value: Any, text_form: TextForm) -> Any:

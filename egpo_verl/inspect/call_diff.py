@@ -9,8 +9,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from egpo_verl.calls import Call, Reason, Reference, ToolSet, answer_of, parse
+from egpo_verl.calls.expected import ExpectedCall
 from egpo_verl.calls.matching import serves
-from egpo_verl.calls.reference import ExpectedCall
 from egpo_verl.calls.thought import after_thought
 from egpo_verl.inspect.response import Response
 
@@ -158,7 +158,7 @@ def _extra(call: Call, names: Sequence[str]) -> list[Argument]:
 
 def _agrees(name: str, value: Any, expected: ExpectedCall, strings: str) -> bool:
     alone = ExpectedCall(
-        expected.name, {name: expected.arguments[name]}, frozenset(), expected.shapes
+        expected.name, {name: expected.arguments[name]}, frozenset(), expected.signature
     )
     return serves(Call(expected.name, {name: value}), alone, strings)
 

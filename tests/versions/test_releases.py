@@ -53,7 +53,6 @@ def test_the_release_is_the_one_that_is_tested_and_has_the_estimator(probed: Pro
     version, found, _ = probed
     assert found["version"] == version
     assert found["loaded"] == {"estimator": True, "cpu": []}
-    assert found["check"] == "", "verl's own validation passes"
 
 
 def test_a_step_of_every_trainer_gives_the_advantages_of_the_public_function(
@@ -109,9 +108,19 @@ def test_every_way_to_start_asks_for_the_same(probed: Probed) -> None:
     paper = ways["+egpo=paper"]
     assert all(way == paper for way in ways.values()), ways
     assert paper["algorithm.adv_estimator"] == "egpo"
-    assert paper[page.ENGINE_KEY] is True, "what the engine reads for Eq. 4 in float32"
+    assert config["read by workers"] is True, "Eq. 4 in float32"
+    assert config["warned"] == []
     assert config["entropy as logits"] is False
     assert config["modules"] == "egpo_verl", "workers of a running cluster load the plugin"
+
+
+def test_without_the_group_a_warning_names_what_the_workers_read(probed: Probed) -> None:
+    _, found, _ = probed
+    bare = found["config"]["bare"]
+    assert bare["read"] is False
+    assert "not in float32" in bare["warned"]
+    assert bare["read after the cure"] is True, bare["warned"]
+    assert bare["warned after the cure"] == []
 
 
 def test_the_reward_is_ours_and_a_users_own_wins(probed: Probed) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from egpo_verl.calls import Reason
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.tools import Signature
+from egpo_verl.calls.values import nfc
 from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.checks.misfit import misfit
 from egpo_verl.datasets.checks.repair import admits_null, repaired
@@ -129,8 +130,9 @@ def _offered(tools: tuple[Tool, ...]) -> dict[str, Features]:
         raise Unusable("no_tools")
     features = features_of_all(tools)
     offered = {tool.name: tool for tool in features}
-    if len(offered) < len(features):
+    by_composed_name = {nfc(name): tool for name, tool in offered.items()}
+    if len(by_composed_name) < len(features):
         for tool in features:
-            if tool.tool != offered[tool.name].tool:
+            if tool.tool != by_composed_name[nfc(tool.name)].tool:
                 raise Unusable("duplicate_tool", tool.name)
     return offered

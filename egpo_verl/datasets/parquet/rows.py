@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from egpo_verl.calls import render
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.reading.json_text import json_text, must_be_unicode
 from egpo_verl.datasets.sample import Sample, Tool
@@ -82,9 +83,11 @@ def build_row(
     """`to_row` for a sample whose names the form can spell."""
     try:
         # The paper's syntax-tree stage: what the model should write parses to what we reward.
-        render(sample.calls, call_form)
+        answer = render(sample.calls, call_form)
     except ValueError as error:
         raise Unusable("unspellable", str(error)) from error
+    if THINK_OPEN in answer or THINK_CLOSE in answer:
+        raise Unusable("unspellable", f"a think tag breaks the template: {answer[:200]}")
     tools, renamed = listing(sample.tools), way_back.to_json()
     must_be_unicode(renamed)
     return {

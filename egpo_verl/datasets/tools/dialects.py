@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from egpo_verl.calls.schemas import is_json_schema
@@ -55,7 +55,7 @@ def with_names(tool: Tool, name: str, names: Mapping[str, str]) -> Tool:
         if isinstance(spec.get(key), Mapping):
             spec[key] = _renamed(spec[key], names)
     if isinstance(spec.get("required"), list):
-        spec["required"] = [names.get(item, item) for item in spec["required"]]
+        spec["required"] = _renamed_list(spec["required"], names)
     return {**tool, "function": spec} if inner(tool) is not tool else spec
 
 
@@ -68,5 +68,10 @@ def _renamed(parameters: Mapping[str, Any], names: Mapping[str, str]) -> Mapping
             names.get(key, key): value for key, value in renamed["properties"].items()
         }
     if isinstance(renamed.get("required"), list):
-        renamed["required"] = [names.get(item, item) for item in renamed["required"]]
+        renamed["required"] = _renamed_list(renamed["required"], names)
     return renamed
+
+
+def _renamed_list(required: Sequence[Any], names: Mapping[str, str]) -> list[Any]:
+    """The names required, and whatever else a dataset lists among them."""
+    return [names.get(item, item) if isinstance(item, str) else item for item in required]
