@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain, repeat
 from threading import RLock
 from typing import Any
 
@@ -110,7 +111,8 @@ class Shape:
             return text_form(value)
         if isinstance(value, list | tuple):
             inside = self._inside or self._decided(value)
-            return [inside.item(at).normal(inner, text_form) for at, inner in enumerate(value)]
+            shapes = chain(inside.items[:-1], repeat(inside.items[-1]))
+            return [shape.normal(inner, text_form) for inner, shape in zip(value, shapes, strict=False)]
         if isinstance(value, dict):
             inside = self._inside or self._decided(value)
             members = {
@@ -180,7 +182,6 @@ class Inside:
         self._key = key
         self._parts = parts
         self._declared: dict[str, Shape] = {}
-        self._items: dict[int, Shape] = {}
         self._normal: dict[TextForm, Mapping[str, Any]] = {}
         self._is_busy = False
 
@@ -203,15 +204,12 @@ class Inside:
         schemas = [part.get("properties", {}).get(name, _others(part)) for part in self._parts]
         return [schema for schema in schemas if schema]
 
-    def item(self, at: int) -> Shape:
-        """The shape of the item at a place."""
+    @cached_property
+    def items(self) -> list[Shape]:
+        """The shapes of the first items, each at its place, and at the end that of all others."""
         places = max((len(_places(part)) for part in self._parts), default=0)
-        at = min(at, places)
-        shape = self._items.get(at)
-        if shape is None:
-            schemas = [_item(part, at) for part in self._parts]
-            shape = self._items[at] = self._shapes.shape([one for one in schemas if one])
-        return shape
+        items = [[_item(part, at) for part in self._parts] for at in range(places + 1)]
+        return [self._shapes.shape([one for one in schemas if one]) for schemas in items]
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
