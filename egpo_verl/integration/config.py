@@ -5,6 +5,8 @@ Only what cannot work is refused. What is merely doubted is one warning.
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -58,6 +60,7 @@ def check(config: Any) -> None:
             "algorithm.rollout_correction.bypass_mode=True skips the pass that computes it: "
             "set algorithm.rollout_correction.bypass_mode=False."
         )
+    _check_actor_knows_chunking(config.actor_rollout_ref.actor)
     try:
         missing = hooks.missing(trainer_of(config))
     except ImportError as error:
@@ -69,6 +72,20 @@ def check(config: Any) -> None:
             f"adv_estimator=egpo cannot reach the entropies of verl {_version()}: "
             f"{', '.join(missing)} is not there or was imported before egpo_verl. Use a verl that "
             "docs/versions.md lists, and let verl load the plugin (python -m egpo_verl.doctor)."
+        )
+
+
+def _check_actor_knows_chunking(actor: Any) -> None:
+    """verl builds the actor's dataclass from its node, and some engines' lack the key."""
+    target = actor.get("_target_")
+    if CHUNKING not in actor or not target:
+        return
+    module, _, name = target.rpartition(".")
+    known = dataclasses.fields(getattr(importlib.import_module(module), name))
+    if CHUNKING not in {field.name for field in known}:
+        raise ConfigError(
+            f"verl's {name} has no {CHUNKING}, which +egpo=... sets: add entropy=as_logits after "
+            "it, and the entropy of Eq. 4 is computed in the logits' precision."
         )
 
 
