@@ -112,7 +112,9 @@ class Shape:
         if isinstance(value, list | tuple):
             inside = self._inside or self._decided(value)
             shapes = chain(inside.items[:-1], repeat(inside.items[-1]))
-            return [shape.normal(inner, text_form) for inner, shape in zip(value, shapes, strict=False)]
+            return [
+                shape.normal(inner, text_form) for inner, shape in zip(value, shapes, strict=False)
+            ]
         if isinstance(value, dict):
             inside = self._inside or self._decided(value)
             members = {
