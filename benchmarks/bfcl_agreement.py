@@ -122,6 +122,7 @@ class _Plain(ast.NodeTransformer):
 
 def class_of(official: Official, entry: Entry, text: str) -> str:
     """The key of `CLASSES` whose change of the text makes both judges agree."""
+    text = text.strip("`\n ")
     listed = f"[{text.removeprefix('[').removesuffix(']')}]"
     try:
         tree, plain = ast.parse(listed, mode="eval"), _Plain()

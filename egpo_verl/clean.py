@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from rich.table import Table
@@ -30,9 +30,9 @@ examples:
   {PROGRAM} train.parquet --local_save_dir cleaned --model Qwen/Qwen3-32B \\
       --base_url http://localhost:8000/v1
 
-Every answer is on disk before it is used or the next question is asked. Whatever stops the job, the
-same command goes on where it stopped; another model, prompt or row is asked anew. What a kill can
-cost is the requests on their way, --in_flight at most.
+Every answer is on disk before it is used and before its place asks the next question. Whatever
+stops the job, the same command goes on where it stopped; another model, prompt or row is asked
+anew. A kill costs the requests on their way, --in_flight at most: they may be billed twice.
 """
 STORE = "judge.sqlite"
 
@@ -80,11 +80,12 @@ def parser() -> Parser:
         type=share,
         default=0.25,
         metavar="SHARE",
-        help="of a run's answers from which on nothing is asked any more (0.25)",
+        help="of a run's answers that cannot be read, above which nothing more is asked (0.25)",
     )
     add("--price_in", type=amount, default=0.0, help="dollars per million tokens of questions")
     add("--price_out", type=amount, default=0.0, help="dollars per million tokens of answers")
     add("--budget", type=amount, help="dollars, over all runs, from which on nothing is asked")
+    add("--overwrite", action="store_true", help="replace files that no earlier run wrote")
     add("--dry_run", action="store_true", help="ask nothing, estimate tokens and cost")
     return command
 
@@ -95,8 +96,9 @@ def _run(options: argparse.Namespace) -> int:
     rows, path = count_rows(options.files), _store_path(options)
     if options.dry_run:
         # A dry run leaves nothing behind, so it makes no store.
-        store = Store(path) if path.exists() else None
-        out().print(_estimated(estimate(options.files, store, prompts, settings), settings))
+        with closing(Store(path)) if path.exists() else nullcontext() as known:
+            job = estimate(options.files, known, prompts, settings)
+        out().print(_estimated(job, settings))
         return 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +135,10 @@ def _clean(
     folder, stopped = options.local_save_dir, None
     with closing(Judge(settings, store)) as judge, progress("Judging", rows) as report:
         try:
-            sections = clean_files(options.files, folder, judge, prompts, options.in_flight, report)
+            sections = clean_files(
+                *(options.files, folder, judge, prompts, options.in_flight, report),
+                overwrite=options.overwrite,
+            )
         except Stopped as why:
             stopped = why
     if stopped is not None:

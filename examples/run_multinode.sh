@@ -32,14 +32,14 @@ fi
 ray start --head --node-ip-address "$HEAD" --port "$PORT" --num-gpus "$NGPUS_PER_NODE"
 trap 'ray stop' EXIT
 
-wanted=$((NNODES * NGPUS_PER_NODE))
+expected=$((NNODES * NGPUS_PER_NODE))
 for ((waited = 0; ; waited += 10)); do
     gpus=$(python3 "$(dirname "$0")/count_gpus.py" --address "$HEAD:$PORT")
-    if [ "$gpus" -ge "$wanted" ]; then
+    if [ "$gpus" -ge "$expected" ]; then
         break
     fi
     if [ "$waited" -ge "$WAIT_SECONDS" ]; then
-        echo "egpo_verl: $gpus of $wanted GPUs came in $WAIT_SECONDS s; see ray status." >&2
+        echo "egpo_verl: $gpus of $expected GPUs came in $WAIT_SECONDS s; see ray status." >&2
         exit 2
     fi
     sleep 10

@@ -10,9 +10,10 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,6 +42,9 @@ SETTINGS = [
     "trainer.logger=['console','file']",
 ]
 TEMPLATES = "trl==1.16.0"
+# On a busy machine the threads of a tiny model wait for each other: sampling took 11 times longer
+# with two of them than with one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A busy machine is no fault of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -99,42 +103,50 @@ def composed() -> Callable[..., Any]:
     return config
 
 
+@pytest.fixture(scope="session")
+def validate() -> Callable[[Any], None]:
+    """`validate(config)` does what `main_ppo` does with its configuration before anything else."""
+    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.utils.config import validate_config
+
+    return lambda config: validate_config(
+        config, need_reference_policy(config), need_critic(config)
+    )
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """`serve(answers, *options)` starts an endpoint that knows its answers; gives its URL."""
+    with ExitStack() as running:
+
+        def start(answers: dict[str, Any], *options: str) -> str:
+            book = tmp_path / "book.json"
+            book.write_text(json.dumps(answers), encoding="utf-8")
+            words = ["--answers", str(book), "--log", str(tmp_path / "asked.log"), *options]
+            return running.enter_context(server("model_server.py", *words))
+
+        yield start
+
+
+@contextmanager
+def server(script: str, *options: str) -> Iterator[str]:
+    """The URL of an OpenAI-compatible server of this folder, which ends with the context."""
     pytest.importorskip("openai")
     pytest.importorskip("tenacity")
-    running = []
-
-    def start(answers: dict[str, Any], *options: str) -> str:
-        book = tmp_path / "book.json"
-        book.write_text(json.dumps(answers), encoding="utf-8")
-        words = ["--answers", str(book), "--log", str(tmp_path / "asked.log"), *options]
-        process = subprocess.Popen(
-            [sys.executable, str(TESTS / "model_server.py"), *words],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        running.append(process)
+    command = [sys.executable, str(TESTS / script), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        return f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        finally:
+            process.kill()
 
 
-class JudgeServer:
+class JudgeServer(NamedTuple):
     """A running judge (`judge_server.py`) and its log."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.log = folder / f"requests_{time.monotonic_ns()}.log"
-        self.log.touch()
-        command = [sys.executable, str(TESTS / "judge_server.py"), "--log", str(self.log), *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/v1"
+    url: str
+    log: Path
 
     def requests(self) -> list[list[str]]:
         """Key, stage and fate of every request so far."""
@@ -144,18 +156,15 @@ class JudgeServer:
 @pytest.fixture
 def start_judge(tmp_path: Path) -> Iterator[Callable[..., JudgeServer]]:
     """`start_judge(*options)` starts a judge, which ends with the test."""
-    pytest.importorskip("openai")
-    pytest.importorskip("tenacity")
-    running: list[JudgeServer] = []
+    with ExitStack() as running:
 
-    def start(*options: str) -> JudgeServer:
-        running.append(JudgeServer(tmp_path, *options))
-        return running[-1]
+        def start(*options: str) -> JudgeServer:
+            log = tmp_path / f"requests_{time.monotonic_ns()}.log"
+            log.touch()
+            judge = server("judge_server.py", "--log", str(log), *options)
+            return JudgeServer(running.enter_context(judge), log)
 
-    yield start
-    for server in running:
-        server.process.kill()
-        server.process.wait()
+        yield start
 
 
 @pytest.fixture
@@ -179,7 +188,7 @@ def write_judge_rows() -> Callable[..., Path]:
             fate = f"fate: {fates[n]} " if fates and n in fates else ""
             text = f"Row {n}. {fate}truth: {render(right)}"
             user = {"role": "user", "content": text}
-            rows.append(to_row(Sample("x", (user,), (tool,), claimed, {"id": n}), n))
+            rows.append(to_row(Sample("x", (user,), (tool,), claimed, {"id": n, "turn": n % 2}), n))
         with ParquetOut(path) as output:
             output.add(batch_of(rows))
         return path

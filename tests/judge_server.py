@@ -145,11 +145,11 @@ class Judge:
     def say(self, stage: str, text: str) -> dict[str, Any]:
         shown = ANSWER.search(text)
         truth = TRUTH.search(text)
-        wanted = truth[1] if truth else "[]"
-        right = shown is not None and parse(shown[1]).calls == parse(wanted).calls
+        expected = truth[1] if truth else "[]"
+        right = shown is not None and parse(shown[1]).calls == parse(expected).calls
         judge = self.options.judge
         if stage == "correct":
-            calls = parse(wanted).calls or ()
+            calls = parse(expected).calls or ()
             listed = [{"name": c.name, "arguments": json.dumps(dict(c.arguments))} for c in calls]
             nonsense = [{"name": "no_such_function", "arguments": "not even JSON"}]
             return {"calls": nonsense if judge == "liar" else listed, "reason": "As asked."}

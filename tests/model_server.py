@@ -37,14 +37,14 @@ class Model(ThreadingHTTPServer):
 
     def fault(self, body: dict[str, Any], key: str) -> tuple[int, str] | None:
         """Status and message of an answer that is none."""
-        asked = body["messages"][-1]["content"]
+        question = body["messages"][-1]["content"]
         if body["model"] == "unknown":
             return 404, "no such model"
         if key == "Bearer wrong":
             return 401, "wrong key"
-        if "TOO LONG" in asked:
+        if "TOO LONG" in question:
             return 400, "This model's maximum context length is 2048 tokens."
-        if self.options.refuse in asked:
+        if self.options.refuse in question:
             return 400, "not this question"
         with self.lock:
             self.requests += 1
@@ -76,6 +76,13 @@ class Request(BaseHTTPRequestHandler):
             return
         messages = body["messages"]
         message: dict[str, Any] = {"role": "assistant", "content": self.server.say(messages)}
+        if "NO JSON" in messages[-1]["content"]:
+            self.send_bytes(200, b"<html>Welcome to the hotel's network</html>", "text/html")
+            return
+        if "HALF LETTER" in messages[-1]["content"]:
+            message["content"] = "one \ud800 two"
+        if "ECHO" in messages[-1]["content"]:
+            message["content"] = self.headers.get("Authorization", "")
         if "THINK APART" in messages[-1]["content"]:
             message["reasoning_content"] = "apart"
         cut = "CUT OFF" in messages[-1]["content"]
@@ -86,9 +93,11 @@ class Request(BaseHTTPRequestHandler):
         self.send(200, {**whole, "model": body["model"]})
 
     def send(self, status: int, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
+        self.send_bytes(status, json.dumps(body).encode(), "application/json")
+
+    def send_bytes(self, status: int, data: bytes, kind: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -1,44 +1,63 @@
-"""What a sampling server on the CPU makes of a request's limits."""
+"""A sampling server on the CPU: how long a response may be, and what a prompt too long is told."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from verl.utils.config import omega_conf_to_dataclass
 
+import egpo_verl.toolworld
 from egpo_verl.integration.cpu.server import TransformersServer
+
+MODEL = Path(egpo_verl.toolworld.__file__).parent / "model"
+Serve = Callable[..., Callable[..., list[int]]]
 
 
 @pytest.fixture
-def server() -> TransformersServer:
-    """The server of a rollout with prompts of 100 and responses of 48 tokens, without a model."""
-    bare = TransformersServer.__new__(TransformersServer)
-    bare.config = SimpleNamespace(
-        prompt_length=100, response_length=48, max_model_len=None, ignore_eos=False
-    )
-    return bare
+def serve(composed: Callable[..., Any]) -> Serve:
+    """`serve(*overrides)(length, **sampling)` gives the response to a prompt of `length` tokens.
+
+    It is the tiny model's, which never ends by itself: prompts of 100, responses of 48 tokens.
+    """
+
+    def start(*overrides: str) -> Callable[..., list[int]]:
+        lengths = ["data.max_prompt_length=100", "data.max_response_length=48"]
+        model = f"actor_rollout_ref.model.path={MODEL}"
+        config = composed("+egpo=paper", "+machine=cpu", model, *lengths, *overrides)
+        rollout = omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
+
+        def respond(length: int, **sampling: Any) -> list[int]:
+            server = TransformersServer(rollout, config.actor_rollout_ref.model, 0)
+            request = server.generate([7] * length, {"ignore_eos": True, **sampling}, "request")
+            return list(asyncio.run(request).token_ids)
+
+        return respond
+
+    return start
 
 
 @pytest.mark.parametrize(
-    ("prompt", "asked", "tokens"),
+    ("prompt", "limit", "tokens"),
     [(90, {}, 48), (100, {}, 48), (130, {}, 18), (10, {"max_tokens": 5}, 5)],
 )
 def test_a_response_gets_the_room_that_its_prompt_leaves(
-    server: TransformersServer, prompt: int, asked: dict[str, int], tokens: int
+    serve: Serve, prompt: int, limit: dict[str, int], tokens: int
 ) -> None:
-    assert server._sampling(asked, prompt).max_tokens == tokens
+    assert len(serve()(prompt, **limit)) == tokens
+
+
+def test_the_models_context_counts_too(serve: Serve) -> None:
+    respond = serve("actor_rollout_ref.rollout.max_model_len=64")
+    assert len(respond(60)) == 4
+    with pytest.raises(ValueError, match=r"prompt of 64 tokens.*rollout\.max_model_len"):
+        respond(64)
 
 
 @pytest.mark.parametrize("prompt", [148, 1000])
-def test_a_prompt_that_leaves_no_room_is_refused_by_its_length(
-    server: TransformersServer, prompt: int
-) -> None:
+def test_a_prompt_that_leaves_no_room_is_refused_by_its_length(serve: Serve, prompt: int) -> None:
     with pytest.raises(ValueError, match=rf"prompt of {prompt} tokens.*raise data\.max_prompt_len"):
-        server._sampling({}, prompt)
-
-
-def test_the_models_own_limit_counts_too(server: TransformersServer) -> None:
-    server.config.max_model_len = 64
-    assert server._sampling({}, 60).max_tokens == 4
-    with pytest.raises(ValueError, match=r"prompt of 64 tokens.*rollout\.max_model_len"):
-        server._sampling({}, 64)
+        serve()(prompt)

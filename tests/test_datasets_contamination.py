@@ -231,14 +231,15 @@ def test_files_in_subfolders_are_read_and_every_file_is_listed(tmp_path: Path) -
     lines = [json.dumps({"question": text, "function": [TIDE]}) for text in questions]
     nested.write_text("\n".join(lines), "utf-8")
     (folder / "top.json").write_text(json.dumps([{"question": QUESTION}]))
-    (folder / "possible_answer" / "top.json").write_text(json.dumps([{"id": "top_0"}]))
+    answers = folder / "possible_answer" / "top.json"
+    answers.write_text('{"id": "top_0"}\n{"id": \n{"id": "top_2"}\n')
     benchmarks = benchmarks_in((folder,))
     assert [tuple(file) for file in benchmarks.files] == [
-        ("bench/live/zh/rows.jsonl", 12, 1),
-        ("bench/possible_answer/top.json", 0, 0),
-        ("bench/top.json", 1, 0),
+        ("bench/live/zh/rows.jsonl", 12, 1, 0),
+        ("bench/possible_answer/top.json", 0, 0, 1),
+        ("bench/top.json", 1, 0, 0),
     ]
     assert clean_rows(tmp_path, bakery_rows("zh") + bakery_rows("ja"), folder) == 12
     report = (tmp_path / "out" / "report.md").read_text("utf-8")
-    assert "| bench/live/zh/rows.jsonl | 12 | 1 |" in report
-    assert "| bench/possible_answer/top.json | 0 | 0 |" in report
+    assert "| bench/live/zh/rows.jsonl | 12 | 1 | 0 |" in report
+    assert "| bench/possible_answer/top.json | 0 | 0 | 1 |" in report

@@ -92,6 +92,7 @@ def test_a_turn_with_neither_words_nor_calls_is_no_row(tmp_path: Path, messages:
         "<think>East.</think>[book_ferry(pier='east')]",
         '{"name": "book_ferry", "arguments": {"pier": "east"}}',
         '<tool_call>{"name": "book_ferry", "arguments": {"pier": "east"}}</tool_call>',
+        "I'll call book_ferry('east').",
     ],
 )
 def test_words_that_are_a_call_do_not_say_that_no_call_fits(tmp_path: Path, words: str) -> None:
@@ -99,6 +100,19 @@ def test_words_that_are_a_call_do_not_say_that_no_call_fits(tmp_path: Path, word
     made = preprocess(tmp_path, row(ASKED, {"role": "assistant", "content": words}, BOOKED, DONE))
     assert [roles(item) for item in made] == ["system user assistant tool"]
     assert dropped(tmp_path) == {"written_call": 1}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Ask the harbour (office='east') for that.",
+        "I could use book_ferry(pier), but which pier?",
+        "In Python:\n```python\nprint(sorted(piers, key=len))\n```\nI cannot run it.",
+    ],
+)
+def test_words_that_speak_of_calls_say_that_no_call_fits(tmp_path: Path, words: str) -> None:
+    made = preprocess(tmp_path, row(ASKED, {"role": "assistant", "content": words}))
+    assert truths(made) == [[]]
 
 
 def test_parquet_fills_parts_with_nulls(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_no_row_calls_a_function_of_the_other_side(
         return
     assert split == split_by_tools(index, everything, test_size, seed)
     assert {"train", "test"} <= set(split.files) <= {"train", "test", ""}
-    assert split.files.count("") == split.left_out
+    assert split.files.count("") == len(split.left_out)
     for row in everything:
         called = set(index.called[row])
         if split.files[row] == "test":
@@ -73,7 +73,7 @@ def test_a_fair_set_is_split_in_the_asked_share_without_loss() -> None:
         name = f"f{row % 200}"
         index.add(row, "multiple", [name, f"f{(row * 7) % 200}"], [name])
     split = split_by_tools(index, range(1000), 0.1, 0)
-    assert split.left_out == 0
+    assert not split.left_out
     assert 90 <= split.files.count("test") <= 150
     other = split_by_tools(index, range(1000), 0.1, 1)
     assert other.held_out != split.held_out
@@ -91,6 +91,29 @@ def test_a_random_split_has_the_asked_size(total: int, test_size: float, seed: i
     files = split_randomly(index, range(total), test_size, seed).files
     size = min(max(1, round(test_size * total)), total - 1)
     assert Counter(files) == {"test": size, "train": total - size}
+
+
+@given(ROWS, st.floats(0.01, 0.9), st.integers(0, 5))
+def test_a_random_split_keeps_every_dialogue_on_one_side(
+    rows: list[tuple[int, set[str], int]], test_size: float, seed: int
+) -> None:
+    index = index_of(rows)
+    dialogues = Counter(index.groups)
+    if len(dialogues) < 2:
+        with pytest.raises(UserError, match="--test_size 0"):
+            split_randomly(index, range(len(index)), test_size, seed)
+        return
+    files = split_randomly(index, range(len(index)), test_size, seed).files
+    sides = {
+        group: {files[row] for row, g in enumerate(index.groups) if g == group}
+        for group in dialogues
+    }
+    assert {frozenset(names) for names in sides.values()} == {
+        frozenset({"train"}),
+        frozenset({"test"}),
+    }
+    asked = max(1, round(test_size * len(rows)))
+    assert files.count("test") <= max(asked, min(dialogues.values()))
 
 
 def test_int_lists_are_lists_of_lists() -> None:

@@ -84,6 +84,41 @@ def test_an_endpoint_that_cannot_be_used_is_one_sentence(
     assert "MY_KEY" not in json.dumps(keyless.settings())
 
 
+def test_whatever_an_endpoint_answers_is_data(
+    serve: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    url = serve({"fine": [["[f()]"]]})
+    backend = open_backend(options(tmp_path, "--model", "m", "--base_url", url))
+    assert isinstance(backend, EndpointBackend)
+    backend.client = Client(replace(backend.client.endpoint, backoff=0.01))
+    words = ["NO JSON", "fine", "HALF LETTER", "ECHO"]
+    responses = dict(backend.generate([chat(word, word) for word in words]))
+    assert responses == {"fine": "[f()]", "HALF LETTER": "one ? two", "ECHO": "Bearer ***"}
+
+
+def test_an_endpoint_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+    words = ["--model", "m", "--base_url", "http://me:secret@127.0.0.1:9/v1"]
+    backend = open_backend(options(tmp_path, *words))
+    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"):
+        list(backend.generate([chat(f"q{n}", "hello") for n in range(100)]))
+
+
+def test_an_endpoint_that_answers_nothing_is_given_up(
+    serve: Callable[..., str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = serve({})
+    words = ["--model", "m", "--base_url", url, "--batch_size", "2"]
+    backend = open_backend(options(tmp_path, *words))
+    assert isinstance(backend, EndpointBackend)
+    backend.client = Client(replace(backend.client.endpoint, backoff=0.01, tries=2))
+    chats = [chat(f"q{n}", "NO JSON") for n in range(100)]
+    assert list(backend.generate(chats)) == []
+    assert "10 questions in a row" in caplog.text
+    assert len([line for line in caplog.messages if "stays unanswered" in line]) < 20
+
+
 def test_options_that_contradict_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def validate(config: Any) -> None:
         (["algorithm.egpo.cot_scope=thoughts"], "must be one of thought, response"),
         (["+algorithm.egpo.record_groups=0"], "record_groups=0 must be a whole number above 0"),
         (["+algorithm.egpo.record_dir=7"], "record_dir=7 must be the name of a folder"),
+        (["model_engine=torchtitan"], "add entropy=as_logits after"),
         (
             ["trainer.use_v1=False", "transfer_queue.enable=True"],
             r"run python -m verl\.trainer\.main_ppo",

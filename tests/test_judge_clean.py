@@ -54,12 +54,13 @@ def test_wrong_rows_are_corrected_and_right_ones_kept(
     assert [row["extra_info"]["index"] for row in rows] == list(range(60))
     for n, row in enumerate(rows):
         sample = from_row(row)
-        wanted = [Call("tide_now", {"harbour": "Hoorn", "day": n})] if n % 7 else []
-        assert list(sample.calls) == wanted
+        expected = [Call("tide_now", {"harbour": "Hoorn", "day": n})] if n % 7 else []
+        assert list(sample.calls) == expected
         assert sample.extra["judge"] == ("right" if n % 3 else "corrected")
         assert row["extra_info"]["renamed"] == '{"functions": {"tide_now": "tide now"}}'
     lines = judged(out)
     assert [line["index"] for line in lines] == list(range(60))
+    assert [line["turn"] for line in lines] == [0, 1] * 30
     changed = next(line for line in lines if line["index"] == 3)
     assert '-   "harbour": "Urk",' in changed["diff"]
     assert '+   "harbour": "Hoorn",' in changed["diff"]
@@ -75,9 +76,9 @@ def test_a_second_run_asks_nothing_and_a_change_asks_anew(
     train, server = write_judge_rows(tmp_path / "train.parquet", 30), start_judge()
     first = words(server, train, out=tmp_path / "one")
     assert main(first) == 0
-    asked = len(server.requests())
+    sent = len(server.requests())
     assert main(words(server, train, out=tmp_path / "two")) == 0
-    assert len(server.requests()) == asked
+    assert len(server.requests()) == sent
     assert judged(tmp_path / "one") == judged(tmp_path / "two")
 
     prompts = tmp_path / "prompts"
@@ -87,10 +88,10 @@ def test_a_second_run_asks_nothing_and_a_change_asks_anew(
     )
     more = ("--prompts", str(prompts))
     assert main(words(server, train, out=tmp_path / "three", more=more)) == 0
-    assert len(server.requests()) > asked
+    assert len(server.requests()) > sent
     again = len(server.requests())
     assert main([*words(server, train, out=tmp_path / "four"), "--model", "other"]) == 0
-    assert len(server.requests()) == again + asked
+    assert len(server.requests()) == again + sent
 
 
 @pytest.mark.slow
@@ -211,6 +212,24 @@ def test_a_dry_run_asks_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_strangers_file_is_not_replaced(
+    start_judge: Start,
+    write_judge_rows: Write,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train, out = write_judge_rows(tmp_path / "train.parquet", 10), tmp_path / "out"
+    server = start_judge()
+    out.mkdir()
+    (out / "report.md").write_text("mine")
+    assert main(words(server, train, out=out)) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["report.md"]
+    assert server.requests() == []
+    assert main(words(server, train, out=out, more=("--overwrite",))) == 0
+    assert main(words(server, train, out=out)) == 0, "now it is of an earlier run"
+
+
 def test_a_slow_pace_is_kept(start_judge: Start, write_judge_rows: Write, tmp_path: Path) -> None:
     train, server = write_judge_rows(tmp_path / "train.parquet", 6, wrong=7), start_judge()
     start = time.monotonic()
@@ -258,11 +277,11 @@ def test_a_full_disk_stops_the_job_and_the_same_command_goes_on(
     assert "stopped: the store cannot be written" in full.stderr
     assert "Traceback" not in full.stderr
     assert not (tmp_path / "out").exists()
-    asked, kept = len(server.requests()), finished(tmp_path / "answers.sqlite")
-    assert 0 < len(kept) <= asked <= len(kept) + 3 * 8, "it went on paying for what it cannot keep"
+    sent, kept = len(server.requests()), finished(tmp_path / "answers.sqlite")
+    assert 0 < len(kept) <= sent <= len(kept) + 3 * 8, "it went on paying for what it cannot keep"
 
     assert main(command[3:]) == 0
-    assert not kept & {key for key, _, _ in server.requests()[asked:]}
+    assert not kept & {key for key, _, _ in server.requests()[sent:]}
     assert len(judged(tmp_path / "out")) == 200
 
 
@@ -367,7 +386,7 @@ def test_bad_input_is_one_sentence(
         write_judge_rows(Path(name) / "train.parquet", 3)
     pq.write_table(pq.read_table("a/train.parquet").select(["prompt"]), "a/other.parquet")
     Path("a/text.parquet").write_text("text")
-    given = [
+    words_of_command = [
         "--local_save_dir",
         "out",
         "--model",
@@ -377,7 +396,7 @@ def test_bad_input_is_one_sentence(
         *options,
     ]
     try:
-        code = main(given)
+        code = main(words_of_command)
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     err = capsys.readouterr().err

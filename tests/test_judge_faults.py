@@ -24,12 +24,12 @@ KEY = "sk-proj-0123456789abcdef"
 def words(tmp_path: Path) -> Callable[..., list[str]]:
     """The words of a quick command over `train.parquet`, which writes to `out`."""
 
-    def given(url: str, *more: str) -> list[str]:
+    def command(url: str, *more: str) -> list[str]:
         places = [str(tmp_path / "train.parquet"), "--local_save_dir", str(tmp_path / "out")]
         quick = ["--model", "judge", "--base_url", url, "--backoff", "0.01", "--timeout", "1"]
         return [*places, *quick, *more]
 
-    return given
+    return command
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -60,6 +60,7 @@ def test_an_answer_that_cannot_be_read_costs_its_row_only_and_is_not_paid_for_ag
     assert [row["extra_info"]["index"] for row in rows] == [n for n in range(20) if n != 4]
     (failed,) = lines(tmp_path / "out" / "failed.jsonl")
     assert (failed["file"], failed["index"], failed["stage"]) == ("train.parquet", 4, "judge")
+    assert failed["turn"] == 0
     assert "in 3 tries" in failed["reason"]
     assert len(failed["reason"]) < 500
     assert [line["outcome"] for line in lines(tmp_path / "out" / "judged.jsonl")][4] == "failed"

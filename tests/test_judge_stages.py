@@ -40,17 +40,17 @@ def play(
 ) -> tuple[Result, list[Question]]:
     """The result of the stages with these answers, all of which must be asked for."""
     steps = cleaned(Sample("x", (ASKED,), (TIDE,), calls), load_prompts())
-    asked, coming = [], iter(answers)
+    questions, coming = [], iter(answers)
     try:
         question = next(steps)
         while True:
-            asked.append(question)
+            questions.append(question)
             answer = next(coming)
             read_answer(question.stage, json.dumps(answer))
             question = steps.send(answer)
     except StopIteration as end:
         assert next(coming, None) is None, "fewer questions than answers"
-        return end.value, asked
+        return end.value, questions
 
 
 J, C, E = "judge", "correct", "evaluate"
@@ -96,8 +96,8 @@ J, C, E = "judge", "correct", "evaluate"
 def test_the_stages(
     answers: list[dict[str, Any]], stages: list[str], outcome: str, kept: list[Call]
 ) -> None:
-    result, asked = play(answers)
-    assert [question.stage for question in asked] == stages
+    result, questions = play(answers)
+    assert [question.stage for question in questions] == stages
     assert result.outcome == outcome
     assert list(result.sample.calls) == kept
     assert result.attempts == stages.count(C)
@@ -105,15 +105,15 @@ def test_the_stages(
 
 def test_a_broken_row_is_corrected_without_being_judged() -> None:
     broken = (Call("tide", {"harbour": 3}),)
-    result, asked = play([new(call(harbour="Hoorn")), RIGHT, ACCEPT], broken)
-    assert [question.stage for question in asked] == [C, J, E]
-    assert "mechanical check" in asked[0].text
+    result, questions = play([new(call(harbour="Hoorn")), RIGHT, ACCEPT], broken)
+    assert [question.stage for question in questions] == [C, J, E]
+    assert "mechanical check" in questions[0].text
     assert result.outcome == "corrected"
 
 
 def test_questions_show_what_is_to_be_judged() -> None:
-    _, asked = play([WRONG, new(call(harbour="Hoorn")), RIGHT, ACCEPT])
-    judge, correct, again, evaluate = (question.text for question in asked)
+    _, questions = play([WRONG, new(call(harbour="Hoorn")), RIGHT, ACCEPT])
+    judge, correct, again, evaluate = (question.text for question in questions)
     assert "user: Tide in Hoorn?" in judge
     assert '"name": "tide"' in judge
     assert "# Answer\n[tide(harbour='Urk')]" in judge

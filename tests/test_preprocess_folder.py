@@ -116,6 +116,28 @@ def test_a_benchmark_that_is_compared_with_is_never_written(run: Run, tmp_path: 
     assert content(tmp_path) == before
 
 
+@pytest.mark.parametrize("moved", range(6))
+def test_a_run_that_ends_between_two_files_is_replaced_by_the_next(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    assert run(tmp_path) == (0, "")
+    replace, left = os.replace, moved
+
+    def replace_some(source: Path, target: Path) -> None:
+        nonlocal left
+        if Path(target).parent == tmp_path:
+            if not left:
+                raise KeyboardInterrupt
+            left -= 1
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_some)
+    code, _ = run(tmp_path, "--seed", "3", "--split_by", "random")
+    monkeypatch.undo()
+    assert code == (130 if moved < 5 else 0)
+    assert run(tmp_path, "--seed", "4") == (0, "")
+
+
 @pytest.mark.slow
 def test_what_a_killed_run_left_is_removed_by_the_next(run: Run, tmp_path: Path) -> None:
     source, out = tmp_path / "rows.jsonl", tmp_path / "out"

@@ -135,6 +135,11 @@ def test_a_split_that_leaves_out_much_is_a_warning(convert: Convert, tmp_path: P
     report = (tmp_path / "out" / "report.md").read_text()
     assert f"leaves out {lost} of 120 rows" in report
     assert "--split_by random keeps them" in report
+    lines = (tmp_path / "out" / "dropped.jsonl").read_text().splitlines()
+    left_out = [(line["index"], line["turn"], line["reason"]) for line in map(json.loads, lines)]
+    written = dialogues(files["train"] + files["test"])
+    missing = [(number, turn) for number in range(60) if number not in written for turn in (1, 4)]
+    assert left_out == [(*row, "spans_split") for row in missing]
 
 
 def test_without_a_test_file_all_rows_are_trained_on(convert: Convert) -> None:

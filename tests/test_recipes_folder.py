@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from egpo_verl.integration.preflight import TESTED_VERL, check_config
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from egpo_verl import preprocess
+from egpo_verl.integration.support import TRAINED
 from egpo_verl.sizing.__main__ import main
 from egpo_verl.sizing.scripts import commands
 
@@ -38,13 +38,15 @@ def trained(*arguments: str, **environment: str) -> Any:
 def test_the_pin_is_the_verl_that_is_tested() -> None:
     lines = (RECIPE / "REQUIRED_VERL.txt").read_text().splitlines()
     pins = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-    assert pins["PIP_INSTALL"] == f"pip install verl=={TESTED_VERL[-1]}"
-    assert pins["TAG"] == f"v{TESTED_VERL[-1]}"
+    assert pins["PIP_INSTALL"] == f"pip install verl=={TRAINED[-1]}"
+    assert pins["TAG"] == f"v{TRAINED[-1]}"
 
 
-def test_its_config_is_the_papers_group_on_verls_own(composed: Callable[..., Any]) -> None:
+def test_its_config_is_the_papers_group_on_verls_own(
+    composed: Callable[..., Any], validate: Callable[[Any], None]
+) -> None:
     config, paper = trained(), composed("+egpo=paper")
-    check_config(config)
+    validate(config)
     assert config.algorithm == paper.algorithm
     assert config.reward == paper.reward
     assert config.actor_rollout_ref.actor.optim == paper.actor_rollout_ref.actor.optim
@@ -99,7 +101,7 @@ def test_data_is_prepared_by_commands_that_exist() -> None:
         assert options.call_form == "answer_tag"
         assert list(map(str, options.decontaminate)) == ["/b/bfcl", "/b/acebench"]
         assert (options.test_size, options.irrelevance) == (0.05, 0.05)
-    assert [options.split_by for options in parsed] == ["tool_set", "random"]
+    assert [options.split_by for options in parsed] == ["auto", "random"]
 
 
 def test_training_reads_where_preparation_writes() -> None:

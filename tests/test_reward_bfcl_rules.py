@@ -225,6 +225,8 @@ AS_ITS_DECODER = [
     ("1 / 0", 0),
     ("'x' + 1", 0),
     ("{[1]: 2}", 0),
+    ("{[1]: 2} | {}", 0),
+    ("'%d' % 'x'", 0),
     ("x if y else z", 0),
     ("[i for i in x]", 0),
     ("lambda: 1", 0),
@@ -244,6 +246,15 @@ AS_ITS_DECODER = [
     ("1 << 10 ** 9", 1),
     ("'x' * 10 ** 9", 1),
     ("'%1000000000d' % 1", 1),
+    ("[[[[[1] * 500] * 500] * 500] * 500] * 500", 1),
+    ("[[['x' * 500] * 500] * 500]", 1),
+    ("'%s' % ([['x'] * 500] * 500)", 1),
+    ("'%s%s' % (('x' * 500,) * 2)", 1),
+    ("'%s' * 500 % ((('x' * 500) + ('x' * 500),) * 500)", 1),
+    ("0x" + "f" * 3_000, 1),
+    ("1e999", 1),
+    ("[" * 150 + "]" * 150, 1),
+    ("{1: 2, None: 3, (1,): 4}", 1),
 ]
 
 
@@ -254,6 +265,10 @@ def test_what_its_decoder_cannot_read_is_no_call_and_decides_irrelevance(
     response = f"{T}[plan.trip(unit={value})]"
     assert compute_score("demo", response, NONE, {"tools": SHAPES})["acc"] == 1 - is_call
     assert compute_score("demo", response, ANY, {"tools": SHAPES})["acc"] == is_call
+    for row in (U, DAYS, BOX, NAMES):
+        for name in ("unit", "days", "price", "fast", "points", "place", "box", "steps", "note"):
+            wrong = f"{T}[plan.trip({name}={value})]"
+            assert compute_score("demo", wrong, row, {"tools": SHAPES})["acc"] == 0
 
 
 def test_its_bugs_are_not_ours() -> None:

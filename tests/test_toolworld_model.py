@@ -73,7 +73,7 @@ def test_prompts_and_answers_of_the_easier_levels_are_short() -> None:
 @pytest.mark.slow
 def test_its_reward_leaves_room_to_learn_and_it_knows_more_than_it_earns(recipe: Recipe) -> None:
     model, tokenizer = load(MODEL)
-    tasks = fresh_tasks(192, 1, "train", recipe.levels)
+    tasks = fresh_tasks(128, 1, "train", recipe.levels)
     drawn, likeliest = (
         means(measure(model, tokenizer, tasks, Sampling(temperature)))["score"]
         for temperature in (recipe.temperature, 0.0)

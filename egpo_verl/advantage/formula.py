@@ -162,9 +162,9 @@ def _per_token(
     for rows in row_blocks(advantages):
         counted = scope[rows].bool() & response_mask[rows].bool()
         token_entropy = torch.where(counted, entropy[rows].float(), 0.0).clamp_min_(0.0)
-        own = base[rows, None]
-        token_bonus, was_clipped = entropy_bonus(own, token_entropy, options)
-        torch.mul(token_bonus + own, response_mask[rows], out=advantages[rows])
+        of_row = base[rows, None]
+        token_bonus, was_clipped = entropy_bonus(of_row, token_entropy, options)
+        torch.mul(token_bonus + of_row, response_mask[rows], out=advantages[rows])
         bonus[rows] = token_bonus.sum(dim=-1)
         clipped[rows] = (was_clipped & counted).sum(dim=-1).float()
     return advantages, bonus, clipped
@@ -177,11 +177,11 @@ def entropy_bonus(
 
     `base` and `entropy` broadcast against each other; the result has their common shape.
     """
-    wanted = options.lam * entropy
+    bonus = options.lam * entropy
     cap = base.abs() / options.alpha if options.clip else torch.full_like(base, torch.inf)
     if options.positive_only:
         cap = torch.where(base > 0, cap, 0.0)
-    return torch.minimum(wanted, cap), (wanted > cap) & (cap > 0)
+    return torch.minimum(bonus, cap), (bonus > cap) & (cap > 0)
 
 
 def _check_shapes(rewards: torch.Tensor, *others: torch.Tensor) -> None:

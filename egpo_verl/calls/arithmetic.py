@@ -77,7 +77,7 @@ def _operand(node: ast.expr, depth: int) -> Any:
         case ast.Dict(keys=keys) if None not in keys:
             names = [_operand(key, depth + 1) for key in keys if key is not None]
             values = [_operand(value, depth + 1) for value in node.values]
-            return dict(zip(names, values, strict=True))
+            return _dict(names, values)
         case ast.Call(func=ast.Name(id=name)) if hasattr(builtins, name):
             return UNKNOWN
     raise Undecodable
@@ -90,19 +90,41 @@ def _unary(sign: ast.unaryop, value: Any) -> Any:
         raise Undecodable from None
 
 
+def _dict(names: list[Any], values: list[Any]) -> dict[Any, Any]:
+    try:
+        return dict(zip(names, values, strict=True))
+    except TypeError:  # a list for a key
+        raise Undecodable from None
+
+
 def _is_too_large(sign: ast.operator, left: Any, right: Any) -> bool:
     """Whether the result may be larger than an answer can say."""
-    if isinstance(sign, ast.Mod):
-        return isinstance(left, str | bytes) and (
-            isinstance(left, bytes) or _FILLED_WIDE.search(left) is not None
-        )
     if isinstance(left, int) and isinstance(right, int):
         bits = {ast.Pow: left.bit_length() * right, ast.LShift: left.bit_length() + right}
         largest = bits.get(type(sign), left.bit_length() + right.bit_length())
         return largest > _MAX_BITS
+    if isinstance(sign, ast.Mod) and isinstance(left, str):
+        return _is_filled_with_more(left, right)
     if isinstance(sign, ast.Mult):
         count, items = (left, right) if isinstance(left, int) else (right, left)
-        return (
-            isinstance(count, int) and hasattr(items, "__len__") and len(items) * count > _MAX_ITEMS
-        )
-    return False
+        return isinstance(count, int) and _size(items) * count > _MAX_ITEMS
+    return isinstance(left, bytes)
+
+
+def _is_filled_with_more(text: str, value: Any) -> bool:
+    """Whether a text is filled in with more than some words and numbers, or says how wide."""
+    values = value if isinstance(value, tuple) else (value,)
+    if _FILLED_WIDE.search(text) or not all(isinstance(v, str | int | float) for v in values):
+        return True
+    return sum(map(_size, values)) > _MAX_ITEMS
+
+
+def _size(value: Any) -> int:
+    """Characters and values in a value, on every level."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, list | tuple):
+        return 1 + sum(map(_size, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value.keys())) + sum(map(_size, value.values()))
+    return 1

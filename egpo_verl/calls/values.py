@@ -88,9 +88,10 @@ def in_form(value: Any, text_form: TextForm) -> Any:
     if isinstance(value, SEQUENCES):
         return [in_form(inner, text_form) for inner in value]
     if isinstance(value, Mapping):
+        # BFCL's decoder reads keys of any type.
         members = {
             nfc(key) if isinstance(key, str) else key: in_form(inner, text_form)
-            for key, inner in value.items()  # BFCL reads keys that are no texts
+            for key, inner in value.items()
         }
         # Two spellings of one key are no spelling of it.
         return members if len(members) == len(value) else dict(value)

@@ -97,6 +97,7 @@ class Client:
         except (UserError, Stopped, Unanswered):
             raise
         except Unreadable as error:
+            self._count_failure(str(error), refused=False)
             raise Unanswered(
                 f"no readable answer in {self.endpoint.tries} tries: {error}"
             ) from error
@@ -153,7 +154,7 @@ class Client:
             return TooLong(reason)
         about_all = (_passing(error), isinstance(error, DENIED), not self._answered)
         if any(about_all):
-            self._count_failure(error, reason)
+            self._count_failure(reason, refused=not _passing(error))
         if _passing(error):
             return Unanswered(f"failed in {self.endpoint.tries} tries: {reason}")
         return Refused(reason)
@@ -169,17 +170,17 @@ class Client:
             return UserError(f"{self.url} does not serve {self.endpoint.model}: {reason}.")
         return None
 
-    def _count_failure(self, error: openai.OpenAIError, reason: str) -> None:
+    def _count_failure(self, reason: str, refused: bool) -> None:
         """Note a question without an answer; many in a row, and the endpoint is held to be down."""
         with self._lock:
             self._failures += 1
             count = self._failures
         if count < FAILURES_IN_ROW:
             return
-        if self._answered or _passing(error):
-            self.stop(Stopped(f"{self.url} keeps failing, {count} questions in a row: {reason}"))
-        else:
+        if refused and not self._answered:
             self.stop(UserError(f"{self.url} refused the first {count} questions: {reason}."))
+        else:
+            self.stop(Stopped(f"{self.url} keeps failing, {count} questions in a row: {reason}"))
 
     def _retrying(self) -> tenacity.Retrying:
         return tenacity.Retrying(

@@ -62,7 +62,7 @@ def read_arms(arguments: Sequence[str]) -> list[Arm]:
     """Arms from `PATH` or `LABEL=PATH`, in this order; PATH may hold `*`.
 
     Runs of one label are its seeds. Without a label, runs whose names differ only in a last
-    `_s1`, `-seed2`, ... are the seeds of one arm, and any other run is an arm of its own.
+    `_s1`, `-seed2`, ... are the seeds of one arm, and any other run is an arm by itself.
 
     Raises:
         UserError: nothing there, no log, or names that do not say what belongs together.

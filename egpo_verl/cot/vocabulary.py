@@ -143,7 +143,7 @@ def _tabulate(texts: Mapping[int, str], control: frozenset[int]) -> Vocabulary:
         moves = {i: read_back(state, text) for i, text in readable.items()}
         step[state, torch.tensor(list(moves))] = torch.tensor(list(moves.values())).to(step.dtype)
     marks = {i: _marks_in(text) for i, text in texts.items() if ">" in text}
-    marks = {i: found for i, found in marks.items() if found}
+    marks = {i: mark for i, mark in marks.items() if mark}
     marks = {i: [CLOSE] for i in control} | marks  # a special token whose text is a tag is a tag
     ids = sorted(marks)
     return Vocabulary(

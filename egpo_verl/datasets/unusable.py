@@ -63,7 +63,7 @@ REASONS = {
     "benchmark_question": "a benchmark asks the same question",
     "benchmark_words": "a benchmark has the same 13 words in a row",
     "benchmark_tool": "a benchmark describes the same tool in the same words",
-    "spans_split": "the row calls both training and held-out tools",
+    "spans_split": "the row needs functions of both sides of the split",
     "too_many_turns": "the dialogue has more messages than the limit",
     "too_long": "the prompt is longer than the limit",
 }

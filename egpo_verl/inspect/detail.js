@@ -148,7 +148,7 @@ function scale(prompt) {
       "none. With adv_estimator=egpo, algorithm.egpo.record_dir=FOLDER records them.");
   }
   return make("div", { class: "scale" }, "token entropy 0", make("i", { "aria-hidden": "true" }),
-    `${HOTTEST} nats or more · only shaded tokens count in E · hover over a token for its value`);
+    `${HOTTEST} nats or more · only shaded tokens count in E · hover to read a value`);
 }
 
 function callsBlock(response) {

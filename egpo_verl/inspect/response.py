@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Trace:
-    """What only EGPO's own files hold; symbols are those of arXiv:2508.05118v4, Eq. 1, 4 and 5."""
+    """What only the files that EGPO records hold; symbols as in arXiv:2508.05118v4, Eq. 1, 4, 5."""
 
     tokens: Sequence[str]  # texts, which together are the response
     entropies: Sequence[float]  # of those tokens, nats

@@ -5,6 +5,8 @@ Only what cannot work is refused. What is merely doubted is one warning.
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from egpo_verl.integration.support import level_of
 
 PLUGIN = "egpo_verl"
 MODULES = "VERL_USE_EXTERNAL_MODULES"
+CHUNKING = "entropy_from_logits_with_chunking"
 
 log = logging.getLogger("verl.egpo")
 
@@ -57,6 +60,7 @@ def check(config: Any) -> None:
             "algorithm.rollout_correction.bypass_mode=True skips the pass that computes it: "
             "set algorithm.rollout_correction.bypass_mode=False."
         )
+    _check_actor_knows_chunking(config.actor_rollout_ref.actor)
     try:
         missing = hooks.missing(trainer_of(config))
     except ImportError as error:
@@ -68,6 +72,20 @@ def check(config: Any) -> None:
             f"adv_estimator=egpo cannot reach the entropies of verl {_version()}: "
             f"{', '.join(missing)} is not there or was imported before egpo_verl. Use a verl that "
             "docs/versions.md lists, and let verl load the plugin (python -m egpo_verl.doctor)."
+        )
+
+
+def _check_actor_knows_chunking(actor: Any) -> None:
+    """verl builds the actor's dataclass from its node, and some engines' lack the key."""
+    target = actor.get("_target_")
+    if CHUNKING not in actor or not target:
+        return
+    module, _, name = target.rpartition(".")
+    known = dataclasses.fields(getattr(importlib.import_module(module), name))
+    if CHUNKING not in {field.name for field in known}:
+        raise ConfigError(
+            f"verl's {name} has no {CHUNKING}, which +egpo=... sets: add entropy=as_logits after "
+            "it, and the entropy of Eq. 4 is computed in the logits' precision."
         )
 
 
@@ -97,7 +115,7 @@ def doubts(config: Any) -> Iterator[str]:
     if not in_float32(config):
         yield (
             "the entropy of Eq. 4 is computed in the logits' precision, not in float32: set "
-            "actor_rollout_ref.actor.entropy_from_logits_with_chunking=True and "
+            f"{'.'.join(_reader_of_chunking(config))}.{CHUNKING}=True and "
             "actor_rollout_ref.model.use_remove_padding=True, as +egpo=paper does."
         )
 
@@ -111,11 +129,26 @@ def in_float32(config: Any) -> bool:
     actor, model = config.actor_rollout_ref.actor, config.actor_rollout_ref.model
     is_fsdp = str(actor.get("strategy", "")).startswith("fsdp")
     packed = bool(model.get("use_remove_padding", False)) or not is_fsdp
-    if bool(actor.get("entropy_from_logits_with_chunking", False)) and packed:
+    reader = config
+    for name in _reader_of_chunking(config):
+        reader = reader.get(name) or {}
+    if bool(reader.get(CHUNKING, False)) and packed:
         return True
     engine = actor.get("fsdp_config") or {}
     mixed = (engine.get("mixed_precision") or {}).get("param_dtype", None)
     return is_fsdp and str(mixed or engine.get("dtype", "bfloat16")) in ("fp32", "float32")
+
+
+def _reader_of_chunking(config: Any) -> tuple[str, ...]:
+    """The node of the configuration in which verl's workers look for CHUNKING.
+
+    FSDP's engine looks in its own, to which verl hands the actor's from 0.9.0 on; the actors of
+    0.7.x, which are no engines unless use_legacy_worker_impl=disable, look in the actor's.
+    """
+    actor = ("actor_rollout_ref", "actor")
+    is_fsdp = str(config.actor_rollout_ref.actor.get("strategy", "")).startswith("fsdp")
+    is_engine = config.trainer.get("use_legacy_worker_impl", "disable") == "disable"
+    return (*actor, "fsdp_config") if is_fsdp and is_engine else actor
 
 
 def load_in_workers(config: Any) -> None:

@@ -74,7 +74,8 @@ def is_egpo(config: Mapping[str, Any]) -> bool:
 
 
 def _trainer_asks(trainer: Any, *_: Any, **__: Any) -> bool:
-    return is_egpo(trainer.config)
+    config = getattr(trainer, "config", None)
+    return config is not None and is_egpo(config)
 
 
 def _config_asks(config: Any, *_: Any, **__: Any) -> bool:
@@ -131,8 +132,7 @@ def missing(trainer: str) -> list[str]:
 
 def _replacement(original: Any, hook: Hook) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
-        # Whatever a third party made of a method, it is bound as Python binds it.
-        stock = original.__get__(args[0], type(args[0])) if hook.owner else original
+        stock = _bound(original, args[0]) if hook.owner else original
         rest = args[1:] if hook.owner else args
         if not hook.asks(*args, **kwargs):
             return stock(*rest, **kwargs)
@@ -141,6 +141,13 @@ def _replacement(original: Any, hook: Hook) -> Callable[..., Any]:
         return ours(stock, *args, **kwargs)
 
     return function
+
+
+def _bound(original: Any, instance: Any) -> Any:
+    """A method as Python binds it, whatever a third party made of it."""
+    if instance is None:  # called on the class, by hand
+        return functools.partial(original, None)
+    return original.__get__(instance, type(instance))
 
 
 def _as_defined(owner: type, name: str) -> Any:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from egpo_verl.cli import Report, write_aside
+from egpo_verl.cli import Report
 from egpo_verl.client.endpoint import Stopped
 from egpo_verl.client.store import Store
-from egpo_verl.datasets.jobs.report import Section, markdown
+from egpo_verl.datasets.jobs.folder import output_folder
+from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.parquet.reader import open_parquet
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
 from egpo_verl.errors import UserError
 from egpo_verl.judge.judge import Judge, Settings
 from egpo_verl.judge.prompts import Prompts
-from egpo_verl.judge.results import FAILED, Results, sections, shown_changes
+from egpo_verl.judge.results import FAILED, JUDGED, Results, sections, shown_changes
 from egpo_verl.judge.run import judged
 from egpo_verl.judge.stages import KEPT, UNANSWERED, Question, cleaned
 
@@ -36,23 +37,28 @@ def clean_files(
     prompts: Prompts,
     in_flight: int,
     show: Report,
+    overwrite: bool = False,
 ) -> list[Section]:
     """Write a cleaned file of the same name for each of `files`, and what became of each row.
 
     Args:
         show: is told the rows done, and the dollars spent over all runs where prices are known.
+        overwrite: files of these names in `folder` may be anybody's.
 
     Raises:
         Stopped: the job was interrupted, ran out of budget, or the endpoint keeps failing; the
             store has all answers so far and the files in `folder` are unchanged.
-        UserError: a file or the endpoint is unfit, or no row is left.
+        UserError: a file, the folder or the endpoint is unfit, or no row is left.
     """
+    names = [*(file.name for file in files), JUDGED, FAILED, REPORT]
     usage, done, results = judge.usage, 0, []
-    with write_aside(folder, owned=[FAILED]) as scratch, _interruptible(judge):
+    with output_folder(folder, names, files, overwrite) as scratch, _interruptible(judge):
         for file in files:
-            with Results(scratch, file.name) as result:
+            rows = judged(rows_of(file), judge, prompts, in_flight)
+            # Closed also where a row cannot be written: nothing more is asked then.
+            with closing(rows), Results(scratch, file.name) as result:
                 results.append(result)
-                for row, outcome in judged(rows_of(file), judge, prompts, in_flight):
+                for row, outcome in rows:
                     result.add(row, outcome)
                     done += 1
                     cost = judge.settings.cost(usage.tokens_in, usage.tokens_out)
@@ -61,7 +67,7 @@ def clean_files(
                 raise UserError(_nothing_left(result, judge))
         report = sections(results, judge)
         page = markdown(f"Cleaned by {judge.settings.model}", report)
-        (scratch / "report.md").write_text(page + "\n" + shown_changes(results), "utf-8")
+        (scratch / REPORT).write_text(page + "\n" + shown_changes(results), "utf-8")
     return report
 
 

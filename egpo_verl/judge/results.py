@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from egpo_verl.calls import Call
+from egpo_verl.datasets.jobs.convert import turn_of
 from egpo_verl.datasets.jobs.report import Section
 from egpo_verl.datasets.parquet.rows import from_row, with_sample
 from egpo_verl.datasets.parquet.writer import ROW_GROUP, ParquetOut, batch_of
@@ -73,6 +74,7 @@ class Results:
         line: dict[str, Any] = {
             "file": self.name,
             "index": row["extra_info"]["index"],
+            "turn": turn_of(before),
             "outcome": result.outcome,
             "attempts": result.attempts,
             "reasons": list(result.reasons),
@@ -94,6 +96,7 @@ class Results:
         line = {
             "file": self.name,
             "index": row["extra_info"]["index"],
+            "turn": turn_of(result.sample),
             "outcome": result.outcome,
             "stage": result.stage,
             "reason": result.reasons[-1],
@@ -142,7 +145,7 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
         ("requests sent in this run", f"{usage.asked:,}"),
         ("answers taken from the store", f"{usage.reused:,}"),
         ("answers that could not be read in this run", f"{usage.unreadable:,}"),
-        ("requests after a failure", f"{judge.client.retries:,}"),
+        ("requests sent again after a failure", f"{judge.client.retries:,}"),
         ("answers paid for, over all runs", f"{usage.answers:,}"),
         ("tokens in, over all runs", f"{usage.tokens_in:,}"),
         ("tokens out, over all runs", f"{usage.tokens_out:,}"),

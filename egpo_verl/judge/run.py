@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 
 def judged(
     rows: Iterable[Row], judge: Judge, prompts: Prompts, in_flight: int
-) -> Iterator[tuple[Row, Result]]:
+) -> Generator[tuple[Row, Result], None, None]:
     """Each row with its result, in order.
 
     Args:

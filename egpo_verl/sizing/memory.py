@@ -30,7 +30,7 @@ FIXED_GIB = 5.0
 BESIDE_ROLLOUT_GIB = 2.5
 """Contexts and buffers of the training process while the rollout works."""
 ROLLOUT_WORK_GIB = 4.0
-"""Activations, CUDA graphs and sampling in the rollout's own share."""
+"""Activations, CUDA graphs and sampling in the rollout's share."""
 EXPERT_IMBALANCE = 2.0
 """Tokens that the busiest GPU's experts get, over the mean."""
 MARGIN = 0.95

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,44 @@ def sent_to_workers(*overrides: str) -> str | None:
     return dict(asked["runtime_env"]["env_vars"]).get("VERL_USE_EXTERNAL_MODULES")
 
 
+def read_by_workers(config: Any) -> bool:
+    """What the release's FSDP workers take for `entropy_from_logits_with_chunking`."""
+    from verl.utils.config import omega_conf_to_dataclass
+
+    actor = omega_conf_to_dataclass(config.actor_rollout_ref.actor)
+    has_own_actor = config.trainer.get("use_legacy_worker_impl", "disable") != "disable"
+    reader = actor if has_own_actor else actor.engine
+    return bool(reader.entropy_from_logits_with_chunking)
+
+
+def warnings_of(config: Any) -> list[str]:
+    """What the release's own validation makes this package warn of."""
+    from verl.utils.config import validate_config
+
+    words: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: words.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("verl").addHandler(handler)
+    try:
+        validate_config(config, use_reference_policy=False, use_critic=False)
+    finally:
+        logging.getLogger("verl").removeHandler(handler)
+    return [text for text in words if text.startswith("egpo_verl")]
+
+
+def bare() -> dict[str, Any]:
+    """An estimator without its group, and the same after doing what the warning says."""
+    keys = ["algorithm.adv_estimator=egpo", "actor_rollout_ref.actor.use_dynamic_bsz=True"]
+    warned = " ".join(warnings_of(main_ppo(*keys)))
+    cure = re.findall(r"actor_rollout_ref\.[\w.]+=True", warned)
+    return {
+        "warned": warned,
+        "read": read_by_workers(main_ppo(*keys)),
+        "warned after the cure": warnings_of(main_ppo(*keys, *cure)),
+        "read after the cure": read_by_workers(main_ppo(*keys, *cure)),
+    }
+
+
 def report() -> dict[str, Any]:
     paper = main_ppo("+egpo=paper")
     other = "reward.custom_reward_function.path=pkg://json"
@@ -121,6 +161,9 @@ def report() -> dict[str, Any]:
         "reward": reward_of(paper),
         "migrated": migrated(main_ppo("+egpo=paper")),
         "a user's reward": reward_path(main_ppo("+egpo=paper", other)),
+        "bare": bare(),
+        "read by workers": read_by_workers(paper),
+        "warned": warnings_of(main_ppo("+egpo=paper")),
         "entropy as logits": values_of(main_ppo("+egpo=paper", "entropy=as_logits"))[ENGINE],
         "modules": sent_to_workers(f"+{MODULES}=egpo_verl"),
     }

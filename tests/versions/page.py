@@ -42,8 +42,8 @@ NOTES = """
   on a cluster that runs already give
   `+ray_kwargs.ray_init.runtime_env.env_vars.VERL_USE_EXTERNAL_MODULES=egpo_verl` too, with your own
   modules after a comma.
-- **Reward**: `+egpo=paper` sets the key that the release reads; only 0.7.0 reads
-  `custom_reward_function.path`.
+- **Reward**: `+egpo=paper` sets the key that the release reads; 0.7.0 reads
+  `custom_reward_function.path` alone.
 - **Entropy in float32**: `+egpo=paper` sets the key that the release's FSDP engine reads; 0.8.0
   reads `actor_rollout_ref.actor.fsdp_config.entropy_from_logits_with_chunking` alone. Engines whose
   actor does not know the key need `entropy=as_logits` beside `+egpo=...`: VeOmni, TorchTitan, and
@@ -100,11 +100,7 @@ def reward(result: dict[str, Any]) -> str:
 
 
 def float32(result: dict[str, Any]) -> str:
-    ways = result["config"]["ways"].values()
-    return "yes" if all(ENGINE_KEY in way and way[ENGINE_KEY] is True for way in ways) else "no"
-
-
-ENGINE_KEY = "actor_rollout_ref.actor.fsdp_config.entropy_from_logits_with_chunking"
+    return "yes" if result["config"]["read by workers"] else "no"
 
 
 def main() -> None:

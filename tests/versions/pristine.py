@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
-import re
 import sys
 from typing import Any
 
@@ -65,11 +64,13 @@ def looks() -> dict[str, Any]:
 
 
 def _described(thing: Any) -> list[str]:
-    """Type, home, signature and, where Ray sends it by reference, what Ray sends."""
+    """Type, home, parameters and, where Ray sends it by reference, what Ray sends."""
     text = [type(thing).__name__]
     if inspect.isfunction(thing):
         text += [thing.__module__, thing.__qualname__]
-        text.append(re.sub(" at 0x[0-9a-f]+", "", str(inspect.signature(thing))))
+        for parameter in inspect.signature(thing).parameters.values():
+            # A default may be the environment, in which the two processes differ.
+            text.append(f"{parameter.kind} {parameter.name}={type(parameter.default).__name__}")
         if getattr(sys.modules.get(thing.__module__), thing.__name__, None) is thing:
             text.append(hashlib.sha256(cloudpickle.dumps(thing)).hexdigest())
     return text

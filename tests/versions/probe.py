@@ -115,7 +115,6 @@ def sections(with_plugin: bool) -> dict[str, Callable[[], Any]]:
         "loaded": loaded,
         "pickled": pristine.pickled,
         "config": configs.report,
-        "check": lambda: refusal(lambda: validated(config_of("legacy", *legacy_keys()))),
     }
     for trainer in sorted(there):
         keys = legacy_keys() if trainer == "legacy" else [NO_BYPASS]

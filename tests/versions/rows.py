@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerFast
 
 MODEL = Path(__file__).parents[2] / "egpo_verl" / "toolworld" / "model"
 GROUPS, ROLLOUTS = 3, 4
@@ -60,7 +60,8 @@ class Rows:
 
 
 def make_rows() -> Rows:
-    tokenizer = AutoTokenizer.from_pretrained(MODEL)
+    # Its tokenizer_config.json names a class of transformers 5.
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(MODEL / "tokenizer.json"))
     draw = torch.Generator().manual_seed(7)
     responses = [torch.tensor(tokenizer(text)["input_ids"]) for text in TEXTS] * GROUPS
     opened = "<think>\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from egpo_verl.calls import contains_call
+from egpo_verl.calls import ToolSet, contains_call
 from egpo_verl.calls.call import Call
 from egpo_verl.datasets.adapters.dialogue import (
     ROLES,
@@ -18,7 +18,7 @@ from egpo_verl.datasets.adapters.parts import call_from, loaded, present, tools_
 from egpo_verl.datasets.reading.json_text import json_text
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
-from egpo_verl.datasets.tools.dialects import inner
+from egpo_verl.datasets.tools.dialects import inner, name_of
 from egpo_verl.datasets.unusable import Unusable
 
 TEXT = ("text", "input_text", "output_text")
@@ -46,9 +46,13 @@ def _without_written_call(sample: Sample, turns: list[Turn]) -> Sample | Unusabl
     """The sample; `Unusable` where its answer is words that the reward takes for a call."""
     number = sample.extra["turn"]
     words = without_thought(turns[number].text)
-    if sample.calls or not contains_call(words):
+    if sample.calls or not contains_call(words, _offered(sample)):
         return sample
     return Unusable("written_call", words[:60], {"turn": number})
+
+
+def _offered(sample: Sample) -> ToolSet:
+    return ToolSet({name_of(tool): inner(tool) for tool in sample.tools})
 
 
 def _turn(message: Any) -> Turn:

@@ -23,9 +23,10 @@ def tools_from(value: Any) -> tuple[Tool, ...]:
     if not isinstance(tools, list):
         raise Unusable("bad_tools", f"not a list: {str(tools)[:60]}")
     offered = tuple(tools)
-    if all(features.is_usual for features in features_of_all(offered)):
-        return offered
-    return tuple(map(_tool, offered))
+    for features in features_of_all(offered):
+        if not features.is_usual:
+            return tuple(map(_tool, offered))
+    return offered
 
 
 def _tool(value: Any) -> Tool:

@@ -32,11 +32,14 @@ TURN = re.compile(r"<user>(.*?)</user>|^user:(.*?)(?=^system:|\Z)", re.DOTALL | 
 
 
 class BenchmarkFile(NamedTuple):
-    """A file that was read, and how many questions and tools it has, each counted once."""
+    """A file that was read, how many questions and tools it has, each counted once, and what of it
+    could not be read.
+    """
 
     name: str
     questions: int
     tools: int
+    unreadable_rows: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ class Benchmarks:
     def add(self, path: Path, name: str) -> None:
         """Enter the questions and tools of a file; raises `UserError` where it cannot be read."""
         questions, descriptions = set(), set()
+        unreadable = 0
         for row in Rows(path):
+            unreadable += isinstance(row, Unusable)
             for question, description in _texts(row):
                 questions.add(" ".join(words_of(question)))
                 descriptions.add(_joined(description))
@@ -85,7 +90,7 @@ class Benchmarks:
                 self.runs.setdefault(run, name)
         for description in descriptions:
             self.descriptions.setdefault(description, name)
-        self.files.append(BenchmarkFile(name, len(questions), len(descriptions)))
+        self.files.append(BenchmarkFile(name, len(questions), len(descriptions), unreadable))
 
 
 @lru_cache(maxsize=1)

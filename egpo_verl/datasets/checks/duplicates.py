@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from importlib import import_module
 from typing import Any
 
 from egpo_verl.datasets.checks.words import runs, words_of
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools.features import digest_of, features_of_all
+from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
@@ -28,7 +29,9 @@ def digest(sample: Sample) -> int:
     ]
     offered = sorted([features.digest for features in features_of_all(sample.tools)])
     calls = [(call.name, sorted(call.arguments.items())) for call in sample.calls]
-    return digest_of(repr((messages, offered, calls)))
+    text = repr((messages, offered, calls))
+    key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
+    return int.from_bytes(key.digest(), "big")
 
 
 def signature(sample: Sample) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from egpo_verl.datasets.checks.duplicates import Duplicates
@@ -45,6 +46,15 @@ class Collection:
             self.trail.dropped(line)
         self.spool.add(chunk.path, [self._is_new(row, in_test) for row in chunk.rows])
 
+    def leave_out(self, rows: Iterable[int]) -> None:
+        """Note the rows of the index, none of them in the user's own test file, that no file gets
+        since they need functions of both sides of the split."""
+        problem = Unusable("spans_split")
+        for row in rows:
+            turn = self.index.turns[row]
+            line = drop_line(problem, self.index.groups[row], None if turn < 0 else turn)
+            self.trail.dropped(line)
+
     def _is_new(self, row: RowInfo, in_test: bool) -> bool:
         group = row.source_row + (FIRST_TEST_GROUP if in_test else 0)
         try:
@@ -55,7 +65,7 @@ class Collection:
             self.trail.dropped(drop_line(problem, row.source_row, row.turn))
             return False
         kind = kind_of(row.calls, len(row.offered))
-        self.index.add(group, kind, row.offered, row.called, in_test)
+        self.index.add(group, kind, row.offered, row.called, in_test, row.turn)
         self._count(row, kind)
         return True
 

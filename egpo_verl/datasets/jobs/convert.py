@@ -126,24 +126,25 @@ def convert_chunks(
 def convert_rows(source: Source, config: RowConfig, folder: Path, rows: list[Numbered]) -> Chunk:
     """Rows of a file, each with its place, converted and spooled in `folder`."""
     stats = Stats(rows=len(rows))
-    samples = ((index, sample) for index, row in rows for sample in _samples(source, row, stats))
+    samples = (
+        (index, _unmerged(sample, stats) if isinstance(row, StructRow) else sample)
+        for index, row in rows
+        for sample in source.samples(row)
+    )
     return convert_samples(config, folder / f"{rows[0][0]}.arrow", samples, stats)
 
 
-def _samples(source: Source, row: Any, stats: Stats) -> Iterator[Sample | Unusable]:
-    """The samples of a row; where Arrow merged its structs, as they were before."""
-    for sample in source.samples(row):
-        if isinstance(row, StructRow) and isinstance(sample, Sample):
-            try:
-                separate = unmerged(sample)
-            except Unusable as problem:
-                turn = turn_of(sample)
-                yield problem if turn is None else problem.at(turn=turn)
-            else:
-                stats.unmerged += separate is not sample
-                yield separate
-        else:
-            yield sample
+def _unmerged(sample: Sample | Unusable, stats: Stats) -> Sample | Unusable:
+    """A sample of a row whose structs Arrow merged, as it was before."""
+    if isinstance(sample, Unusable):
+        return sample
+    try:
+        separate = unmerged(sample)
+    except Unusable as problem:
+        turn = turn_of(sample)
+        return problem if turn is None else problem.at(turn=turn)
+    stats.unmerged += separate is not sample
+    return separate
 
 
 def convert_samples(
@@ -189,7 +190,7 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
     if measured and measured.opened:
         row["extra_info"]["think_in_prompt"] = True
     offered = features_of_all(spelled.tools)
-    called = {call.name for call in spelled.calls}
+    called = tuple([call.name for call in spelled.calls])
     info = RowInfo(
         source_row=index,
         calls=len(spelled.calls),
@@ -207,7 +208,7 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
             ]
         ),
         offered=tuple([features.name for features in offered]),
-        called=tuple([call.name for call in spelled.calls]),
+        called=called,
         digest=digest(sample),
         signature=signature(sample) if config.signatures else None,
     )

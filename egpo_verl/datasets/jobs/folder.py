@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.cli import write_aside
+from egpo_verl.cli import write_aside, write_file_aside
 from egpo_verl.errors import UserError
 
 MANIFEST = "manifest.json"
-"""`{"files": {name: {"bytes", "sha256"}}}` of all other files that jobs wrote to its folder."""
+"""`{"files": {name: {"bytes", "sha256"}}, "before": {...}}` of all other files that jobs wrote.
+
+`before` has the files that the last job replaced, so that a job that is killed while it moves its
+files leaves nothing that the next one takes for foreign.
+"""
 BLOCK = 1 << 20
 
 
@@ -36,20 +40,29 @@ def output_folder(
         UserError: the folder cannot be written, a file in it is not an earlier job's, or a file
             would be read and written. The folder is unchanged.
     """
-    names = {*names, MANIFEST}
-    _refuse_inputs(folder, names, inputs)
-    _refuse_foreign(folder, names, overwrite)
+    checked = {*names, MANIFEST}
+    _refuse_inputs(folder, checked, inputs)
+    _refuse_foreign(folder, checked, overwrite)
     with write_aside(folder, names) as scratch:
         yield scratch
-        _refuse_foreign(folder, names, overwrite)  # the job may have taken hours
-        files = {name: entry for name, entry in _manifest(folder).items() if name not in names}
-        files |= {path.name: _entry(path) for path in sorted(scratch.iterdir())}
-        (scratch / MANIFEST).write_text(json.dumps({"files": files}, indent=1) + "\n", "utf-8")
+        _refuse_foreign(folder, checked, overwrite)  # the job may have taken hours
+        _write_manifest(folder, names, scratch)
 
 
 def holds_earlier_run(folder: Path) -> bool:
     """Whether an earlier job wrote there."""
-    return bool(_manifest(folder))
+    return bool(_entries(folder, "files"))
+
+
+def _write_manifest(folder: Path, names: Collection[str], scratch: Path) -> None:
+    """Replace the manifest before the files that it tells of are moved from `scratch`."""
+    earlier = _entries(folder, "files")
+    files = {name: entry for name, entry in earlier.items() if name not in names}
+    files |= {path.name: _entry(path) for path in sorted(scratch.iterdir())}
+    before = {name: _entry(folder / name) for name in sorted(names) if (folder / name).exists()}
+    text = json.dumps({"files": files, "before": before}, indent=1)
+    with write_file_aside(folder / MANIFEST) as part:
+        part.write_text(f"{text}\n", "utf-8")
 
 
 def _refuse_inputs(folder: Path, names: Iterable[str], inputs: Iterable[Path]) -> None:
@@ -60,15 +73,15 @@ def _refuse_inputs(folder: Path, names: Iterable[str], inputs: Iterable[Path]) -
 
 
 def _refuse_foreign(folder: Path, names: Collection[str], overwrite: bool) -> None:
-    manifest = _manifest(folder)
+    files, before = _entries(folder, "files"), _entries(folder, "before")
     for path in (folder / name for name in sorted(names)):
         if path.is_dir():
             raise UserError(f"{path} is a folder; choose another --local_save_dir.")
-        if overwrite or not path.exists() or (path.name == MANIFEST and manifest):
+        if overwrite or not path.exists() or (path.name == MANIFEST and files):
             continue
-        if path.name not in manifest:
+        if path.name not in {**files, **before}:
             problem = "was not written by an earlier run"
-        elif _entry(path) != manifest[path.name]:
+        elif _entry(path) not in (files.get(path.name), before.get(path.name)):
             problem = "was changed since an earlier run wrote it"
         else:
             continue
@@ -77,13 +90,13 @@ def _refuse_foreign(folder: Path, names: Collection[str], overwrite: bool) -> No
         )
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    """File name -> what an earlier job wrote; empty where there is no manifest of ours."""
+def _entries(folder: Path, key: str) -> dict[str, Any]:
+    """File name -> its entry in the manifest; empty where there is no manifest of ours."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    files = manifest.get("files") if isinstance(manifest, dict) else None
+    files = manifest.get(key) if isinstance(manifest, dict) else None
     return files if isinstance(files, dict) else {}
 
 

@@ -85,11 +85,11 @@ def convert_file(
                 for chunk in convert_chunks(source, file, row_config, spool, processes):
                     collection.add(chunk, in_test=file is test_rows)
                     progress((number + file.fraction) / len(files))
-        result = JobResult(collection.stats)
-        if collection.stats.kept:
-            result = _write(collection, scratch, config)
-        elif not collection.stats.rows or holds_earlier_run(output.folder):
-            raise _nothing_kept(source, rows, collection.stats)
+            result = JobResult(collection.stats)
+            if collection.stats.kept:
+                result = _write(collection, scratch, config)
+            elif not collection.stats.rows or holds_earlier_run(output.folder):
+                raise _nothing_kept(source, rows, collection.stats)
         for number in range(len(files)):
             (scratch / f"spool-{number}").rmdir()
         warnings = [warning for file in files for warning in file.warnings]
@@ -151,6 +151,7 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
     """Split the rows and write them; the spool is empty after that."""
     spool, index = collection.spool, collection.index
     split = assign(index, config)
+    collection.leave_out(split.left_out)
     holdout = Holdout(split, index, held_out_tools(spool, split, index), config.seed)
     edits: dict[str, list[Edit]] = {
         name: [holdout] for name in ("train", "test") if name in split.files
@@ -162,8 +163,8 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
     return JobResult(
         collection.stats,
         written,
-        not_chosen=split.files.count("") - split.left_out,
-        spanning=split.left_out + holdout.emptied,
+        not_chosen=split.files.count("") - len(split.left_out),
+        spanning=len(split.left_out) + holdout.emptied,
         removed_tools=holdout.removed,
         replaced_tools=holdout.replaced,
         split_by=split.way,

@@ -78,8 +78,9 @@ def sections(result: JobResult) -> list[Section]:
         )
         tables.append(Section("Dropped", ("reason", "count", "meaning", "for instance"), dropped))
     if result.benchmarks:
-        files = tuple((f.name, f"{f.questions:,}", f"{f.tools:,}") for f in result.benchmarks)
-        tables.append(Section("Benchmarks compared with", ("file", "questions", "tools"), files))
+        files = tuple((name, *(f"{n:,}" for n in counts)) for name, *counts in result.benchmarks)
+        columns = ("file", "questions", "tools", "unreadable rows")
+        tables.append(Section("Benchmarks compared with", columns, files))
     if stats.repairs:
         repairs = tuple((kind, f"{n:,}") for kind, n in stats.repairs.most_common())
         tables.append(Section("Repaired arguments", ("repair", "count"), repairs))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import StructRow
@@ -55,6 +52,11 @@ class HubRows(Rows):
 
 def _must_answer(address: str) -> None:
     """Raises `UserError` where nobody answers at the address; any answer will do."""
+    # Every process of a job would take their time, and few jobs read from the hub.
+    import ssl
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
     try:
         urlopen(Request(address, method="HEAD"), timeout=PATIENCE).close()
     except HTTPError:

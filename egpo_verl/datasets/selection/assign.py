@@ -82,8 +82,9 @@ def _split(index: RowIndex, rows: Sequence[int], config: SplitConfig) -> Split:
             raise
         reason = "no tools can be held out for the test file"
     else:
-        lost = f"{split.left_out:,} of {len(rows):,} rows ({split.left_out / len(rows):.0%})"
-        if split.left_out <= MOST_LEFT_OUT * len(rows):
+        count = len(split.left_out)
+        lost = f"{count:,} of {len(rows):,} rows ({count / len(rows):.0%})"
+        if count <= MOST_LEFT_OUT * len(rows):
             return split
         if config.split_by == "tool_set":
             warning = (

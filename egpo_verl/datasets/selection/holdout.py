@@ -50,7 +50,10 @@ class Holdout:
 
     def touches(self, place: int) -> bool:
         """Whether the row at `place` of the index offers a function of the other side."""
-        return bool(self.split.held_out) and bool(self._foreign(place))
+        held_out, offered = self.split.held_out, self.index.offered[place]
+        if self.split.files[place] == "test":
+            return bool(held_out) and not held_out.issuperset(offered)
+        return not held_out.isdisjoint(offered)
 
     def apply(self, row: Row, place: int) -> Row | None:
         """The row without functions of the other side; None where no function would be left."""

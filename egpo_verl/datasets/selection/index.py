@@ -63,6 +63,7 @@ class RowIndex:
 
     Attributes:
         groups: a number that rows of one dialogue share, and others do not.
+        turns: the row's turn of its dialogue, -1 where there is but one.
         kinds: place in `KINDS`.
         offered: numbers of the functions offered.
         called: numbers of the functions called, each once.
@@ -71,6 +72,7 @@ class RowIndex:
     """
 
     groups: array[int] = field(default_factory=lambda: array("Q"))
+    turns: array[int] = field(default_factory=lambda: array("i"))
     kinds: array[int] = field(default_factory=lambda: array("B"))
     offered: IntLists = field(default_factory=IntLists)
     called: IntLists = field(default_factory=IntLists)
@@ -84,8 +86,10 @@ class RowIndex:
         offered: Iterable[str],
         called: Iterable[str],
         in_test: bool = False,
+        turn: int | None = None,
     ) -> None:
         """Enter a row."""
+        self.turns.append(-1 if turn is None else turn)
         self.in_test.append(in_test)
         self.groups.append(group)
         self.kinds.append(_NUMBER[kind])

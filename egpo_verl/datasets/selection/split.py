@@ -30,7 +30,7 @@ class Split:
     files: list[str]
     way: str
     held_out: frozenset[int] = frozenset()
-    left_out: int = 0
+    left_out: Sequence[int] = ()
     warning: str = ""
 
 
@@ -103,7 +103,7 @@ def split_by_tools(index: RowIndex, rows: Sequence[int], test_size: float, seed:
                 files[row] = NAMES[side]
     if not held_out or not {"train", "test"} <= set(files):
         raise _nothing_to_hold_out()
-    left_out = sum(not files[row] for row in rows)
+    left_out = array("I", (row for row in rows if not files[row]))
     return Split(files, "tool_set", frozenset(held_out), left_out)
 
 

@@ -54,11 +54,12 @@ class Features:
         return json_text(self.tool)
 
     @cached_property
-    def digest(self) -> int:
-        """64 bits that are equal for functions of one name with the same parameters."""
+    def digest(self) -> str:
+        """A hash that is equal for functions of one name with the same parameters."""
         specification = inner(self.tool)
         parameters = [specification.get(key) for key in (*PARAMETER_KEYS, "required")]
-        return digest_of(json.dumps([self.name, *parameters], sort_keys=True))
+        text = json.dumps([self.name, *parameters], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @cached_property
     def signature(self) -> Signature:
@@ -71,12 +72,6 @@ class Features:
         return is_spelled_name(self.name, dotted=True) and all(
             map(is_spelled_name, parameters_of(self.tool))
         )
-
-
-def digest_of(text: str) -> int:
-    """64 bits of a hash."""
-    key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
-    return int.from_bytes(key.digest(), "big")
 
 
 # Rows that come as objects, not as text, make new objects for the same functions each time.

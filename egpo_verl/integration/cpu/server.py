@@ -94,11 +94,11 @@ class TransformersServer:
             KeyError: a name that the model does not have.
         """
         async with self.busy:
-            own = self.model.state_dict()
+            parameters = self.model.state_dict()
             for name, value in weights.items():
-                if name not in own:
+                if name not in parameters:
                     raise KeyError(f"The sampler's model has no parameter named {name}.")
-                own[name].copy_(value)
+                parameters[name].copy_(value)
 
     async def set_global_steps(self, global_steps: int) -> None:
         self.global_steps = global_steps
@@ -184,8 +184,8 @@ class TransformersServer:
     def _sampling(self, params: Mapping[str, Any], prompt_length: int) -> Sampling:
         room = self.config.prompt_length + self.config.response_length - prompt_length
         limit = self.config.max_model_len
-        wanted = params.get("max_tokens") or params.get("max_new_tokens")
-        tokens = min(wanted or self.config.response_length, room)
+        requested = params.get("max_tokens") or params.get("max_new_tokens")
+        tokens = min(requested or self.config.response_length, room)
         if limit is not None:
             tokens = min(tokens, limit - prompt_length)
         if tokens < 1:
@@ -205,10 +205,10 @@ class TransformersServer:
 
 def _end_tokens(model: Any, tokenizer: Any) -> tuple[list[int], int]:
     """The ids that end a response (the model's and the tokenizer's) and the id for padding."""
-    given = model.generation_config.eos_token_id
-    ends = list(given) if isinstance(given, list) else [given]
-    found = sorted({token for token in [*ends, tokenizer.eos_token_id] if token is not None})
-    if not found:
+    of_model = model.generation_config.eos_token_id
+    ends = list(of_model) if isinstance(of_model, list) else [of_model]
+    tokens = sorted({token for token in [*ends, tokenizer.eos_token_id] if token is not None})
+    if not tokens:
         raise ValueError("The model names no end-of-sequence token: set one in its tokenizer.")
     pad = tokenizer.pad_token_id
-    return found, pad if pad is not None else found[0]
+    return tokens, pad if pad is not None else tokens[0]

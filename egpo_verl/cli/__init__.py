@@ -1,0 +1,23 @@
+"""What all command lines share."""
+
+from egpo_verl.cli.command import Parser, amount, amount_or_zero, count, run, share
+from egpo_verl.cli.display import LINE_EVERY, Report, out, progress, say, table, tell
+from egpo_verl.cli.files import write_aside, write_file_aside
+
+__all__ = [
+    "LINE_EVERY",
+    "Parser",
+    "Report",
+    "amount",
+    "amount_or_zero",
+    "count",
+    "out",
+    "progress",
+    "run",
+    "say",
+    "share",
+    "table",
+    "tell",
+    "write_aside",
+    "write_file_aside",
+]

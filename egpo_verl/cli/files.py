@@ -1,0 +1,106 @@
+"""Files that are whole or as they were, whatever stops the job that writes them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from egpo_verl.errors import UserError
+
+UNFINISHED = ".unfinished-"
+"""How the name of a folder starts that a job writes to while it runs."""
+
+
+@contextmanager
+def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
+    """A scratch folder inside `folder`; what it holds at the end is moved to `folder`.
+
+    After an exception nothing is moved, and a `folder` made here goes away again.
+
+    Args:
+        owned: names of files that the job may write. Those that it did not write this time are
+            removed, so that no file of an earlier job stands beside the new ones.
+
+    Raises:
+        UserError: `folder` cannot be written, or its disk is full.
+    """
+    fresh = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(folder)
+        scratch = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}); choose another --local_save_dir."
+        ) from error
+    done = False
+    lock = None
+    with suppress(OSError):  # a file system without locks: a killed job's folder stays
+        lock = _locked(scratch)
+    try:
+        yield scratch
+        written = sorted(scratch.iterdir())
+        for name in set(owned).difference(path.name for path in written):
+            (folder / name).unlink(missing_ok=True)
+        for path in written:
+            os.replace(path, folder / path.name)
+        done = True
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error}.") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+        if fresh and not done:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove the scratch folders of jobs that were killed; those of running ones are locked."""
+    for scratch in folder.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):
+            os.close(_locked(scratch))
+            shutil.rmtree(scratch)
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor that holds a lock on a folder until it is closed or its process ends.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def write_file_aside(path: Path) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; it becomes `path` at the end.
+
+    Whatever stops the job, `path` is whole: as it was before, or as it is after.
+
+    Raises:
+        UserError: the folder cannot be written, or its disk is full.
+    """
+    part = path.with_name(f".{path.name}.unfinished")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"{path} cannot be written ({reason}); make room there or name another place."
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
