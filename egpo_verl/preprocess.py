@@ -39,7 +39,8 @@ examples:
   {PROGRAM} show ~/data/xlam/train.parquet -n 3
 
 Rows are checked, repaired where nothing is lost, or dropped for a counted reason; report.md
-beside the parquet files tells how many and why. `{PROGRAM} SOURCE --help` lists the options.
+beside the parquet files says how many and why, dropped.jsonl names each.
+`{PROGRAM} SOURCE --help` lists the options.
 """
 
 

@@ -159,6 +159,20 @@ def test_an_existing_split_is_kept(convert: Convert, tmp_path: Path) -> None:
     assert dialogues(files["train"]) == set(range(6)), "row 6 is a row of the test file too"
 
 
+@pytest.mark.parametrize("broken", ["own.jsonl", "in.jsonl"])
+def test_an_existing_split_of_which_a_side_is_empty_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], broken: str
+) -> None:
+    for name in ("own.jsonl", "in.jsonl"):
+        rows = [{"messages": "x", "tools": []}] if name == broken else shop(3)
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    paths = ["--local_dataset_path", str(tmp_path / "in.jsonl")]
+    paths += ["--local_test_path", str(tmp_path / "own.jsonl")]
+    assert main(["openai", *paths, "--local_save_dir", str(tmp_path / "out")]) == 2
+    assert f"no row of {tmp_path / broken} is left" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_existing_split_cannot_be_split_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,8 +33,8 @@ def add_source_options(command: argparse.ArgumentParser, source: Source) -> None
         "--local_test_path",
         type=Path,
         metavar="PATH",
-        help="your own test rows, a file or folder: nothing is split, and rows of it that the "
-        "training file has too are dropped there",
+        help="your own test rows, a file or folder: nothing is split, and training rows that are "
+        "among them are dropped",
     )
     command.add_argument(
         "--test_size",

@@ -26,7 +26,7 @@ class Sample:
             earlier turn of the assistant that called functions has them as `"calls"`, a tuple
             of `Call`, so that they are written in the form that the row asks for.
         tools: the functions offered, each in the dialect of its dataset.
-        calls: the reference; empty where no call is wanted.
+        calls: the reference; empty where no call is expected.
         extra: facts about the row that travel in `extra_info` (difficulty, original id, ...).
         reference: where other values serve as well, the JSON object with alternatives that
             `egpo_verl.calls.Reference` reads; `calls` is then one of the right answers.

@@ -59,7 +59,7 @@ def _kind(row: Mapping[str, Any]) -> str:
 
 
 def _repairs(file: Path) -> dict[RowId, list[str]]:
-    """The repairs that the file beside it tells of, by row."""
+    """The repairs in the file beside it, by row."""
     path = file.with_name(REPAIRED)
     if not path.exists():
         raise UserError(f"{path} is not there: no row was repaired, or an older version wrote.")

@@ -47,8 +47,10 @@ class Collection:
         self.spool.add(chunk.path, [self._is_new(row, in_test) for row in chunk.rows])
 
     def leave_out(self, rows: Iterable[int]) -> None:
-        """Note the rows of the index, none of them in the user's own test file, that no file gets
-        since they need functions of both sides of the split."""
+        """Note rows of the index that are in no file, for they need functions of both sides.
+
+        None of them is of the user's own test file, which is not split.
+        """
         problem = Unusable("spans_split")
         for row in rows:
             turn = self.index.turns[row]

@@ -45,7 +45,7 @@ class Output:
     Attributes:
         folder: made if it is not there.
         overwrite: replace files in `folder` though no earlier job wrote them.
-        run: what the report tells of how the job was started: command, version, options.
+        run: what the report says of how the job was started: command, version, options.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ def convert_file(
     progress: Progress = lambda share: None,
     test_rows: Rows | None = None,
 ) -> list[Section]:
-    """Write the parquet files and what is told of them to a folder; returns the report.
+    """Write the parquet files, and what is said of them, to a folder; returns the report.
 
     Args:
         test_rows: the test file, where it is the user's own and nothing is split.
@@ -85,6 +85,8 @@ def convert_file(
                 for chunk in convert_chunks(source, file, row_config, spool, processes):
                     collection.add(chunk, in_test=file is test_rows)
                     progress((number + file.fraction) / len(files))
+            if test_rows is not None:
+                _need_both(collection.index.in_test, test_rows, rows)
             result = JobResult(collection.stats)
             if collection.stats.kept:
                 result = _write(collection, scratch, config)
@@ -100,6 +102,15 @@ def convert_file(
     if not result.stats.kept:
         raise _nothing_kept(source, rows, result.stats, output.folder / REPORT)
     return tables
+
+
+def _need_both(in_test: bytearray, test_rows: Rows, rows: Rows) -> None:
+    for is_test, file in ((1, test_rows), (0, rows)):
+        if is_test not in in_test:
+            raise UserError(
+                f"no row of {file.path} is left, so one of the two files would be empty; "
+                "preprocess it alone with --test_size 0 to see why."
+            )
 
 
 def _nothing_kept(

@@ -1,4 +1,4 @@
-"""What a job tells of its result: the tables of its report, and what a user should look at."""
+"""The report of a job: its tables, and warnings of what a user should look at."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class JobResult:
         benchmarks: the files that rows were compared with.
         split_by: how the rows were split.
         warnings: sentences on the reading and the split.
-        run: what the job was told: command, version, options.
+        run: how the job was started: command, version, options.
     """
 
     stats: Stats

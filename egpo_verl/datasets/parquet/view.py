@@ -35,7 +35,7 @@ class View:
 
     Attributes:
         count: at most so many rows.
-        matches: whether a row is wanted.
+        matches: whether to show a row.
         repairs: what was repaired in a row, as lines to show.
         seed: choose the rows at random by it; None for the first ones.
         whole: show the system prompt and the types of parameters too.
