@@ -47,10 +47,6 @@ def validate(config: Any) -> None:
         (["+algorithm.egpo.record_groups=0"], "record_groups=0 must be a whole number above 0"),
         (["+algorithm.egpo.record_dir=7"], "record_dir=7 must be the name of a folder"),
         (["model_engine=torchtitan"], "add entropy=as_logits after"),
-        (
-            ["trainer.use_v1=False", "transfer_queue.enable=True"],
-            r"run python -m verl\.trainer\.main_ppo",
-        ),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_cure(overrides: list[str], says: str) -> None:
@@ -69,6 +65,10 @@ def test_paths_that_only_workers_see_are_no_concern_of_this_node(use_v1: bool) -
             "trainer.default_local_dir=/on/the/workers/checkpoints",
         )
     )
+
+
+def test_an_option_of_the_queue_means_nothing_to_the_legacy_trainer() -> None:
+    validate(paper("trainer.use_v1=False", "transfer_queue.enable=True"))
 
 
 def test_an_untested_verl_is_one_warning(
@@ -91,6 +91,13 @@ def test_an_untested_verl_is_one_warning(
             [
                 "actor_rollout_ref.actor.entropy_from_logits_with_chunking=True",
                 "actor_rollout_ref.model.use_remove_padding=False",
+            ],
+            True,
+        ),
+        (
+            [
+                "actor_rollout_ref.actor.entropy_from_logits_with_chunking=True",
+                "actor_rollout_ref.model.use_fused_kernels=True",
             ],
             True,
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import ray
 import torch
@@ -224,6 +225,72 @@ def advantages_mask(meta: Any) -> torch.Tensor:
         keys=meta.keys, partition_id=meta.partition_id, select_fields=["response_mask"]
     )
     return data["response_mask"].to_padded_tensor(0)
+
+
+@pytest.mark.parametrize("reason", [float("nan"), float("inf"), "timeout", None, 7])
+def test_a_reward_may_return_anything(batch: Any, reason: Any) -> None:
+    meta, _ = batch
+    fields: list[Any] = [{"reward_extra_info": {"reason": reason, "acc": 1.0}} for _ in meta.keys]
+    fields[1:5] = [None, "text", {"reward_extra_info": [1]}, {}]
+    put(meta, {"extra_fields": NonTensorStack(*fields)})
+    metrics: dict[str, Any] = {}
+    trainer()._compute_advantage(meta, metrics)
+    assert metrics["reward/acc"] == 1.0
+    assert [name for name in metrics if "reason" in name] == ["reward/reason_7"] * (reason == 7)
+
+
+def test_rejected_responses_count_in_the_reward_and_are_recorded_as_generated(
+    batch: Any, tmp_path: Path
+) -> None:
+    meta, rows = batch
+    correction = "algorithm.rollout_correction"
+    rejects = [f"{correction}.rollout_rs=seq_mean_k2", f"{correction}.rollout_rs_threshold=0.08"]
+    metrics: dict[str, Any] = {}
+    trainer(*rejects, f"+algorithm.egpo.record_dir={tmp_path}")._compute_advantage(meta, metrics)
+    rejected = ~advantages_mask(meta).any(dim=-1)
+    assert 0 < rejected.sum() < len(rejected)
+    assert metrics["reward/acc"] == 0.5
+    (file,) = tmp_path.iterdir()
+    records = pq.read_table(file).to_pylist()
+    assert len(records) == len(rows["keys"])
+    assert all(all(record["generated"]) for record in records)
+
+
+def put(meta: Any, fields: dict[str, Any]) -> None:
+    tq.kv_batch_put(
+        keys=meta.keys,
+        partition_id=meta.partition_id,
+        fields=TensorDict(fields, batch_size=len(meta.keys)),
+    )
+
+
+def test_each_later_prompt_of_an_agent_loop_is_its_own(queue: None) -> None:
+    """The second output of one rollout follows an open `<think>`, that of the other does not."""
+    rows = content()
+    keys = [f"{uid}_{row % ROLLOUTS // 2}_{row % 2}" for row, uid in enumerate(rows["uids"])]
+    tokenizer, fields = rows["tokenizer"], rows["fields"]
+    ends = ["<think>\n" if row % ROLLOUTS == 1 else "a tool's result" for row in range(len(keys))]
+    prompts = [torch.tensor(tokenizer(end)["input_ids"]) for end in ends]
+    fields["prompts"] = torch.nested.as_nested_tensor(prompts, layout=torch.jagged)
+    text = torch.tensor(tokenizer("so it is</think>[now()]")["input_ids"])
+    for name in ("responses", "response_mask", "rm_scores", "entropy"):
+        value = text if name == "responses" else torch.ones_like(text)
+        value = value.float() if name in ("rm_scores", "entropy") else value
+        fields[name] = torch.nested.as_nested_tensor([value] * len(keys), layout=torch.jagged)
+    for name in ("old_log_probs", "rollout_log_probs", "ref_log_prob"):
+        fields[name] = torch.nested.as_nested_tensor(
+            [torch.zeros(len(text))] * len(keys), layout=torch.jagged
+        )
+    meta = tq.kv_batch_put(
+        keys=keys,
+        partition_id="prompts",
+        fields=TensorDict(fields, batch_size=len(keys)),
+        tags=[{}] * len(keys),
+    )
+    metrics: dict[str, Any] = {}
+    trainer("actor_rollout_ref.rollout.n=2")._compute_advantage(meta, metrics)
+    assert metrics["egpo/no_cot_frac"] == pytest.approx(0.75)
+    tq.kv_clear(keys=keys, partition_id="prompts")
 
 
 def test_an_odd_score_is_named_by_its_row(batch: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -35,10 +36,32 @@ def validate_config(stock: Callable[..., Any], config: Any, *args: Any, **kwargs
         ConfigError: see `check`.
     """
     check(config)
-    for doubt in doubts(config):
-        log.warning("egpo_verl: %s", doubt)
+    _warn(config)
     load_in_workers(config)
     return stock(config, *args, **kwargs)
+
+
+def run_ppo(stock: Callable[..., Any], config: Any, *args: Any, **kwargs: Any) -> Any:
+    """In place of verl's own, by which scripts beside `main_ppo` start (fully_async, one_step_off):
+    they validate nothing, or only in a worker.
+
+    Raises:
+        ConfigError: see `check`.
+    """
+    check(config)
+    _warn(config)
+    load_in_workers(config)
+    return stock(config, *args, **kwargs)
+
+
+def _warn(config: Any) -> None:
+    """Each doubt once: since 0.9.0, which knows `use_v1`, the driver speaks and workers need not."""
+    import ray
+
+    if ray.is_initialized() and "use_v1" in config.trainer:
+        return
+    for doubt in doubts(config):
+        log.warning("egpo_verl: %s", doubt)
 
 
 def check(config: Any) -> None:
@@ -60,8 +83,8 @@ def check(config: Any) -> None:
             "algorithm.rollout_correction.bypass_mode=True skips the pass that computes it: "
             "set algorithm.rollout_correction.bypass_mode=False."
         )
-    _check_actor_knows_chunking(config.actor_rollout_ref.actor)
     try:
+        _check_actor_knows_chunking(config.actor_rollout_ref.actor)
         missing = hooks.missing(trainer_of(config))
     except ImportError as error:
         # The trainer runs in another process, perhaps with more installed than this one.
@@ -81,7 +104,10 @@ def _check_actor_knows_chunking(actor: Any) -> None:
     if CHUNKING not in actor or not target:
         return
     module, _, name = target.rpartition(".")
-    known = dataclasses.fields(getattr(importlib.import_module(module), name))
+    actor_class = getattr(importlib.import_module(module), name, None)
+    if not dataclasses.is_dataclass(actor_class):
+        return
+    known = dataclasses.fields(actor_class)
     if CHUNKING not in {field.name for field in known}:
         raise ConfigError(
             f"verl's {name} has no {CHUNKING}, which +egpo=... sets: add entropy=as_logits after "
@@ -95,9 +121,12 @@ def trainer_of(config: Any) -> str:
     Raises:
         ConfigError: verl 0.8.0's `main_ppo_sync`, whose trainer is defined in the script itself.
     """
+    if config.get("async_training") is not None:  # fully_async, whatever `use_v1` says
+        return hooks.LEGACY
     if config.trainer.get("use_v1", False):
         return hooks.V1
-    if (config.get("transfer_queue") or {}).get("enable", False):
+    has_script = importlib.util.find_spec("verl.trainer.main_ppo_sync") is not None
+    if has_script and (config.get("transfer_queue") or {}).get("enable", False):
         raise ConfigError(
             "adv_estimator=egpo cannot reach the trainer of verl.trainer.main_ppo_sync, which is "
             "part of that script: run python -m verl.trainer.main_ppo instead."
@@ -116,7 +145,8 @@ def doubts(config: Any) -> Iterator[str]:
         yield (
             "the entropy of Eq. 4 is computed in the logits' precision, not in float32: set "
             f"{'.'.join(_reader_of_chunking(config))}.{CHUNKING}=True and "
-            "actor_rollout_ref.model.use_remove_padding=True, as +egpo=paper does."
+            "actor_rollout_ref.model.use_remove_padding=True, as +egpo=paper does, and leave "
+            "actor_rollout_ref.model.use_fused_kernels=False."
         )
 
 
@@ -129,6 +159,8 @@ def in_float32(config: Any) -> bool:
     actor, model = config.actor_rollout_ref.actor, config.actor_rollout_ref.model
     is_fsdp = str(actor.get("strategy", "")).startswith("fsdp")
     packed = bool(model.get("use_remove_padding", False)) or not is_fsdp
+    if model.get("use_fused_kernels", False):  # their entropy has the logits' type
+        return False
     reader = config
     for name in _reader_of_chunking(config):
         reader = reader.get(name) or {}

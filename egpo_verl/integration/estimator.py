@@ -49,7 +49,9 @@ def estimator(
     )
     if batch is not None:
         batch.thought, batch.advantage = cot_mask, result
-        batch.real = response_mask.any(dim=-1)
+        # Tokens that rejection sampling took out of verl's mask were generated all the same.
+        generated = response_mask if batch.generated is None else batch.generated
+        batch.real = generated.any(dim=-1)
     return result.advantages, result.advantages
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -68,14 +68,18 @@ class Hook:
         return bool(getattr(getattr(owner, self.name, None), REPLACED, False))
 
 
-def is_egpo(config: Mapping[str, Any]) -> bool:
-    """Whether verl's whole configuration asks for this estimator."""
-    return bool((config.get("algorithm") or {}).get("adv_estimator") == ESTIMATOR)
+def is_egpo(config: Any) -> bool:
+    """Whether verl's whole configuration asks for this estimator; False for anything else."""
+    algorithm = _member(config, "algorithm")
+    return bool(_member(algorithm, "adv_estimator") == ESTIMATOR)
+
+
+def _member(node: Any, name: str) -> Any:
+    return node.get(name) if hasattr(node, "get") else getattr(node, name, None)
 
 
 def _trainer_asks(trainer: Any, *_: Any, **__: Any) -> bool:
-    config = getattr(trainer, "config", None)
-    return config is not None and is_egpo(config)
+    return is_egpo(getattr(trainer, "config", None))
 
 
 def _config_asks(config: Any, *_: Any, **__: Any) -> bool:
@@ -95,6 +99,7 @@ _RAY = "verl.trainer.ppo.ray_trainer"
 
 HOOKS = (
     Hook("verl.utils.config", None, "validate_config", "config:validate_config", _config_asks),
+    Hook("verl.trainer.main_ppo", None, "run_ppo", "config:run_ppo", _config_asks),
     Hook(_BASE, "PPOTrainer", "_compute_advantage", "v1:compute_advantage", _trainer_asks, V1),
     Hook(_BASE, "PPOTrainer", "_val_metrics_update", "metrics:val_metrics_update", _trainer_asks),
     Hook(_BASE, "PPOTrainer", "_save_checkpoint", "saving:save_checkpoint", _trainer_asks),

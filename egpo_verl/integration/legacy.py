@@ -20,7 +20,7 @@ import torch
 from egpo_verl.advantage import NotFinite
 from egpo_verl.integration import record
 from egpo_verl.integration.batch import PROMPT_END, Batch, handing_over
-from egpo_verl.integration.metrics import reward_metrics
+from egpo_verl.integration.metrics import index_of, reward_metrics
 from egpo_verl.integration.record_table import Answers
 
 
@@ -168,6 +168,6 @@ def _length(attention: torch.Tensor) -> int:
 def _whose(data: Any, row: int) -> str:
     """Which row of the data a response answers."""
     columns = data.non_tensor_batch
-    index = (columns["extra_info"][row] or {}).get("index") if "extra_info" in columns else None
+    index = index_of(columns["extra_info"][row]) if "extra_info" in columns else None
     source = columns["data_source"][row] if "data_source" in columns else None
     return f"It is the answer to row {index} of data_source={source}."

@@ -33,9 +33,20 @@ def reward_metrics(returned: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         for key, numbers in values.items()
         if key not in ("score", "reason")
     }
-    codes = [int(code) for code in values.get("reason", []) if code == int(code)]
+    codes = [int(code) for code in values.get("reason", []) if code.is_integer()]
     shares = {f"reward/reason_{code}": codes.count(code) / len(codes) for code in set(codes)}
     return means | shares
+
+
+def returned_by_reward(extra_fields: Any) -> Mapping[str, Any]:
+    """What the reward returned for a row, out of the row's `extra_fields`; empty where nothing."""
+    info = extra_fields.get("reward_extra_info") if isinstance(extra_fields, Mapping) else None
+    return info if isinstance(info, Mapping) else {}
+
+
+def index_of(extra_info: Any) -> Any:
+    """The `index` of a row's `extra_info`, None where it has none."""
+    return extra_info.get("index") if isinstance(extra_info, Mapping) else None
 
 
 def val_metrics_update(

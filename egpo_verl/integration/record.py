@@ -2,17 +2,20 @@
 
 `algorithm.egpo.record_dir=FOLDER` writes `FOLDER/<step>.parquet`, one row a response, with the text
 and the entropy of every token, which tokens are thought, and what EGPO made of them. A step of
-several updates (`separate_async`) has one file each, `<step>-<update>.parquet`. A thread builds and
+several updates (`separate_async`) has more, `<step>-<update>.parquet`. A thread builds and
 writes it beside the training; a file is there whole or not at all.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +92,22 @@ def save(
     settings = EgpoOptions.from_mapping(trainer.config.algorithm.get("egpo"))
     metadata = {OPTIONS: json.dumps(asdict(settings))}
     future = _writer.submit(
-        _build, trainer.global_steps, answers, recorded, trainer.tokenizer, metadata, path
+        _build, trainer.global_steps, answers, recorded, _copied(trainer.tokenizer), metadata, path
     )
-    if trainer.global_steps >= getattr(trainer, "total_training_steps", 0):
+    if trainer.global_steps >= _last_step(trainer):
         future.result()
+
+
+def _last_step(trainer: Any) -> float:
+    """The name differs between verl's trainers."""
+    steps = getattr(trainer, "total_training_steps", None)
+    return float(steps or getattr(trainer, "total_train_steps", None) or math.inf)
+
+
+@lru_cache(maxsize=1)
+def _copied(tokenizer: Any) -> Any:
+    """A tokenizer of the writer's own: a fast one must not serve two threads at once."""
+    return copy.deepcopy(tokenizer)
 
 
 def _build(

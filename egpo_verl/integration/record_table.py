@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ class Answers:
     keys: list[str]
     tokens: dict[str, list[torch.Tensor]]
     fields: dict[str, list[Any]]
-    reward: list[dict[str, Any]]
+    reward: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def answers_table(
             "response": tokenizer.batch_decode(responses, skip_special_tokens=True),
             "ground_truth": [t if t is None or isinstance(t, str) else as_json(t) for t in truths],
             "extra_info": [as_json(info or {}) for info in per_row("extra_info")],
-            "reward": [as_json(reward) for reward in answers.reward],
+            "reward": [as_json(dict(reward)) for reward in answers.reward],
             "score": [float(scores.sum()) for scores in answers.tokens["rm_scores"]],
             "tokens": pa.ListArray.from_arrays(offsets, token_texts(tokenizer, responses)),
             "token_entropy": per_token(recorded.entropy[inside].round(ENTROPY_DIGITS)),

@@ -32,14 +32,21 @@ def save_checkpoint(stock: Callable[..., Any], trainer: Any, *args: Any, **kwarg
 
 def _in_words(trainer: Any, error: Exception) -> str:
     root = Path(trainer.config.trainer.default_local_dir).expanduser().absolute()
-    there = next(folder for folder in (root, *root.parents) if folder.exists())
-    free = shutil.disk_usage(there).free
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return (
         f"saving the checkpoint of step {trainer.global_steps} to {root} failed "
-        f"({lines[-1].strip()}); {free / 1e9:.3f} GB are free there and {_recorded(root)}. Nothing "
+        f"({lines[-1].strip()}); {_what_is_there(root)}. Nothing "
         f"was removed: python -m egpo_verl.doctor --run {root} says what a new start goes on from."
     )
+
+
+def _what_is_there(root: Path) -> str:
+    try:
+        there = next(folder for folder in (root, *root.parents) if folder.exists())
+        free = shutil.disk_usage(there).free
+        return f"{free / 1e9:.3f} GB are free there and {_recorded(root)}"
+    except OSError as error:
+        return f"the folder cannot be looked at ({error.strerror})"
 
 
 def _recorded(root: Path) -> str:

@@ -12,7 +12,7 @@ registered estimators, as it does for `gdpo`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ import torch
 from egpo_verl.advantage import NotFinite, Sessions
 from egpo_verl.integration import record
 from egpo_verl.integration.batch import PROMPT_END, Batch, handing_over
-from egpo_verl.integration.metrics import reward_metrics
+from egpo_verl.integration.metrics import index_of, returned_by_reward, reward_metrics
 from egpo_verl.integration.record_table import Answers
 
 
@@ -39,7 +39,7 @@ def compute_advantage(
 
 
 def _fetch(trainer: Any, batch: Any) -> Batch:
-    """Entropy and token ids of every row, and the prompt of one row of each group."""
+    """What verl's own method does not fetch of a batch."""
     import transfer_queue as tq
 
     # Rejection sampling zeroes the mask that the estimator gets, and tags with it.
@@ -57,10 +57,11 @@ def _fetch(trainer: Any, batch: Any) -> Batch:
 
 
 def _prompt_ends(batch: Any) -> list[torch.Tensor]:
-    """The last tokens of each row's prompt, read once for each group and output of a rollout."""
+    """The last tokens of each row's prompt: a group's first prompt is read once, and the later
+    prompts of agent loops, which differ from rollout to rollout, each."""
     import transfer_queue as tq
 
-    prompt_of = [(uid, output) for uid, _, output in map(_parts, batch.keys)]
+    prompt_of = [_parts(key)[0] if _parts(key)[2] == "0" else key for key in batch.keys]
     first = dict(zip(reversed(prompt_of), reversed(batch.keys), strict=True))
     rows = tq.kv_batch_get(
         keys=list(first.values()), partition_id=batch.partition_id, select_fields=["prompts"]
@@ -78,7 +79,7 @@ def _report(trainer: Any, batch: Any, handed: Batch, metrics: dict[str, Any]) ->
     rows = tq.kv_batch_get(
         keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"]
     )
-    returned = [(fields or {}).get("reward_extra_info") or {} for fields in rows["extra_fields"]]
+    returned = _returned(rows, len(batch.keys))
     real = [info for info, is_real in zip(returned, handed.real.tolist(), strict=True) if is_real]
     metrics.update(handed.advantage.metrics)
     metrics.update(reward_metrics(real))
@@ -86,7 +87,14 @@ def _report(trainer: Any, batch: Any, handed: Batch, metrics: dict[str, Any]) ->
     options = record.RecordOptions.of(trainer.config.algorithm)
     if options.folder is not None:
         rows_of = record.whole_groups([_parts(key)[0] for key in batch.keys], handed.real, options)
-        record.save(trainer, handed, rows_of, _answers(batch, rows_of), options)
+        record.save(trainer, handed, rows_of, _answers(batch, rows_of, handed), options)
+
+
+def _returned(rows: Any, number: int) -> list[Mapping[str, Any]]:
+    """What the reward returned for each of `number` rows of the queue."""
+    if "extra_fields" not in set(rows.keys()):
+        return [{}] * number
+    return [returned_by_reward(fields) for fields in rows["extra_fields"]]
 
 
 def _missing(trainer: Any, batch: Any) -> int:
@@ -103,8 +111,8 @@ def _missing(trainer: Any, batch: Any) -> int:
     return max(0, expected - len(there))
 
 
-def _answers(batch: Any, rows: Sequence[int]) -> Answers:
-    """What TransferQueue holds of some rows."""
+def _answers(batch: Any, rows: Sequence[int], handed: Batch) -> Answers:
+    """What TransferQueue holds of some rows; the mask as it was before any token was rejected."""
     import transfer_queue as tq
 
     keys = [batch.keys[row] for row in rows]
@@ -115,13 +123,11 @@ def _answers(batch: Any, rows: Sequence[int]) -> Answers:
     )
     there = set(data.keys())
     listed = {name: list(data[name]) for name in record.ROW_FIELDS if name in there}
-    extra = list(data["extra_fields"]) if "extra_fields" in there else [None] * len(keys)
-    return Answers(
-        keys=keys,
-        tokens={name: list(data[name].unbind()) for name in record.TOKEN_FIELDS},
-        fields=listed,
-        reward=[(fields or {}).get("reward_extra_info") or {} for fields in extra],
-    )
+    tokens = {name: list(data[name].unbind()) for name in record.TOKEN_FIELDS}
+    if handed.generated is not None:
+        masks = zip(rows, tokens["responses"], strict=True)
+        tokens["response_mask"] = [handed.generated[row, : len(ids)] for row, ids in masks]
+    return Answers(keys, tokens, listed, _returned(data, len(keys)))
 
 
 def _whose(batch: Any, row: int) -> str:
@@ -133,8 +139,9 @@ def _whose(batch: Any, row: int) -> str:
         partition_id=batch.partition_id,
         select_fields=["data_source", "extra_info"],
     )
-    index = (next(iter(data["extra_info"])) or {}).get("index")
-    return f"It is the answer to row {index} of data_source={next(iter(data['data_source']))}."
+    of_row = {name: next(iter(data[name])) for name in set(data.keys())}
+    source = of_row.get("data_source")
+    return f"It is the answer to row {index_of(of_row.get('extra_info'))} of data_source={source}."
 
 
 def sessions(keys: Sequence[str]) -> Sessions | None:

@@ -145,3 +145,14 @@ def _cut(
     length = len(tokens) if stop is None else stop + 1
     aborted = stop is None and length < max_tokens
     return Generated(tokens[:length], log_probs[:length], aborted)
+
+
+def end_tokens(model: Any, tokenizer: Any) -> tuple[list[int], int]:
+    """The ids that end a response (the model's and the tokenizer's) and the id for padding."""
+    of_model = model.generation_config.eos_token_id
+    ends = list(of_model) if isinstance(of_model, list) else [of_model]
+    tokens = sorted({token for token in [*ends, tokenizer.eos_token_id] if token is not None})
+    if not tokens:
+        raise ValueError("The model names no end-of-sequence token: set one in its tokenizer.")
+    pad = tokenizer.pad_token_id
+    return tokens, pad if pad is not None else tokens[0]

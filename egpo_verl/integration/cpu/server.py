@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.rollout.replica import TokenOutput
 
-from egpo_verl.integration.cpu.sampler import Generated, Sampling, generate
+from egpo_verl.integration.cpu.sampler import Generated, Sampling, end_tokens, generate
 
 # Requests of one training batch arrive one by one; a batch closes when none came for this long.
 # Long enough for a busy machine: which requests share a batch decides what they draw.
@@ -49,7 +49,7 @@ class TransformersServer:
             attn_implementation="sdpa",
             trust_remote_code=model_config.trust_remote_code,
         ).eval()
-        self.eos_token_ids, self.pad_token_id = _end_tokens(self.model, model_config.tokenizer)
+        self.eos_token_ids, self.pad_token_id = end_tokens(self.model, model_config.tokenizer)
         # Only what a request says may shape sampling, never defaults that ship with a model.
         self.model.generation_config = GenerationConfig()
         self.waiting: list[Request] = []
@@ -201,14 +201,3 @@ class TransformersServer:
             repetition_penalty=float(params.get("repetition_penalty", 1.0)),
             ignore_eos=bool(params.get("ignore_eos", self.config.ignore_eos)),
         )
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> tuple[list[int], int]:
-    """The ids that end a response (the model's and the tokenizer's) and the id for padding."""
-    of_model = model.generation_config.eos_token_id
-    ends = list(of_model) if isinstance(of_model, list) else [of_model]
-    tokens = sorted({token for token in [*ends, tokenizer.eos_token_id] if token is not None})
-    if not tokens:
-        raise ValueError("The model names no end-of-sequence token: set one in its tokenizer.")
-    pad = tokenizer.pad_token_id
-    return tokens, pad if pad is not None else tokens[0]
