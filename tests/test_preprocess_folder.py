@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from egpo_verl.cli import write_aside
 from egpo_verl.preprocess import main
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
@@ -62,6 +63,34 @@ def test_a_foreign_file_is_never_replaced_or_removed(run: Run, tmp_path: Path, n
     assert content(tmp_path) == {name: b"mine"}
     assert run(tmp_path, "--overwrite") == (0, "")
     assert b"mine" not in content(tmp_path).values()
+
+
+def test_a_foreign_manifest_of_nearly_our_shape_is_kept(run: Run, tmp_path: Path) -> None:
+    text = '{"files": {"train.parquet": {}}, "name": "mine"}'
+    (tmp_path / "manifest.json").write_text(text)
+    code, err = run(tmp_path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert content(tmp_path) == {"manifest.json": text.encode()}
+
+
+def test_a_foreign_folder_that_is_called_unfinished_is_kept(run: Run, tmp_path: Path) -> None:
+    thesis = tmp_path / ".unfinished-thesis" / "chapter"
+    thesis.mkdir(parents=True)
+    assert run(tmp_path) == (0, "")
+    assert thesis.is_dir()
+
+
+def test_a_job_that_ends_early_keeps_what_others_put_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+
+    def job() -> None:
+        with write_aside(folder):
+            (folder / "notes.txt").write_text("mine")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job()
+    assert content(folder) == {"notes.txt": b"mine"}
 
 
 def test_an_earlier_run_is_replaced_without_a_question(run: Run, tmp_path: Path) -> None:
@@ -144,7 +173,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(run: Run, tmp_path: Path)
     source.write_text(XLAM.read_text("utf-8") * 3000, "utf-8")
     words = ["xlam", "--local_dataset_path", str(source), "--local_save_dir", str(out)]
     with subprocess.Popen([sys.executable, "-m", "egpo_verl.preprocess", *words]) as job:
-        while not list(out.glob(".unfinished-*/*/*.arrow")):
+        while not list(out.glob(".unfinished-*/*/*/*.arrow")):
             assert job.poll() is None
             time.sleep(0.01)
         (running,) = out.glob(".unfinished-*")

@@ -68,7 +68,7 @@ def test_prompts_longer_than_the_limit_are_left_out_and_counted(
 
 @pytest.mark.slow
 def test_every_answer_is_written_with_its_tokens_and_numbers(run: Run, folder: Path) -> None:
-    sample = read_sample([folder / "rollouts"], limit=1000, seed=0)
+    sample = read_sample([folder / "rollouts" / "egpo"], limit=1000, seed=0)
     for step in range(1, STEPS + 1):
         answers = [answer for answer in sample.responses if answer.step == step]
         lines = (folder / "rollouts" / f"{step}.jsonl").read_text().splitlines()

@@ -13,7 +13,9 @@ from pathlib import Path
 from egpo_verl.errors import UserError
 
 UNFINISHED = ".unfinished-"
-"""How the name of a folder starts that a job writes to while it runs."""
+"""How the name of a folder starts that a job makes while it runs."""
+INSIDE = "egpo_verl"
+"""The one thing in it, a folder: by that it is known as ours."""
 
 
 @contextmanager
@@ -33,7 +35,9 @@ def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(folder)
-        scratch = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
+        made = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
+        scratch = made / INSIDE
+        scratch.mkdir()
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written ({error.strerror}); choose another --local_save_dir."
@@ -41,7 +45,7 @@ def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
     done = False
     lock = None
     with suppress(OSError):  # a file system without locks: a killed job's folder stays
-        lock = _locked(scratch)
+        lock = _locked(made)
     try:
         yield scratch
         written = sorted(scratch.iterdir())
@@ -53,19 +57,21 @@ def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error}.") from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
         if lock is not None:
             os.close(lock)
         if fresh and not done:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # somebody else may have put a file there meanwhile
+                folder.rmdir()
 
 
 def _remove_unfinished(folder: Path) -> None:
     """Remove the scratch folders of jobs that were killed; those of running ones are locked."""
-    for scratch in folder.glob(f"{UNFINISHED}*"):
+    for made in folder.glob(f"{UNFINISHED}*"):
         with suppress(OSError):
-            os.close(_locked(scratch))
-            shutil.rmtree(scratch)
+            if [inside.name for inside in made.iterdir()] == [INSIDE]:
+                os.close(_locked(made))
+                shutil.rmtree(made)
 
 
 def _locked(folder: Path) -> int:

@@ -55,7 +55,7 @@ def run_ppo(stock: Callable[..., Any], config: Any, *args: Any, **kwargs: Any) -
 
 
 def _warn(config: Any) -> None:
-    """Each doubt once: since 0.9.0, which knows `use_v1`, the driver speaks and workers need not."""
+    """Each doubt once: since 0.9.0, which knows `use_v1`, the driver has spoken for its workers."""
     import ray
 
     if ray.is_initialized() and "use_v1" in config.trainer:

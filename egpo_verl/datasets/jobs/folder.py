@@ -21,6 +21,7 @@ MANIFEST = "manifest.json"
 `before` has the files that the last job replaced, so that a job that is killed while it moves its
 files leaves nothing that the next one takes for foreign.
 """
+KEYS = ("files", "before")
 BLOCK = 1 << 20
 
 
@@ -96,8 +97,14 @@ def _entries(folder: Path, key: str) -> dict[str, Any]:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    files = manifest.get(key) if isinstance(manifest, dict) else None
-    return files if isinstance(files, dict) else {}
+    parts = [manifest.get(name) for name in KEYS] if isinstance(manifest, dict) else []
+    return manifest[key] if parts and all(map(_is_table, parts)) else {}
+
+
+def _is_table(part: Any) -> bool:
+    """Whether a part of a manifest has the shape that jobs write."""
+    entries = part.values() if isinstance(part, dict) else [None]
+    return all(isinstance(entry, dict) and set(entry) == {"bytes", "sha256"} for entry in entries)
 
 
 def _entry(path: Path) -> dict[str, Any]:
