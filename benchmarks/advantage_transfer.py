@@ -29,7 +29,10 @@ from rich.table import Table
 from tensordict import NonTensorStack, TensorDict
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
+from egpo_verl.integration import record
+
 PROMPT = 512
+RECORD = "choosing, copying and handing over the record"
 Spent = dict[str, list[float]]
 
 
@@ -118,11 +121,23 @@ def watched() -> Iterator[tuple[Spent, dict[str, int]]]:
                 received[name] += values.numel() * values.element_size()
         return data
 
-    tq.kv_batch_get = timed
+    def chosen(*arguments: Any) -> Any:
+        start = time.perf_counter()
+        rows = choose(*arguments)
+        spent[RECORD].append(time.perf_counter() - start)
+        return rows
+
+    def saved(*arguments: Any) -> None:
+        start = time.perf_counter()
+        save(*arguments)
+        spent[RECORD].append(time.perf_counter() - start)
+
+    choose, save = record.whole_groups, record.save
+    tq.kv_batch_get, record.whole_groups, record.save = timed, chosen, saved
     try:
         yield spent, received
     finally:
-        tq.kv_batch_get = get
+        tq.kv_batch_get, record.whole_groups, record.save = get, choose, save
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -180,7 +195,7 @@ def show(
             name,
             f"{median(seconds):.2f}",
             f"{median(seconds) / stock:.2f}",
-            f"{sum(map(sum, spent.values())):.2f}",
+            f"{sum(sum(s) for fields, s in spent.items() if fields != RECORD):.2f}",
             f"{sum(received.values()) / tokens:.2f}",
         )
     console = Console(width=120)
