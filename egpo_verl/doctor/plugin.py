@@ -89,10 +89,10 @@ def _entry_points() -> list[metadata.EntryPoint]:
 
 
 def _check_estimator() -> Iterator[Finding]:
-    from verl.trainer.ppo.core_algos import get_adv_estimator_fn
+    from egpo_verl.integration.support import check_registered
 
     try:
-        get_adv_estimator_fn("egpo")
+        check_registered()
     except ValueError as error:
         yield fail("estimator", f"egpo is not registered: {error}", "see the plugin's line above")
     else:

@@ -15,12 +15,12 @@ from typing import Any
 
 from egpo_verl.advantage import EgpoOptions, OptionError
 from egpo_verl.integration import hooks
+from egpo_verl.integration.precision import CHUNKING, in_float32, reader_of_chunking
 from egpo_verl.integration.record import RecordOptions
 from egpo_verl.integration.support import level_of
 
 PLUGIN = "egpo_verl"
 MODULES = "VERL_USE_EXTERNAL_MODULES"
-CHUNKING = "entropy_from_logits_with_chunking"
 
 log = logging.getLogger("verl.egpo")
 
@@ -144,43 +144,10 @@ def doubts(config: Any) -> Iterator[str]:
     if not in_float32(config):
         yield (
             "the entropy of Eq. 4 is computed in the logits' precision, not in float32: set "
-            f"{'.'.join(_reader_of_chunking(config))}.{CHUNKING}=True and "
+            f"{'.'.join(reader_of_chunking(config))}.{CHUNKING}=True and "
             "actor_rollout_ref.model.use_remove_padding=True, as +egpo=paper does, and leave "
             "actor_rollout_ref.model.use_fused_kernels=False."
         )
-
-
-def in_float32(config: Any) -> bool:
-    """Whether the old policy's entropy is computed in float32.
-
-    verl's chunked entropy casts to float32, and FSDP takes it for packed rows only
-    (verl/workers/engine/fsdp/transformer_impl.py:1398,1490); otherwise the logits' type stays.
-    """
-    actor, model = config.actor_rollout_ref.actor, config.actor_rollout_ref.model
-    is_fsdp = str(actor.get("strategy", "")).startswith("fsdp")
-    packed = bool(model.get("use_remove_padding", False)) or not is_fsdp
-    if model.get("use_fused_kernels", False):  # their entropy has the logits' type
-        return False
-    reader = config
-    for name in _reader_of_chunking(config):
-        reader = reader.get(name) or {}
-    if bool(reader.get(CHUNKING, False)) and packed:
-        return True
-    engine = actor.get("fsdp_config") or {}
-    mixed = (engine.get("mixed_precision") or {}).get("param_dtype", None)
-    return is_fsdp and str(mixed or engine.get("dtype", "bfloat16")) in ("fp32", "float32")
-
-
-def _reader_of_chunking(config: Any) -> tuple[str, ...]:
-    """The node of the configuration in which verl's workers look for CHUNKING.
-
-    FSDP's engine looks in its own, to which verl hands the actor's from 0.9.0 on; the actors of
-    0.7.x, which are no engines unless use_legacy_worker_impl=disable, look in the actor's.
-    """
-    actor = ("actor_rollout_ref", "actor")
-    is_fsdp = str(config.actor_rollout_ref.actor.get("strategy", "")).startswith("fsdp")
-    is_engine = config.trainer.get("use_legacy_worker_impl", "disable") == "disable"
-    return (*actor, "fsdp_config") if is_fsdp and is_engine else actor
 
 
 def load_in_workers(config: Any) -> None:

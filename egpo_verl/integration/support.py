@@ -13,3 +13,14 @@ def level_of(version: str) -> str:
     if version in TRAINED:
         return "trained"
     return "hook-tested" if version in HOOK_TESTED else "unknown"
+
+
+def check_registered() -> None:
+    """Whether this process's verl knows the estimator.
+
+    Raises:
+        ValueError: verl's, naming the estimators that it knows.
+    """
+    from verl.trainer.ppo.core_algos import get_adv_estimator_fn
+
+    get_adv_estimator_fn("egpo")
