@@ -165,8 +165,9 @@ def test_what_is_no_text_is_dropped_with_its_reason(tmp_path: Path, part: Any) -
     assert dropped(tmp_path) == {"unsupported_content": 2}
 
 
-def test_a_column_of_images_is_dropped_with_its_reason(tmp_path: Path) -> None:
-    assert preprocess(tmp_path, row(ASKED, CALLED, images=["a.png"])) == []
+@pytest.mark.parametrize("column", ["image", "images", "video", "audio"])
+def test_a_column_of_media_is_dropped_with_its_reason(tmp_path: Path, column: str) -> None:
+    assert preprocess(tmp_path, row(ASKED, CALLED, **{column: ["a.png"]})) == []
     assert dropped(tmp_path) == {"unsupported_content": 1}
 
 

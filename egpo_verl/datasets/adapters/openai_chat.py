@@ -24,7 +24,7 @@ from egpo_verl.datasets.unusable import Unusable
 TEXT = ("text", "input_text", "output_text")
 THOUGHT = ("reasoning", "thinking")
 CALL = "tool_call"
-MEDIA = ("images", "videos", "audios")
+MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 """Columns of rows whose texts are not all that is asked."""
 
 
