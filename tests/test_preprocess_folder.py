@@ -173,7 +173,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(run: Run, tmp_path: Path)
     source.write_text(XLAM.read_text("utf-8") * 3000, "utf-8")
     words = ["xlam", "--local_dataset_path", str(source), "--local_save_dir", str(out)]
     with subprocess.Popen([sys.executable, "-m", "egpo_verl.preprocess", *words]) as job:
-        while not list(out.glob(".unfinished-*/*/*/*.arrow")):
+        while not list(out.rglob("*.arrow")):
             assert job.poll() is None
             time.sleep(0.01)
         (running,) = out.glob(".unfinished-*")

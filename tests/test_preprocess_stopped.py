@@ -44,7 +44,7 @@ def test_a_stopped_job_leaves_nothing(tmp_path: Path, number: int, processes: st
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as job:
-        while not list(out.glob("*/*/*.arrow")):
+        while not list(out.rglob("*.arrow")):
             assert job.poll() is None
             time.sleep(0.01)
         # As a terminal sends Ctrl-C: to the workers too. A `kill` goes to the parent alone.
