@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+from typing import Any
 
 import pytest
 import torch
@@ -40,6 +42,7 @@ def log_probs_of(
 
 
 PROMPTS = [[5, 6, 7, 8, 9, 10], [11], [12, 13, 14]]
+SEEDS = [1, 2, 3]
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 1.8])
@@ -47,17 +50,16 @@ PROMPTS = [[5, 6, 7, 8, 9, 10], [11], [12, 13, 14]]
 def test_log_probabilities_are_the_trainers(
     model: LlamaForCausalLM, temperature: float, top_k: int, top_p: float
 ) -> None:
-    torch.manual_seed(1)
     sampling = Sampling(max_tokens=20, temperature=temperature, top_k=top_k, top_p=top_p)
-    for prompt, done in zip(PROMPTS, generate(model, PROMPTS, sampling, [EOS], PAD), strict=True):
+    responses = generate(model, PROMPTS, SEEDS, sampling, [EOS], PAD)
+    for prompt, done in zip(PROMPTS, responses, strict=True):
         assert len(done.token_ids) == len(done.log_probs) <= 20
         expected = log_probs_of(model, prompt, done.token_ids, temperature)
         torch.testing.assert_close(torch.tensor(done.log_probs), expected, rtol=0, atol=1e-5)
 
 
 def test_a_response_ends_with_its_first_end_token(model: LlamaForCausalLM) -> None:
-    torch.manual_seed(2)
-    many = generate(model, PROMPTS * 20, Sampling(max_tokens=60), [EOS, 3], PAD)
+    many = generate(model, PROMPTS * 20, range(60), Sampling(max_tokens=60), [EOS, 3], PAD)
     ended = [done for done in many if done.token_ids[-1] in (EOS, 3)]
     assert ended, "with 40 tokens in the vocabulary some responses end early"
     for done in many:
@@ -68,21 +70,60 @@ def test_a_response_ends_with_its_first_end_token(model: LlamaForCausalLM) -> No
 
 def test_padding_on_the_left_changes_nothing(model: LlamaForCausalLM) -> None:
     greedy = Sampling(max_tokens=12, temperature=0)
-    together = generate(model, PROMPTS, greedy, [EOS], PAD)
-    alone = [generate(model, [prompt], greedy, [EOS], PAD)[0] for prompt in PROMPTS]
+    together = generate(model, PROMPTS, SEEDS, greedy, [EOS], PAD)
+    alone = [generate(model, [prompt], [0], greedy, [EOS], PAD)[0] for prompt in PROMPTS]
     assert [done.token_ids for done in together] == [done.token_ids for done in alone]
 
 
 def test_ignoring_the_end_runs_to_the_limit(model: LlamaForCausalLM) -> None:
-    torch.manual_seed(3)
     sampling = Sampling(max_tokens=50, ignore_eos=True)
-    assert {len(done.token_ids) for done in generate(model, PROMPTS, sampling, [EOS], PAD)} == {50}
+    responses = generate(model, PROMPTS, SEEDS, sampling, [EOS], PAD)
+    assert {len(done.token_ids) for done in responses} == {50}
 
 
 def test_an_abort_gives_back_what_there_is(model: LlamaForCausalLM) -> None:
     event = threading.Event()
     event.set()
     sampling = Sampling(max_tokens=50, ignore_eos=True)
-    (done,) = generate(model, [[5]], sampling, [EOS], PAD, event)
+    (done,) = generate(model, [[5]], [0], sampling, [EOS], PAD, event)
     assert done.aborted
     assert len(done.token_ids) == len(done.log_probs) == 1
+
+
+@pytest.mark.parametrize("filters", [{}, {"top_k": 5}, {"top_p": 0.8}])
+def test_a_response_does_not_depend_on_its_neighbours(
+    model: LlamaForCausalLM, filters: dict[str, Any]
+) -> None:
+    """Which requests share a batch is a matter of timing, and a run can be repeated."""
+    sampling = Sampling(max_tokens=30, **filters)
+    together = generate(model, PROMPTS, SEEDS, sampling, [EOS], PAD)
+    backwards = generate(model, PROMPTS[::-1], SEEDS[::-1], sampling, [EOS], PAD)[::-1]
+    alone = [
+        generate(model, [prompt], [seed], sampling, [EOS], PAD)[0]
+        for prompt, seed in zip(PROMPTS, SEEDS, strict=True)
+    ]
+    tokens = [done.token_ids for done in together]
+    assert tokens == [done.token_ids for done in backwards] == [done.token_ids for done in alone]
+    assert len({tuple(done) for done in tokens}) == 3
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.5])
+def test_tokens_come_as_often_as_the_model_says(
+    model: LlamaForCausalLM, temperature: float
+) -> None:
+    draws = 4000
+    sampling = Sampling(max_tokens=1, temperature=temperature)
+    done = generate(model, [PROMPTS[0]] * draws, range(draws), sampling, [EOS], PAD)
+    counts = torch.bincount(torch.tensor([each.token_ids[0] for each in done]), minlength=40)
+    with torch.no_grad():
+        logits = model(torch.tensor([PROMPTS[0]])).logits[0, -1]
+    expected = draws * torch.softmax(logits / temperature, dim=-1)
+    chi_square = float(((counts - expected) ** 2 / expected).sum())
+    assert chi_square < 39 + 5 * (2 * 39) ** 0.5, "five standard deviations above its mean"
+
+
+def test_a_diverged_model_is_told(model: LlamaForCausalLM) -> None:
+    broken = copy.deepcopy(model)
+    torch.nn.init.constant_(broken.lm_head.weight, float("nan"))
+    with pytest.raises(ValueError, match="not finite"):
+        generate(broken, [[5]], [0], Sampling(max_tokens=4), [EOS], PAD)

@@ -116,7 +116,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 def test_at_lambda_zero_a_whole_run_is_grpo(train: Train, tmp_path: Path) -> None:
-    """Sampling is seeded, so two runs with equal updates agree to the last logged digit."""
+    """A run on a CPU can be repeated, so two with equal updates agree to the last digit."""
     logs = {}
     for name, override in {
         "egpo": "algorithm.egpo.lam=0",
@@ -128,7 +128,7 @@ def test_at_lambda_zero_a_whole_run_is_grpo(train: Train, tmp_path: Path) -> Non
         logs[name] = read_run(tmp_path / name)
     for metric in ("actor/grad_norm", "actor/kl_loss", "critic/score/mean", "actor/entropy"):
         ours, stock = (column(logs[name], metric) for name in ("egpo", "grpo"))
-        assert ours == pytest.approx(stock, rel=1e-5, abs=1e-8), metric
+        assert ours == stock, metric
     assert not any(name.startswith("egpo/") for name in logs["grpo"].values)
     assert set(column(logs["egpo"], "egpo/bonus")) == {0.0}
 

@@ -116,7 +116,7 @@ def test_the_resumed_run_is_the_undisturbed_one(
     resumed = read_run(folder)
     for metric in METRICS:
         expected = undisturbed[0].series(metric)[1]
-        assert resumed.series(metric)[1][:3] == pytest.approx(expected, rel=1e-4, abs=1e-6), metric
+        assert resumed.series(metric)[1][:3] == expected, metric
     assert max(undisturbed[0].series("actor/grad_norm")[1]) > 1e-3, "the steps teach something"
 
 

@@ -26,6 +26,8 @@ def register() -> None:
     wrapt.register_post_import_hook(_register_adapter, "verl.workers.rollout.base")
     wrapt.register_post_import_hook(_register_transfer, "verl.checkpoint_engine.base")
     wrapt.register_post_import_hook(_copy_on_save, "verl.utils.fsdp_utils")
+    wrapt.register_post_import_hook(_log_probs_at_once, "verl.utils.torch_functional")
+    wrapt.register_post_import_hook(_repeatable_batches, "verl.trainer.ppo.v1.replay_buffer")
 
 
 def _one_backend(distributed: ModuleType) -> None:
@@ -42,6 +44,9 @@ def _one_backend(distributed: ModuleType) -> None:
 
 def _register_engine(transformer_impl: ModuleType) -> None:
     from egpo_verl.integration.cpu import engine  # noqa: F401  registers itself
+    from egpo_verl.integration.cpu.micro_batches import by_length
+
+    _set_once(transformer_impl, by_length(transformer_impl.prepare_micro_batches))
 
 
 def _register_replica(replica: ModuleType) -> None:
@@ -75,8 +80,22 @@ def _copy_on_save(fsdp_utils: ModuleType) -> None:
     _set_once(fsdp_utils, fsdp2_sharded_save_to_cpu)
 
 
-def _set_once(module: ModuleType, function: Any) -> None:
+def _log_probs_at_once(torch_functional: ModuleType) -> None:
+    from egpo_verl.integration.cpu.log_probs import logprobs_from_logits_v2
+
+    _set_once(torch_functional, logprobs_from_logits_v2)
+
+
+def _repeatable_batches(replay_buffer: ModuleType) -> None:
+    from egpo_verl.integration.cpu.replay import in_order, polling_often
+
+    buffer = replay_buffer.ReplayBuffer
+    _set_once(buffer, polling_often(buffer.__init__))
+    _set_once(buffer, in_order(buffer._materialize_batch))
+
+
+def _set_once(owner: Any, function: Any) -> None:
     """Put `function` in the place of the one of its name, unless one of ours is there already."""
-    if not getattr(getattr(module, function.__name__), REPLACED, False):
+    if not getattr(getattr(owner, function.__name__), REPLACED, False):
         setattr(function, REPLACED, True)
-        setattr(module, function.__name__, function)
+        setattr(owner, function.__name__, function)

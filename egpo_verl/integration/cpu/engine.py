@@ -9,6 +9,8 @@ import torch
 from verl.workers.engine.base import EngineRegistry
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
+from egpo_verl.integration.cpu.machine import usable_cores
+
 
 @EngineRegistry.register(model_type="language_model", backend=["fsdp", "fsdp2"], device="cpu")
 class CPUEngineWithLMHead(FSDPEngineWithLMHead):
@@ -17,7 +19,7 @@ class CPUEngineWithLMHead(FSDPEngineWithLMHead):
     def initialize(self) -> None:
         # Ray gives a worker one OpenMP thread; the training processes share the machine's cores.
         processes = int(os.environ.get("WORLD_SIZE", "1"))
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
+        torch.set_num_threads(max(1, usable_cores() // processes))
         super().initialize()
 
     def _build_fsdp_module(self, module: Any) -> Any:

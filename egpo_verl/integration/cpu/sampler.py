@@ -15,7 +15,12 @@ from transformers import (
     PreTrainedModel,
     StoppingCriteria,
     StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
 )
+
+from egpo_verl.integration.cpu.draws import Draw, uniform
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,8 @@ class Generated:
 class LogProbRecorder(LogitsProcessor):
     """Records the log probability of each sampled token, holding one step's logits at a time.
 
-    `generate` calls processors of the caller before its own temperature and filters, so the
-    logits seen here are the model's; the token that came of them is the last one of the next
-    call's `input_ids`.
+    It stands before temperature and filters, so the logits seen here are the model's; the token
+    that came of them is the last one of the next call's `input_ids`.
     """
 
     temperature: float
@@ -87,12 +91,16 @@ class Abort(StoppingCriteria):
 def generate(
     model: PreTrainedModel,
     prompts: Sequence[Sequence[int]],
+    seeds: Sequence[int],
     sampling: Sampling,
     eos_token_ids: Sequence[int],
     pad_token_id: int,
     abort: threading.Event | None = None,
 ) -> list[Generated]:
-    """Sample one response to each prompt (token ids), all in one batch, padded on the left."""
+    """Sample one response to each prompt (token ids), all in one batch, padded on the left.
+
+    A response depends on its prompt and its seed, not on the others of the batch.
+    """
     width = max(len(prompt) for prompt in prompts)
     ids = torch.tensor([[pad_token_id] * (width - len(p)) + list(p) for p in prompts])
     attention = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
@@ -102,7 +110,7 @@ def generate(
         input_ids=ids,
         attention_mask=attention,
         generation_config=_generation_config(sampling, eos_token_ids, pad_token_id),
-        logits_processor=LogitsProcessorList([recorder]),
+        logits_processor=LogitsProcessorList([recorder, *_draws(sampling, seeds, width)]),
         stopping_criteria=StoppingCriteriaList([Abort(event)]),
     )
     recorder.settle(sequences)
@@ -114,26 +122,27 @@ def generate(
     ]
 
 
+def _draws(sampling: Sampling, seeds: Sequence[int], width: int) -> list[LogitsProcessor]:
+    """Temperature, filters and the draw; nothing where sampling is greedy."""
+    if sampling.temperature == 0:
+        return []
+    steps: list[LogitsProcessor] = [TemperatureLogitsWarper(sampling.temperature)]
+    if sampling.top_k > 0:
+        steps.append(TopKLogitsWarper(sampling.top_k))
+    if sampling.top_p < 1:
+        steps.append(TopPLogitsWarper(sampling.top_p))
+    return [*steps, Draw(uniform(seeds, sampling.max_tokens), width)]
+
+
 def _generation_config(
     sampling: Sampling, eos_token_ids: Sequence[int], pad_token_id: int
 ) -> GenerationConfig:
-    greedy = sampling.temperature == 0
-    filters = (
-        {}
-        if greedy
-        else {
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "top_k": max(0, sampling.top_k),
-        }
-    )
     return GenerationConfig(
-        do_sample=not greedy,
+        do_sample=False,
         max_new_tokens=sampling.max_tokens,
         eos_token_id=None if sampling.ignore_eos else list(eos_token_ids),
         pad_token_id=pad_token_id,
         repetition_penalty=sampling.repetition_penalty,
-        **filters,
     )
 
 

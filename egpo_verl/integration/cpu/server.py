@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +14,19 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.rollout.replica import TokenOutput
 
+from egpo_verl.integration.cpu.draws import seed_of
+from egpo_verl.integration.cpu.machine import usable_cores
 from egpo_verl.integration.cpu.sampler import Generated, Sampling, end_tokens, generate
 
-# Requests of one training batch arrive one by one; a batch closes when none came for this long.
-# Long enough for a busy machine: which requests share a batch decides what they draw.
-GATHER_SECONDS = 0.1
+# Requests of one training batch arrive one by one; a batch closes when none came for this long, or
+# when it is full.
+GATHER_SECONDS = 0.05
 
 
 @dataclass
 class Request:
     prompt_ids: list[int]
+    seed: int
     sampling: Sampling
     answer: asyncio.Future[Generated]
 
@@ -39,7 +41,7 @@ class TransformersServer:
     """
 
     def __init__(self, config: Any, model_config: Any, replica_rank: int) -> None:
-        torch.set_num_threads(os.cpu_count() or 1)
+        torch.set_num_threads(usable_cores())
         self.config = config
         self.replica_rank = replica_rank
         model_config = omega_conf_to_dataclass(model_config)
@@ -59,7 +61,7 @@ class TransformersServer:
         self.resumed.set()
         self.busy = asyncio.Lock()
         self.global_steps: int | None = None
-        self.batches_of_step = 0
+        self.requests_of_step: Counter[tuple[int, ...]] = Counter()
 
     async def generate(
         self,
@@ -76,7 +78,8 @@ class TransformersServer:
         await self.resumed.wait()
         sampling = self._sampling(sampling_params, len(prompt_ids))
         answer: asyncio.Future[Generated] = asyncio.get_running_loop().create_future()
-        self.waiting.append(Request(list(prompt_ids), sampling, answer))
+        seed = self._seed(tuple(prompt_ids))
+        self.waiting.append(Request(list(prompt_ids), seed, sampling, answer))
         if self.serving is None or self.serving.done():
             self.serving = asyncio.create_task(self._serve())
         done = await answer
@@ -102,7 +105,7 @@ class TransformersServer:
 
     async def set_global_steps(self, global_steps: int) -> None:
         self.global_steps = global_steps
-        self.batches_of_step = 0
+        self.requests_of_step.clear()
 
     async def abort_all_requests(self, reject_request: bool = False) -> None:
         """End running requests with what they have; new ones wait for `resume_generation`."""
@@ -149,12 +152,12 @@ class TransformersServer:
 
     async def _gathered(self) -> None:
         seen = -1
-        while len(self.waiting) != seen:
+        while seen < len(self.waiting) < self.config.max_num_seqs:
             seen = len(self.waiting)
             await asyncio.sleep(GATHER_SECONDS)
 
     def _next_batch(self) -> list[Request]:
-        """Requests with the settings of the first, in an order that does not depend on arrival."""
+        """Requests with the settings of the first, those of one prompt side by side."""
         if not self.waiting:
             return []
         sampling = self.waiting[0].sampling
@@ -165,21 +168,22 @@ class TransformersServer:
         return batch
 
     def _sample(self, batch: list[Request]) -> list[Generated]:
-        torch.manual_seed(self._seed())
-        self.batches_of_step += 1
         return generate(
             self.model,
             [request.prompt_ids for request in batch],
+            [request.seed for request in batch],
             batch[0].sampling,
             self.eos_token_ids,
             self.pad_token_id,
             self.abort,
         )
 
-    def _seed(self) -> int:
-        """A seed of its own for each batch of each step, so that a resumed run repeats itself."""
-        parts = (self.config.seed, self.replica_rank, self.global_steps, self.batches_of_step)
-        return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big")
+    def _seed(self, prompt_ids: tuple[int, ...]) -> int:
+        """A seed for each request of each step: neither a pause in a run nor the order in which
+        requests arrive changes what a group samples."""
+        number = self.requests_of_step[prompt_ids]
+        self.requests_of_step[prompt_ids] += 1
+        return seed_of(self.config.seed, self.replica_rank, self.global_steps, prompt_ids, number)
 
     def _sampling(self, params: Mapping[str, Any], prompt_length: int) -> Sampling:
         room = self.config.prompt_length + self.config.response_length - prompt_length
