@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from egpo_verl import hub
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
 from egpo_verl.evaluate.backends.local import Asking
@@ -34,7 +35,7 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype if args.dtype != "auto" else ("float32" if device == "cpu" else "bfloat16")
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model.source)
+        tokenizer = hub.load(transformers.AutoTokenizer.from_pretrained, model.source)
         network = transformers.AutoModelForCausalLM.from_pretrained(
             model.source, dtype=getattr(torch, dtype)
         ).to(device)
