@@ -193,7 +193,7 @@ def test_vllm_is_given_tokens_in_batches_that_a_kill_can_afford() -> None:
         context=20,
         seed=5,
     )
-    backend = VllmBackend(asking, vllm=vllm, llm=vllm, batch_size=2)
+    backend = VllmBackend(asking, batch_size=2, vllm=vllm, llm=vllm)
     chats = [chat(f"q{n}", "x" * n, system="") for n in (1, 2, 3, 30)]
     found = dict(backend.generate(chats, sample=2))
     # Seven letters of <think>, which the template opens in the prompt and the text shows.
