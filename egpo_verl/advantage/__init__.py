@@ -1,8 +1,8 @@
 """The EGPO advantage (arXiv:2508.05118v4, Eq. 1, 4 and 5) as pure tensor functions."""
 
-from egpo_verl.advantage.formula import configured, egpo, egpo_advantage
+from egpo_verl.advantage.formula import egpo, egpo_advantage
 from egpo_verl.advantage.grpo import NotFinite
-from egpo_verl.advantage.options import EgpoOptions, OptionError
+from egpo_verl.advantage.options import EgpoOptions, OptionError, settings_of
 from egpo_verl.advantage.result import EgpoAdvantage, Sessions
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "NotFinite",
     "OptionError",
     "Sessions",
-    "configured",
     "egpo",
     "egpo_advantage",
+    "settings_of",
 ]

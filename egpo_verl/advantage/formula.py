@@ -22,7 +22,7 @@ import torch
 from egpo_verl.advantage.bonus import bonus_per_token, entropy_bonus
 from egpo_verl.advantage.grpo import finite_scores, group_numbers, grpo_scalars
 from egpo_verl.advantage.metrics import batch_metrics
-from egpo_verl.advantage.options import EgpoOptions
+from egpo_verl.advantage.options import EgpoOptions, settings_of
 from egpo_verl.advantage.passes import MaskedSums, masked_sums, spread
 from egpo_verl.advantage.result import EgpoAdvantage, Sessions
 
@@ -60,31 +60,10 @@ def egpo(
         >>> advantages[:, 0]  # A = +-0.7071 and the bonus is min(0.4 * 1, 0.3536)
         tensor([ 1.0607, -0.3536])
     """
-    result = configured(
-        token_level_rewards, response_mask, index, entropy, cot_mask, config, epsilon=epsilon
-    )
+    options, norm_by_std = settings_of(config)
+    tensors = (token_level_rewards, response_mask, index, entropy, cot_mask)
+    result = egpo_advantage(*tensors, options, norm_by_std, epsilon)
     return result.advantages, result.advantages
-
-
-def configured(
-    token_level_rewards: torch.Tensor,
-    response_mask: torch.Tensor,
-    index: np.ndarray,
-    entropy: torch.Tensor,
-    cot_mask: torch.Tensor,
-    config: Mapping[str, Any] | None = None,
-    sessions: Sessions | None = None,
-    epsilon: float = 1e-6,
-) -> EgpoAdvantage:
-    """As `egpo_advantage`, with the options of verl's `algorithm` node."""
-    settings = config or {}
-    return egpo_advantage(
-        *(token_level_rewards, response_mask, index, entropy, cot_mask),
-        options=EgpoOptions.from_mapping(settings.get("egpo")),
-        norm_by_std=settings.get("norm_adv_by_std_in_grpo", True),
-        epsilon=epsilon,
-        sessions=sessions,
-    )
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from egpo_verl.advantage import configured
+from egpo_verl.advantage import egpo_advantage, settings_of
 from egpo_verl.cot import cot_mask as mask_of_thought
 from egpo_verl.integration.batch import Batch, current
 
@@ -36,10 +36,10 @@ def estimator(
         entropy, cot_mask = batch.entropy, _thought(batch, response_mask)
     else:
         batch = None
+    options, norm_by_std = settings_of(config)
+    tensors = (token_level_rewards, response_mask, index, entropy, cot_mask)
     sessions = batch.sessions if batch else None
-    result = configured(
-        token_level_rewards, response_mask, index, entropy, cot_mask, config, sessions
-    )
+    result = egpo_advantage(*tensors, options, norm_by_std, sessions=sessions)
     if batch is not None:
         batch.thought, batch.advantage = cot_mask, result
         # Tokens that rejection sampling took out of verl's mask were generated all the same.
