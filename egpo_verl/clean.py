@@ -11,14 +11,15 @@ from pathlib import Path
 
 from rich.table import Table
 
-from egpo_verl.cli import Parser, amount, count, out, progress, run, say, share, table, tell
+from egpo_verl.cli import Parser, amount, count, out, progress, run, say, share_or_all, table, tell
 from egpo_verl.client.endpoint import Endpoint, Stopped
 from egpo_verl.client.store import Store
 from egpo_verl.datasets.jobs.report import show
 from egpo_verl.errors import STOPPED, UserError
 from egpo_verl.judge.job import Estimate, clean_files, count_rows, estimate
-from egpo_verl.judge.judge import Judge, Settings
+from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts, load_prompts
+from egpo_verl.judge.usage import Settings
 
 PROGRAM = "python -m egpo_verl.clean"
 EXAMPLES = f"""
@@ -77,10 +78,11 @@ def parser() -> Parser:
     add("--max_tokens", type=count, default=2048, help="longest answer (2048)")
     add(
         "--max_unreadable",
-        type=share,
+        type=share_or_all,
         default=0.25,
         metavar="SHARE",
-        help="of a run's answers that cannot be read, above which nothing more is asked (0.25)",
+        help="of a run's answers that cannot be read, above which nothing more is asked; 1: never "
+        "(0.25)",
     )
     add("--price_in", type=amount, default=0.0, help="dollars per million tokens of questions")
     add("--price_out", type=amount, default=0.0, help="dollars per million tokens of answers")

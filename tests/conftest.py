@@ -11,14 +11,17 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
 
 from egpo_verl.calls import Call, render
+from egpo_verl.clean import main as clean
 from egpo_verl.compare.run_log import Run, read_run
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
@@ -194,6 +197,43 @@ def write_judge_rows() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@dataclass(frozen=True)
+class CleaningJob:
+    """A quick `clean` of `train.parquet`, to `out`, in one folder."""
+
+    folder: Path
+    write: Callable[..., Path]
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    def has(self, count: int, fates: dict[int, str] | None = None) -> None:
+        """Write the rows."""
+        self.write(self.folder / "train.parquet", count, fates=fates)
+
+    def run(self, url: str, *options: str) -> int:
+        """The exit code of the command."""
+        words = [str(self.folder / "train.parquet"), "--local_save_dir", str(self.out)]
+        quick = ["--backoff", "0.01", "--timeout", "1"]
+        return clean([*words, "--model", "judge", "--base_url", url, *quick, *options])
+
+    def kept(self) -> list[int]:
+        """The index of each row that was written."""
+        rows = pq.read_table(self.out / "train.parquet").to_pylist()
+        return [row["extra_info"]["index"] for row in rows]
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """`judged.jsonl` or `failed.jsonl`."""
+        return [json.loads(line) for line in (self.out / name).read_text("utf-8").splitlines()]
+
+
+@pytest.fixture
+def job(tmp_path: Path, write_judge_rows: Callable[..., Path]) -> CleaningJob:
+    """A cleaning job in the folder of the test."""
+    return CleaningJob(tmp_path, write_judge_rows)
 
 
 @pytest.fixture(scope="session")

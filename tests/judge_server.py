@@ -9,8 +9,9 @@ The judges: `honest` calls an answer right if it equals what the dialogue says t
 (`truth: [...]`), and corrects to that; `liar` calls everything wrong and corrects to nonsense;
 `flatterer` calls everything right; `stubborn` calls everything wrong and corrects nothing.
 The faults, a share of all requests, by turns: 429 with Retry-After, 500, half a JSON, another
-shape, a hang, a cut connection. `--always FATE` gives every request a fate, and `fate: FATE` in the
-dialogue those of one row; `--only STAGE` leaves the other stages alone.
+shape, a hang, a cut connection. `--always FATE` gives every request a fate, from the N-th on with
+`--healthy N`, and `fate: FATE` in the dialogue those of one row; `--only STAGE` leaves the other
+stages alone.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ class Judge:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.chooser = random.Random(options.seed)
-        self.busy = 0.0
         self.turn = 0
+        self.requests = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -96,7 +97,7 @@ class Judge:
         stage = request["response_format"]["json_schema"]["name"]
         text = request["messages"][0]["content"]
         fault = self.fault(stage, text)
-        self.note(headers.get("idempotency-key", ""), stage, fault or "answered")
+        self.note(headers.get("idempotency-key", "-"), stage, fault or "answered")
         if fault == "hang":
             await asyncio.sleep(3600)
         await asyncio.sleep(self.options.latency)
@@ -132,7 +133,8 @@ class Judge:
     def fault(self, stage: str, text: str) -> str | None:
         if self.options.only not in ("", stage):
             return None
-        if self.options.always:
+        self.requests += 1
+        if self.options.always and self.requests > self.options.healthy:
             return str(self.options.always)
         named = FATE.search(text)
         if named:
@@ -190,6 +192,7 @@ async def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--faults", type=float, default=0.0)
     parser.add_argument("--always", default="", metavar="FATE")
+    parser.add_argument("--healthy", type=int, default=0, metavar="N")
     parser.add_argument("--only", default="", metavar="STAGE")
     parser.add_argument("--judge", default="honest")
     parser.add_argument("--seed", type=int, default=0)

@@ -76,7 +76,7 @@ class Request(BaseHTTPRequestHandler):
             return
         messages = body["messages"]
         message: dict[str, Any] = {"role": "assistant", "content": self.server.say(messages)}
-        if "NO JSON" in messages[-1]["content"]:
+        if "NO JSON" in (messages[-1]["content"], body["model"]):
             self.send_bytes(200, b"<html>Welcome to the hotel's network</html>", "text/html")
             return
         if "HALF LETTER" in messages[-1]["content"]:

@@ -109,14 +109,26 @@ def test_an_endpoint_that_answers_nothing_is_given_up(
     serve: Callable[..., str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = serve({})
-    words = ["--model", "m", "--base_url", url, "--batch_size", "2"]
+    words = ["--model", "NO JSON", "--base_url", url, "--batch_size", "2"]
     backend = open_backend(options(tmp_path, *words))
     assert isinstance(backend, EndpointBackend)
     backend.client = Client(replace(backend.client.endpoint, backoff=0.01, tries=2))
-    chats = [chat(f"q{n}", "NO JSON") for n in range(100)]
+    chats = [chat(f"q{n}", "hello") for n in range(100)]
     assert list(backend.generate(chats)) == []
+    assert url in caplog.text
     assert "10 questions in a row" in caplog.text
     assert len([line for line in caplog.messages if "stays unanswered" in line]) < 20
+
+
+def test_questions_that_an_endpoint_never_answers_do_not_keep_it_from_the_others(
+    serve: Callable[..., str], tmp_path: Path
+) -> None:
+    words = ["--model", "m", "--base_url", serve({"fine": [["[f()]"]]}), "--batch_size", "1"]
+    backend = open_backend(options(tmp_path, *words))
+    assert isinstance(backend, EndpointBackend)
+    backend.client = Client(replace(backend.client.endpoint, backoff=0.01, tries=2))
+    chats = [*(chat(f"q{n}", "NO JSON") for n in range(25)), chat("last", "fine")]
+    assert list(backend.generate(chats)) == [("last", "[f()]")]
 
 
 def test_options_that_contradict_are_refused(
@@ -181,7 +193,7 @@ def test_vllm_is_given_tokens_in_batches_that_a_kill_can_afford() -> None:
         context=20,
         seed=5,
     )
-    backend = VllmBackend(asking, vllm=vllm, llm=vllm, batch_size=2)
+    backend = VllmBackend(asking, batch_size=2, vllm=vllm, llm=vllm)
     chats = [chat(f"q{n}", "x" * n, system="") for n in (1, 2, 3, 30)]
     found = dict(backend.generate(chats, sample=2))
     # Seven letters of <think>, which the template opens in the prompt and the text shows.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -10,30 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from egpo_verl.clean import main
-
 Start = Callable[..., Any]
-Write = Callable[..., Path]
 KEY = "sk-proj-0123456789abcdef"
-
-
-@pytest.fixture
-def words(tmp_path: Path) -> Callable[..., list[str]]:
-    """The words of a quick command over `train.parquet`, which writes to `out`."""
-
-    def command(url: str, *more: str) -> list[str]:
-        places = [str(tmp_path / "train.parquet"), "--local_save_dir", str(tmp_path / "out")]
-        quick = ["--model", "judge", "--base_url", url, "--backoff", "0.01", "--timeout", "1"]
-        return [*places, *quick, *more]
-
-    return command
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 UNREADABLE = (
@@ -44,61 +23,52 @@ UNREADABLE = (
 
 @pytest.mark.parametrize("fate", UNREADABLE)
 def test_an_answer_that_cannot_be_read_costs_its_row_only_and_is_not_paid_for_again(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     fate: str,
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 20, fates={4: fate})
+    job.has(20, fates={4: fate})
     server = start_judge()
-    command = words(server.url, "--tries", "3")
-    assert main(command) == 0
+    assert job.run(server.url, "--tries", "3") == 0
     assert "Traceback" not in capsys.readouterr().err
-    rows = pq.read_table(tmp_path / "out" / "train.parquet").to_pylist()
-    assert [row["extra_info"]["index"] for row in rows] == [n for n in range(20) if n != 4]
-    (failed,) = lines(tmp_path / "out" / "failed.jsonl")
+    assert job.kept() == [n for n in range(20) if n != 4]
+    (failed,) = job.lines("failed.jsonl")
     assert (failed["file"], failed["index"], failed["stage"]) == ("train.parquet", 4, "judge")
     assert failed["turn"] == 0
     assert "in 3 tries" in failed["reason"]
     assert len(failed["reason"]) < 500
-    assert [line["outcome"] for line in lines(tmp_path / "out" / "judged.jsonl")][4] == "failed"
+    assert [line["outcome"] for line in job.lines("judged.jsonl")][4] == "failed"
     requests = len(server.requests())
     assert [fate_ for _, _, fate_ in server.requests()].count(fate) == 3
 
-    assert main(command) == 0
+    assert job.run(server.url, "--tries", "3") == 0
     assert len(server.requests()) == requests, "the same command paid again"
-    assert main(words(server.url, "--tries", "4")) == 0
+    assert job.run(server.url, "--tries", "4") == 0
     assert len(server.requests()) == requests + 1
 
 
 @pytest.mark.parametrize("fate", ["500", "hang", "cut"])
 def test_a_row_that_is_never_answered_costs_itself_only_and_is_asked_by_the_next_run(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
-    tmp_path: Path,
     fate: str,
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 20, fates={4: fate})
+    job.has(20, fates={4: fate})
     server = start_judge()
-    command = words(server.url, "--tries", "2")
-    assert main(command) == 0
-    assert len(pq.read_table(tmp_path / "out" / "train.parquet")) == 19
-    (failed,) = lines(tmp_path / "out" / "failed.jsonl")
+    assert job.run(server.url, "--tries", "2") == 0
+    assert len(job.kept()) == 19
+    (failed,) = job.lines("failed.jsonl")
     assert (failed["index"], failed["outcome"]) == (4, "failed")
     requests = len(server.requests())
-    assert main(command) == 0
+    assert job.run(server.url, "--tries", "2") == 0
     assert len(server.requests()) == requests + 2
 
 
-def test_a_bill_that_cannot_be_is_no_bill(
-    start_judge: Start, write_judge_rows: Write, words: Callable[..., list[str]], tmp_path: Path
-) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 10, fates={4: "bill"})
-    assert main(words(start_judge().url)) == 0
-    assert len(pq.read_table(tmp_path / "out" / "train.parquet")) == 10
+def test_a_bill_that_cannot_be_is_no_bill(job: Any, start_judge: Start) -> None:
+    job.has(10, fates={4: "bill"})
+    assert job.run(start_judge().url) == 0
+    assert len(job.kept()) == 10
 
 
 ARGUMENTS = (
@@ -109,70 +79,64 @@ ARGUMENTS = (
 
 @pytest.mark.parametrize("fate", ARGUMENTS)
 def test_a_correction_that_cannot_be_written_is_dropped_or_kept_whole(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
-    tmp_path: Path,
     fate: str,
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 10, fates={3: fate})
+    job.has(10, fates={3: fate})
     server = start_judge()
-    assert main(words(server.url)) == 0
-    outcomes = {row["index"]: row["outcome"] for row in lines(tmp_path / "out" / "judged.jsonl")}
+    assert job.run(server.url) == 0
+    outcomes = {row["index"]: row["outcome"] for row in job.lines("judged.jsonl")}
     assert outcomes.pop(3) in ("broken", "not_corrected")
     assert set(outcomes.values()) == {"right", "corrected"}
-    assert main(words(server.url)) == 0, "a second run reads the same answers"
+    assert job.run(server.url) == 0, "a second run reads the same answers"
 
 
 def test_a_store_with_an_unusable_answer_is_healed(
-    start_judge: Start, write_judge_rows: Write, words: Callable[..., list[str]], tmp_path: Path
+    job: Any, start_judge: Start, tmp_path: Path
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 10)
+    job.has(10)
     server = start_judge()
-    command = words(server.url, "--store", str(tmp_path / "s"))
-    assert main(command) == 0
+    more = ("--store", str(tmp_path / "s"))
+    assert job.run(server.url, *more) == 0
     poisoned = '{"reason": "\\ud800", "verdict": "right"}'
     with closing(sqlite3.connect(tmp_path / "s")) as connection, connection:
         changed = connection.execute("UPDATE answers SET text = ? WHERE rowid = 1", (poisoned,))
         assert changed.rowcount == 1
     requests = len(server.requests())
-    assert main(command) == 0
+    assert job.run(server.url, *more) == 0
     assert len(server.requests()) == requests + 1
-    assert main(command) == 0
+    assert job.run(server.url, *more) == 0
     assert len(server.requests()) == requests + 1
 
 
 @pytest.mark.parametrize("share", ["0.2", "0.6"])
 def test_answers_that_nobody_can_read_are_paid_for_up_to_a_share(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     share: str,
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 200, fates=dict.fromkeys(range(0, 200, 2), "half"))
+    job.has(200, fates=dict.fromkeys(range(0, 200, 2), "half"))
     server = start_judge()
     more = ("--max_unreadable", share, "--in_flight", "2", "--tries", "2")
-    assert main(words(server.url, *more)) == (2 if share == "0.2" else 0)
+    assert job.run(server.url, *more) == (2 if share == "0.2" else 0)
     fates = Counter(fate for _, _, fate in server.requests())
     if share == "0.2":
         assert fates["half"] <= 20
         err = capsys.readouterr().err
         assert "--max_unreadable" in err
         assert err.count("\n") == 1
-        assert not (tmp_path / "out" / "train.parquet").exists()
+        assert not (job.out / "train.parquet").exists()
     else:
-        assert len(lines(tmp_path / "out" / "failed.jsonl")) == 100
+        assert len(job.lines("failed.jsonl")) == 100
 
 
-def test_a_repetition_is_told_from_a_second_delivery(
-    start_judge: Start, write_judge_rows: Write, words: Callable[..., list[str]], tmp_path: Path
-) -> None:
+def test_a_repetition_is_told_from_a_second_delivery(job: Any, start_judge: Start) -> None:
     """After a time-out the paid answer may come again; an unreadable one must not."""
-    write_judge_rows(tmp_path / "train.parquet", 12, fates={4: "hang", 7: "half"})
+    job.has(12, fates={4: "hang", 7: "half"})
     server = start_judge()
-    assert main(words(server.url, "--tries", "3")) == 0
+    assert job.run(server.url, "--tries", "3") == 0
     keys = {
         fate: [key for key, _, met in server.requests() if met == fate] for fate in ("hang", "half")
     }
@@ -186,17 +150,16 @@ def test_a_repetition_is_told_from_a_second_delivery(
     "options", [("--always", "echo"), ("--always", "401"), ("--always", "400")]
 )
 def test_an_echoed_key_is_written_nowhere(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     options: tuple[str, ...],
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 12)
+    job.has(12)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    main(words(start_judge(*options).url, "--tries", "1"))
+    job.run(start_judge(*options).url, "--tries", "1")
     told = capfd.readouterr()
     assert KEY not in told.out + told.err
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -206,90 +169,84 @@ def test_an_echoed_key_is_written_nowhere(
 
 
 def test_a_refused_row_is_in_the_list_of_failures_too(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 12, fates={5: "400"})
+    job.has(12, fates={5: "400"})
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     server = start_judge()
-    assert main(words(server.url)) == 0
-    (failed,) = lines(tmp_path / "out" / "failed.jsonl")
+    assert job.run(server.url) == 0
+    (failed,) = job.lines("failed.jsonl")
     assert (failed["index"], failed["outcome"]) == (5, "refused")
     assert "fault 400 of the key ***" in failed["reason"]
-    write_judge_rows(tmp_path / "train.parquet", 12)
-    assert main(words(server.url)) == 0
-    assert not (tmp_path / "out" / "failed.jsonl").exists(), "it is of an earlier run"
+    job.has(12)
+    assert job.run(server.url) == 0
+    assert not (job.out / "failed.jsonl").exists(), "it is of an earlier run"
 
 
 def test_one_row_that_the_endpoint_forbids_does_not_stop_the_others(
-    start_judge: Start, write_judge_rows: Write, words: Callable[..., list[str]], tmp_path: Path
+    job: Any, start_judge: Start
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 12, fates={5: "403"})
-    assert main(words(start_judge().url, "--in_flight", "1")) == 0
-    assert len(pq.read_table(tmp_path / "out" / "train.parquet")) == 11
+    job.has(12, fates={5: "403"})
+    assert job.run(start_judge().url, "--in_flight", "1") == 0
+    assert len(job.kept()) == 11
 
 
 def test_the_store_lies_in_the_output_folder_and_a_dry_run_leaves_nothing(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 10)
+    job.has(10)
     server = start_judge()
     before = sorted(tmp_path.iterdir())
-    assert main(words(server.url, "--dry_run")) == 0
+    assert job.run(server.url, "--dry_run") == 0
     assert sorted(tmp_path.iterdir()) == before
-    assert main(words(server.url)) == 0
-    assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "out"])
-    assert (tmp_path / "out" / "judge.sqlite").is_file()
+    assert job.run(server.url) == 0
+    assert sorted(tmp_path.iterdir()) == sorted([*before, job.out])
+    assert (job.out / "judge.sqlite").is_file()
     capsys.readouterr()
-    assert main(words(server.url, "--dry_run")) == 0
+    assert job.run(server.url, "--dry_run") == 0
     assert "10 of 10 rows have their first answer already" in capsys.readouterr().out
 
 
 def test_answers_of_an_earlier_version_beside_the_folder_are_named(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 10)
+    job.has(10)
     server, old = start_judge(), tmp_path / "judge.sqlite"
-    assert main(words(server.url, "--store", str(old))) == 0
+    assert job.run(server.url, "--store", str(old)) == 0
     requests = len(server.requests())
     (tmp_path / "other").mkdir()
     capsys.readouterr()
-    command = [*words(server.url), "--local_save_dir", str(tmp_path / "new")]
-    assert main(command) == 2
+    more = ("--local_save_dir", str(tmp_path / "new"))
+    assert job.run(server.url, *more) == 2
     assert f"--store {old}" in capsys.readouterr().err
-    assert main([*command, "--store", str(old)]) == 0
+    assert job.run(server.url, *more, "--store", str(old)) == 0
     assert len(server.requests()) == requests
 
 
 def test_without_prices_nothing_is_said_of_dollars(
+    job: Any,
     start_judge: Start,
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write_judge_rows(tmp_path / "train.parquet", 10)
+    job.has(10)
     server = start_judge()
-    assert main(words(server.url, "--dry_run")) == 0
+    assert job.run(server.url, "--dry_run") == 0
     dry = capsys.readouterr().out
     assert "tokens in" in dry
-    assert main(words(server.url)) == 0
+    assert job.run(server.url) == 0
     whole = capsys.readouterr()
-    for text in (dry, whole.out, whole.err, (tmp_path / "out" / "report.md").read_text()):
+    for text in (dry, whole.out, whole.err, (job.out / "report.md").read_text()):
         assert "$" not in text
         assert "dollar" not in text
-    assert main(words(server.url, "--dry_run", "--price_in", "2")) == 0
+    assert job.run(server.url, "--dry_run", "--price_in", "2") == 0
     assert "dollars" in capsys.readouterr().out
 
 
@@ -303,16 +260,14 @@ def test_without_prices_nothing_is_said_of_dollars(
     ],
 )
 def test_a_judge_that_cannot_be_reached_is_named_at_once(
-    write_judge_rows: Write,
-    words: Callable[..., list[str]],
-    tmp_path: Path,
+    job: Any,
     capsys: pytest.CaptureFixture[str],
     url: str,
     named: str,
 ) -> None:
     """One that went on trying would stop later, and say that the command can be run again."""
-    write_judge_rows(tmp_path / "train.parquet", 10)
-    assert main(words(url, "--tries", "2", "--backoff", "30")) == 2
+    job.has(10)
+    assert job.run(url, "--tries", "2", "--backoff", "30") == 2
     err = capsys.readouterr().err
     assert named in err
     assert "cannot be reached" in err

@@ -1,8 +1,9 @@
 """The EGPO advantage (arXiv:2508.05118v4, Eq. 1, 4 and 5) as pure tensor functions."""
 
-from egpo_verl.advantage.formula import EgpoAdvantage, Sessions, egpo, egpo_advantage
+from egpo_verl.advantage.formula import egpo, egpo_advantage
 from egpo_verl.advantage.grpo import NotFinite
-from egpo_verl.advantage.options import EgpoOptions, OptionError
+from egpo_verl.advantage.options import EgpoOptions, OptionError, settings_of
+from egpo_verl.advantage.result import EgpoAdvantage, Sessions
 
 __all__ = [
     "EgpoAdvantage",
@@ -12,4 +13,5 @@ __all__ = [
     "Sessions",
     "egpo",
     "egpo_advantage",
+    "settings_of",
 ]

@@ -14,53 +14,17 @@ within [(1 - 1/alpha) |A_i|, (1 + 1/alpha) |A_i|].
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from egpo_verl.advantage.bonus import bonus_per_token, entropy_bonus
 from egpo_verl.advantage.grpo import finite_scores, group_numbers, grpo_scalars
 from egpo_verl.advantage.metrics import batch_metrics
-from egpo_verl.advantage.options import EgpoOptions
-from egpo_verl.advantage.passes import MaskedSums, masked_sums, row_blocks, spread
-
-
-@dataclass(frozen=True)
-class Sessions:
-    """Which rows belong to one rollout, when an agent loop returns several outputs per rollout.
-
-    Attributes:
-        of_row: (bs,) int64, the session of each row, in [0, number of sessions).
-        final_row: (sessions,) int64, the row that holds the session's last output. It carries
-            the score, as in verl's own GRPO (verl/trainer/ppo/v1/utils.py).
-    """
-
-    of_row: torch.Tensor
-    final_row: torch.Tensor
-
-
-@dataclass(frozen=True)
-class EgpoAdvantage:
-    """The advantage and what it is made of.
-
-    Attributes:
-        advantages: (bs, len) float32, A' on the tokens of `response_mask`, 0 elsewhere.
-        base: (bs,) float32, A of Eq. 1.
-        entropy: (bs,) float32, E of Eq. 4 in nats.
-        bonus: (bs,) float32, the bonus of Eq. 5 (its mean over the scope when per token).
-        clipped: (bs,) float32 in [0, 1], the share of bonuses that |A|/alpha cut.
-        cot_tokens: (bs,) int64, W, the number of tokens whose entropy counts.
-        metrics: the `egpo/...` figures over the rows that hold a response.
-    """
-
-    advantages: torch.Tensor
-    base: torch.Tensor
-    entropy: torch.Tensor
-    bonus: torch.Tensor
-    clipped: torch.Tensor
-    cot_tokens: torch.Tensor
-    metrics: dict[str, float]
+from egpo_verl.advantage.options import EgpoOptions, settings_of
+from egpo_verl.advantage.passes import MaskedSums, masked_sums, spread
+from egpo_verl.advantage.result import EgpoAdvantage, Sessions
 
 
 def egpo(
@@ -96,17 +60,9 @@ def egpo(
         >>> advantages[:, 0]  # A = +-0.7071 and the bonus is min(0.4 * 1, 0.3536)
         tensor([ 1.0607, -0.3536])
     """
-    settings = config or {}
-    result = egpo_advantage(
-        token_level_rewards,
-        response_mask,
-        index,
-        entropy,
-        cot_mask,
-        options=EgpoOptions.from_mapping(settings.get("egpo")),
-        norm_by_std=settings.get("norm_adv_by_std_in_grpo", True),
-        epsilon=epsilon,
-    )
+    options, norm_by_std = settings_of(config)
+    tensors = (token_level_rewards, response_mask, index, entropy, cot_mask)
+    result = egpo_advantage(*tensors, options, norm_by_std, epsilon)
     return result.advantages, result.advantages
 
 
@@ -137,7 +93,7 @@ def egpo_advantage(
     base = _base_advantage(scores, groups, norm_by_std, epsilon, sessions)
 
     if options.granularity == "token":
-        advantages, bonus, clipped = _per_token(base, entropy, scope, response_mask, options)
+        advantages, bonus, clipped = bonus_per_token(base, entropy, scope, response_mask, options)
         bonus, clipped = (part / sums.counts.clamp_min(1) for part in (bonus, clipped))
     else:
         bonus, was_clipped = entropy_bonus(base, mean_entropy, options)
@@ -146,42 +102,6 @@ def egpo_advantage(
 
     metrics = batch_metrics(base, mean_entropy, bonus, clipped, sums, scores, groups)
     return EgpoAdvantage(advantages, base, mean_entropy, bonus, clipped, sums.counts, metrics)
-
-
-def _per_token(
-    base: torch.Tensor,
-    entropy: torch.Tensor,
-    scope: torch.Tensor,
-    response_mask: torch.Tensor,
-    options: EgpoOptions,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Eq. 5 with each token's own entropy: A' (bs, len), and per row the sum of the bonuses and
-    the number of clipped ones, both (bs,) float32."""
-    advantages = torch.empty(response_mask.shape, dtype=torch.float32, device=base.device)
-    bonus, clipped = torch.empty_like(base), torch.empty_like(base)
-    for rows in row_blocks(advantages):
-        counted = scope[rows].bool() & response_mask[rows].bool()
-        token_entropy = torch.where(counted, entropy[rows].float(), 0.0).clamp_min_(0.0)
-        of_row = base[rows, None]
-        token_bonus, was_clipped = entropy_bonus(of_row, token_entropy, options)
-        torch.mul(token_bonus + of_row, response_mask[rows], out=advantages[rows])
-        bonus[rows] = token_bonus.sum(dim=-1)
-        clipped[rows] = (was_clipped & counted).sum(dim=-1).float()
-    return advantages, bonus, clipped
-
-
-def entropy_bonus(
-    base: torch.Tensor, entropy: torch.Tensor, options: EgpoOptions
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Eq. 5's min(lam * E, |A| / alpha) and where the second term was the smaller one.
-
-    `base` and `entropy` broadcast against each other; the result has their common shape.
-    """
-    bonus = options.lam * entropy
-    cap = base.abs() / options.alpha if options.clip else torch.full_like(base, torch.inf)
-    if options.positive_only:
-        cap = torch.where(base > 0, cap, 0.0)
-    return torch.minimum(bonus, cap), (bonus > cap) & (cap > 0)
 
 
 def _check_shapes(rewards: torch.Tensor, *others: torch.Tensor) -> None:

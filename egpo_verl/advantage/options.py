@@ -73,6 +73,13 @@ class EgpoOptions:
         return cls(**values)
 
 
+def settings_of(config: Mapping[str, Any] | None) -> tuple[EgpoOptions, bool]:
+    """What verl's `algorithm` node says: the options, and `norm_adv_by_std_in_grpo`."""
+    node = config or {}
+    norm_by_std = node.get("norm_adv_by_std_in_grpo", True)
+    return EgpoOptions.from_mapping(node.get("egpo")), norm_by_std
+
+
 def _check_number(name: str, value: float, in_range: bool, expected: str) -> None:
     if not (math.isfinite(value) and in_range):
         raise OptionError(f"algorithm.egpo.{name}={value} must be {expected}.")

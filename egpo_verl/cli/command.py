@@ -54,6 +54,14 @@ def share(text: str) -> float:
     return value
 
 
+def share_or_all(text: str) -> float:
+    """A number above 0 and up to 1."""
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share above 0 and up to 1")
+    return value
+
+
 def amount(text: str) -> float:
     """A number above 0."""
     value = _number(text)

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import openai
-import tenacity
 
-from egpo_verl.client.endpoint import (
-    Endpoint,
-    Refused,
-    Stopped,
-    TooLong,
-    Unanswered,
-    Unreadable,
-)
-from egpo_verl.client.reply import SHOWN, Reply, read_reply
+from egpo_verl.client.connection import Connection
+from egpo_verl.client.endpoint import Endpoint, Refused, Stopped, TooLong, Unanswered, Unreadable
+from egpo_verl.client.failures import DENIED, passing, short, unfit, unreachable
+from egpo_verl.client.pace import Pace
+from egpo_verl.client.reply import Reply
+from egpo_verl.client.retries import retrying
 from egpo_verl.errors import UserError
 
-LONGEST_WAIT = 60.0
-"""Seconds between two tries."""
-CONNECT = 10.0
-"""Seconds until an endpoint that takes no connection counts as unreachable."""
-UNREACHABLE = ("ConnectError", "ConnectTimeout", "UnsupportedProtocol")
-"""Names of httpx's errors; `openai` brings httpx, under a name that depends on its version."""
-DENIED = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
-"""What every question would meet, unless others were answered."""
 FAILURES_IN_ROW = 10
-"""Questions that fail one after the other, until the endpoint is held to be down."""
+"""Questions without an answer, one after the other, after which `PROBE` is asked."""
+PROBE = "Say hello."
+"""What any model answers: if this one does, the endpoint is up, and those questions are the cause
+of their failures themselves."""
+PROBE_TRIES = 3
 T = TypeVar("T")
 
 
@@ -43,25 +33,26 @@ class Client:
         retries: requests beyond the first of each question.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        """UserError where `base_url` is none."""
+    def __init__(
+        self, endpoint: Endpoint, probed: Callable[[Reply], None] = lambda reply: None
+    ) -> None:
+        """UserError where `base_url` is none.
+
+        Args:
+            probed: is given each reply to `PROBE`, which is paid for like any other.
+        """
         self.endpoint = endpoint
-        connect = min(CONNECT, endpoint.timeout)
-        self._client = openai.OpenAI(
-            api_key=endpoint.api_key,
-            base_url=endpoint.base_url,
-            timeout=openai.Timeout(endpoint.timeout, connect=connect),
-            max_retries=0,  # retries are ours, so that they can be counted and stopped
-        )
-        self.url = _without_password(str(self._client.base_url))
+        self._connection = Connection(endpoint)
+        self._probed = probed
+        self._pace = Pace(endpoint.pace)
+        self.url = self._connection.url
         self.retries = 0
         self._answered = False
-        self._reached = False
         self._failures = 0
         self._why: Exception | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._next_slot = 0.0
+        self._probing = threading.Lock()
 
     def stop(self, why: Exception) -> None:
         """Ask nothing more: every later try raises `why`."""
@@ -93,146 +84,110 @@ class Client:
             UserError: there is no endpoint at that address, or it knows no such key or model.
         """
         try:
-            answer: T = self._retrying()(self._ask_once, body, read, before)
-        except (UserError, Stopped, Unanswered):
-            raise
+            answer = self._ask(body, read, before, self.endpoint.tries)
         except Unreadable as error:
-            self._count_failure(str(error), refused=False)
+            self._count_failure(body, str(error), refused=False)
             raise Unanswered(
                 f"no readable answer in {self.endpoint.tries} tries: {error}"
             ) from error
         except openai.OpenAIError as error:
-            raise self._verdict(error) from error
-        with self._lock:
-            self._answered, self._failures = True, 0
+            raise self._verdict(body, error) from error
+        self._count_answer()
         return answer
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._connection.close()
 
-    def _ask_once(
-        self, body: Mapping[str, Any], read: Callable[[Reply], T], before: Callable[[], str]
+    def _ask(
+        self,
+        body: Mapping[str, Any],
+        read: Callable[[Reply], T],
+        before: Callable[[], str],
+        tries: int,
     ) -> T:
-        self._keep_pace()
-        key = before()
-        self.check()
-        headers = {"Idempotency-Key": key} if key else {}
-        try:
-            # `chat.completions.create` believes what it is sent; this gives the bytes.
-            response = self._client.post(
-                "/chat/completions",
-                body={"model": self.endpoint.model, **body},
-                cast_to=openai.HttpxBinaryResponseContent,
-                options={"headers": headers},
-            )
-        except openai.APIConnectionError as error:
-            if not self._reached and _unreachable(error):
-                why = UserError(
-                    f"{self.url} cannot be reached ({self._short(error.__cause__ or error)}); "
-                    "start the server, or fix --base_url."
-                )
+        def ask_once() -> T:
+            self._pace.wait(self._stopping)
+            key = before()
+            self.check()
+            try:
+                reply = self._connection.send(body, key)
+            except UserError as why:
                 self.stop(why)
-                raise why from error
-            raise
-        except openai.APIStatusError:
-            self._reached = True
-            raise
-        self._reached = True
-        return read(read_reply(response.content).masked(self.endpoint))
+                raise
+            return read(reply)
 
-    def _verdict(self, error: openai.OpenAIError) -> Exception:
+        retries = retrying(tries, self.endpoint.backoff, self._stopping, self._count_retry)
+        answer: T = retries(ask_once)
+        return answer
+
+    def _verdict(self, body: Mapping[str, Any], error: openai.OpenAIError) -> Exception:
         """What a question's last error means for it, and for all others."""
-        reason = self._short(error)
-        why = None if self._answered else self._unfit(error, reason)
-        if isinstance(error, openai.RateLimitError) or _unreachable(error):
+        reason = short(error, self.endpoint)
+        why: Exception | None = None
+        if isinstance(error, openai.RateLimitError) or unreachable(error):
             why = Stopped(f"{self.url} keeps failing: {reason}")
+        elif not self._answered:
+            why = self._unfit(body, error)
         if why is not None:
             self.stop(why)
             return why
         if isinstance(error, openai.BadRequestError) and "context" in reason.lower():
             return TooLong(reason)
-        about_all = (_passing(error), isinstance(error, DENIED), not self._answered)
+        about_all = (passing(error), isinstance(error, DENIED), not self._answered)
         if any(about_all):
-            self._count_failure(reason, refused=not _passing(error))
-        if _passing(error):
+            self._count_failure(body, reason, refused=not passing(error))
+        if passing(error):
             return Unanswered(f"failed in {self.endpoint.tries} tries: {reason}")
         return Refused(reason)
 
-    def _unfit(self, error: openai.OpenAIError, reason: str) -> Exception | None:
-        """What is wrong with the command where the first question meets `error`."""
-        if isinstance(error, DENIED[:2]):
-            return UserError(
-                f"{self.url} refuses the key ({reason}); name the variable that has it with "
-                "--api_key_env."
-            )
-        if isinstance(error, openai.NotFoundError):
-            return UserError(f"{self.url} does not serve {self.endpoint.model}: {reason}.")
-        return None
+    def _unfit(self, body: Mapping[str, Any], error: openai.OpenAIError) -> UserError | None:
+        """What is wrong with the command; None where the error is about this question alone."""
+        why = unfit(error, self.url, self.endpoint)
+        if why is None:
+            return None
+        with self._probing:  # every thread meets the error at its first question
+            self.check()
+            if self._answered or self._answers_probe(body):
+                return None
+            self.stop(why)
+        return why
 
-    def _count_failure(self, reason: str, refused: bool) -> None:
-        """Note a question without an answer; many in a row, and the endpoint is held to be down."""
+    def _count_failure(self, body: Mapping[str, Any], reason: str, refused: bool) -> None:
+        """Note a question without an answer; after many in a row, stop where `PROBE` has none."""
         with self._lock:
             self._failures += 1
             count = self._failures
-        if count < FAILURES_IN_ROW:
+        if count % FAILURES_IN_ROW or self._answers_probe(body):
+            return
+        if self._failures < FAILURES_IN_ROW:  # another question was answered meanwhile
             return
         if refused and not self._answered:
             self.stop(UserError(f"{self.url} refused the first {count} questions: {reason}."))
         else:
             self.stop(Stopped(f"{self.url} keeps failing, {count} questions in a row: {reason}"))
 
-    def _retrying(self) -> tenacity.Retrying:
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, Unreadable) or _passing(error)
-            ),
-            wait=self._wait,
-            stop=tenacity.stop_after_attempt(self.endpoint.tries),
-            sleep=tenacity.sleep_using_event(self._stopping),
-            before_sleep=self._count_retry,
-            reraise=True,
-        )
+    def _answers_probe(self, body: Mapping[str, Any]) -> bool:
+        """Whether the endpoint answers `PROBE`, asked in the manner of `body`."""
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        """Exponential with jitter, and no less than the endpoint asks for."""
-        error = state.outcome.exception() if state.outcome else None
-        after = ""
-        if isinstance(error, openai.APIStatusError):
-            after = error.response.headers.get("retry-after", "")
-        asked = float(after) if after.replace(".", "", 1).isdecimal() else 0.0
-        jittered = tenacity.wait_random_exponential(self.endpoint.backoff, LONGEST_WAIT)(state)
-        return min(LONGEST_WAIT, max(asked, jittered))
+        def read(reply: Reply) -> None:
+            self._probed(reply)
+            if reply.problem:
+                raise Unreadable(reply.problem)
 
-    def _count_retry(self, state: tenacity.RetryCallState) -> None:
+        probe = {**body, "messages": [{"role": "user", "content": PROBE}]}
+        try:
+            # Without an `Idempotency-Key`, so that no earlier answer can come again.
+            self._ask(probe, read, lambda: "", PROBE_TRIES)
+        except (openai.OpenAIError, Unreadable):
+            return False
+        self._count_answer()
+        return True
+
+    def _count_answer(self) -> None:
+        with self._lock:
+            self._answered, self._failures = True, 0
+
+    def _count_retry(self) -> None:
         with self._lock:
             self.retries += 1
-
-    def _keep_pace(self) -> None:
-        if self.endpoint.pace is None:
-            return
-        with self._lock:
-            now = time.monotonic()
-            slot = max(now, self._next_slot)
-            self._next_slot = slot + 60.0 / self.endpoint.pace
-        self._stopping.wait(slot - now)
-
-    def _short(self, error: BaseException) -> str:
-        words = " ".join(str(error).split()) or type(error).__name__
-        return self.endpoint.masked(words)[:SHOWN].rstrip(".")
-
-
-def _passing(error: BaseException) -> bool:
-    """Whether the failure may be over at the next try."""
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in (408, 409, 429) or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError)
-
-
-def _unreachable(error: BaseException) -> bool:
-    return type(error.__cause__).__name__ in UNREACHABLE
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import queue
-import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from egpo_verl.client.store_file import opened, transaction
 from egpo_verl.errors import UserError
 
-PATIENCE = 60.0
-"""Seconds to wait while another process writes."""
 COLUMNS = "key, stage, text, tokens_in, tokens_out, good, note"
-TABLE = """
-CREATE TABLE IF NOT EXISTS answers (
-    key TEXT NOT NULL, stage TEXT NOT NULL, text TEXT NOT NULL,
-    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
-    good INTEGER NOT NULL, at REAL NOT NULL, note TEXT NOT NULL DEFAULT '')
-"""
-NOTE = "ALTER TABLE answers ADD COLUMN note TEXT NOT NULL DEFAULT ''"
-"""For files of version 0.1.0."""
-INDEXES = (
-    "CREATE UNIQUE INDEX IF NOT EXISTS good_answers ON answers (key) WHERE good",
-    "CREATE INDEX IF NOT EXISTS keys ON answers (key)",
-    "CREATE INDEX IF NOT EXISTS stages ON answers (stage)",
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +49,7 @@ class Store:
         self._lock = threading.Lock()
         self._waiting: queue.Queue[tuple[Answer, Future[None]] | None] = queue.Queue()
         try:
-            self._connection = _opened(path)
+            self._connection = opened(path)
         except sqlite3.Error as error:
             raise UserError(f"the store {path} cannot be used: {error}.") from error
         self._writer = threading.Thread(target=self._write, daemon=True)
@@ -125,7 +108,7 @@ class Store:
                 if item is not None:
                     batch.append(item)
             try:
-                with self._lock, _transaction(self._connection):
+                with self._lock, transaction(self._connection):
                     self._insert([answer for answer, _ in batch])
             except sqlite3.Error as error:
                 for _, done in batch:
@@ -156,47 +139,6 @@ class Store:
             Answer(key, stage, text, tokens_in, tokens_out, bool(good), note)
             for key, stage, text, tokens_in, tokens_out, good, note in rows
         ]
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """A connection to a file that has the table, with write-ahead logging."""
-    # SQLite refuses at once, whatever the time-out, where two processes turn one file to
-    # write-ahead logging or one opens it while the last of the others closes it.
-    end = time.monotonic() + PATIENCE
-    while True:
-        connection = sqlite3.connect(
-            path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            with _transaction(connection):
-                _make_table(connection)
-        except sqlite3.Error as error:
-            connection.close()
-            if "is locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(random.uniform(0.01, 0.1))
-        else:
-            return connection
-
-
-def _make_table(connection: sqlite3.Connection) -> None:
-    connection.execute(TABLE)
-    names = [row[1] for row in connection.execute("PRAGMA table_info(answers)")]
-    for statement in (*([] if "note" in names else [NOTE]), *INDEXES):
-        connection.execute(statement)
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk makes SQLite end it itself
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _whole_letters(text: str) -> str:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from rich.filesize import decimal
 
+from egpo_verl.doctor.checkpoint import DATA, Checkpoint, is_empty
 from egpo_verl.doctor.damage import CUT_OFF, damage
 from egpo_verl.doctor.folders import Folders, step_folders
 from egpo_verl.doctor.shards import (
@@ -24,10 +24,8 @@ from egpo_verl.doctor.shards import (
     in_words,
     ranks_here,
     shards_in,
-    weights_are_whole,
 )
 
-DATA = "data.pt"
 QUEUE = "transfer_queue"
 ROLES = ("actor", "critic")
 OPTIONS = {"model": "model", "optim": "optimizer", "extra_state": "extra"}
@@ -42,50 +40,6 @@ class Siblings:
     folders: Folders
     parts: Mapping[str, frozenset[str]]
     queued: bool
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """One `global_step_N`.
-
-    `size` is in bytes. `processes` are the numbers of processes that it can be loaded by, or was
-    saved by where it cannot; empty for engines other than FSDP. `problems` keep it from being
-    loaded, a line each; `notes` are what to know of one that can be.
-    """
-
-    step: int
-    folder: Path
-    size: int
-    processes: tuple[int, ...]
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether verl came to write the place in the data, the last thing but the record."""
-        return (self.folder / DATA).exists()
-
-    @property
-    def is_cleared(self) -> bool:
-        """Whether verl removed the weights again, as `trainer.max_actor_ckpt_to_keep` asks."""
-        return self.is_finished and _is_empty(self.folder / "actor")
-
-    @property
-    def can_be_merged(self) -> bool:
-        """Whether `verl.model_merger` finds all it needs of an FSDP engine's weights."""
-        actor = self.folder / "actor"
-        needed = (actor / "fsdp_config.json", actor / "huggingface" / "config.json")
-        return all(file.is_file() for file in needed) and weights_are_whole(actor)
-
-    def loads(self, processes: int | None) -> bool:
-        """Whether a run of so many processes can resume from it; None for as many as saved it."""
-        fits = processes is None or not self.processes or processes in self.processes
-        return not self.problems and fits
-
-
-def removal(checkpoint: Checkpoint) -> str:
-    """The command that removes it."""
-    return f"rm -r {quote(str(checkpoint.folder))}"
 
 
 def read_checkpoints(root: Path) -> list[Checkpoint]:
@@ -104,7 +58,7 @@ def _read(step: int, siblings: Siblings) -> Checkpoint:
     problems, notes, counts = [], [], []
     for role in ROLES if (folder / "critic").is_dir() else ROLES[:1]:
         shards = shards_in(folder / role)
-        if _is_empty(folder / role):
+        if is_empty(folder / role):
             problems.append(f"{role} is missing")
         elif shards:
             judged = {n: _judge(folder / role, shards, n, siblings) for n in shards}
@@ -191,10 +145,6 @@ def _line(file: Path, wrong: str, folders: Folders) -> str:
     step = max(others, key=lambda key: others[key], default=None)
     beside = f" ({decimal(others[step])} in step {step})" if step is not None else ""
     return f"{name} {wrong} at {decimal(size)}{beside}"
-
-
-def _is_empty(folder: Path) -> bool:
-    return not folder.is_dir() or not any(folder.iterdir())
 
 
 def _size(folder: Path) -> int:

@@ -20,6 +20,7 @@ from egpo_verl.doctor import (
 )
 from egpo_verl.doctor.finding import Finding, described, fail, guarded, warn
 from egpo_verl.doctor.inputs import InputError, check_model
+from egpo_verl.errors import UserError
 
 Check = tuple[str, Callable[[], Iterable[Finding]]]
 
@@ -56,7 +57,7 @@ def check_model_and_data(
         if name is not None:
             check_model(name, "--model")
         loaded = tokenizer.load_tokenizer(name or str(sample.TINY_MODEL))
-    except InputError as error:
+    except (InputError, UserError) as error:
         yield fail("model", str(error))
     except Exception as error:
         text = f"the tokenizer of {name} does not load: {described(error)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 
-from egpo_verl.doctor.checkpoints import Checkpoint
+from egpo_verl.doctor.checkpoint import Checkpoint
 from egpo_verl.doctor.finding import Finding, fail, ok, warn
 from egpo_verl.doctor.folders import TRACKER, recorded_step
 

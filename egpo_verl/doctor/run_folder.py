@@ -10,11 +10,8 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from egpo_verl.doctor.causes import KEEP_TWO
-from egpo_verl.doctor.checkpoints import (
-    Checkpoint,
-    read_checkpoints,
-    removal,
-)
+from egpo_verl.doctor.checkpoint import Checkpoint, removal
+from egpo_verl.doctor.checkpoints import read_checkpoints
 from egpo_verl.doctor.finding import Finding, State, fail, ok, warn
 from egpo_verl.doctor.folders import TRACKER, is_checkpoint_folder, recorded_step
 from egpo_verl.doctor.inputs import InputError, check_writable

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from egpo_verl import hub
 from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.doctor.finding import Finding, fail, ok
 from egpo_verl.doctor.template import TRIAL, Refused, prompt_text
+from egpo_verl.errors import UserError
 
 TAGS = (THINK_OPEN, THINK_CLOSE)
 RESPONSE = f"{THINK_OPEN}They ask.{THINK_CLOSE}[f(a='b')]"
@@ -15,10 +17,10 @@ ANSWER = "I see."
 
 
 def load_tokenizer(name: str) -> Any:
-    """The tokenizer of a folder or a hub's name. Raises OSError, ValueError, KeyError, ..."""
+    """The tokenizer of a folder or a hub's name. Raises UserError, OSError, ValueError, ..."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(name)
+    return hub.load(AutoTokenizer.from_pretrained, name)
 
 
 def check_tokenizer(tokenizer: Any, name: str) -> Iterator[Finding]:
@@ -94,8 +96,8 @@ def _generation_ends(name: str) -> set[int]:
     from transformers import GenerationConfig
 
     try:
-        ends = GenerationConfig.from_pretrained(name).eos_token_id
-    except OSError:
+        ends = hub.load(GenerationConfig.from_pretrained, name).eos_token_id
+    except (UserError, OSError):
         return set()
     return set(ends) if isinstance(ends, list) else set() if ends is None else {ends}
 
@@ -105,8 +107,8 @@ def _embeddings(name: str) -> int | None:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(name).get_text_config()
-    except (OSError, ValueError, KeyError):
+        config = hub.load(AutoConfig.from_pretrained, name).get_text_config()
+    except (UserError, OSError, ValueError, KeyError):
         return None
     size: int | None = getattr(config, "vocab_size", None)
     return size

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Drawn
 
-from egpo_verl.cli import write_file_aside
+from egpo_verl.cli import RIGHT, markdown_table, write_file_aside
 
 PAPER = "quoted, arXiv:2508.05118v4"
 
@@ -65,12 +65,8 @@ class Table:
 
     def markdown(self) -> str:
         """It as a section of a Markdown page."""
-        head = ["", *self.columns]
-        rule = ["---", *("---:" for _ in self.columns)]
-        lines = [head, rule, *(row.cells() for row in self.rows)]
-        drawn = [
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-        ]
+        lines = (row.cells() for row in self.rows)
+        drawn = markdown_table(("", *self.columns), lines, RIGHT)
         notes = [f"- {note}" for note in self.notes]
         return "\n".join([f"## {self.title}", "", *drawn, *([""] if notes else []), *notes]) + "\n"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from egpo_verl.advantage import EgpoOptions, egpo_advantage
+from egpo_verl.advantage import egpo_advantage, settings_of
 from egpo_verl.cot import cot_mask as mask_of_thought
 from egpo_verl.integration.batch import Batch, current
 
@@ -29,24 +29,17 @@ def estimator(
         RuntimeError: neither passed nor handed over, because the trainer has no adapter or skipped
             the pass that computes the entropy.
     """
-    settings = config or {}
     batch = current()
     if entropy is None or cot_mask is None:
         if batch is None:
-            raise RuntimeError(_no_entropy(settings))
+            raise RuntimeError(_no_entropy(config or {}))
         entropy, cot_mask = batch.entropy, _thought(batch, response_mask)
     else:
         batch = None
-    result = egpo_advantage(
-        token_level_rewards,
-        response_mask,
-        index,
-        entropy,
-        cot_mask,
-        options=EgpoOptions.from_mapping(settings.get("egpo")),
-        norm_by_std=settings.get("norm_adv_by_std_in_grpo", True),
-        sessions=batch.sessions if batch else None,
-    )
+    options, norm_by_std = settings_of(config)
+    tensors = (token_level_rewards, response_mask, index, entropy, cot_mask)
+    sessions = batch.sessions if batch else None
+    result = egpo_advantage(*tensors, options, norm_by_std, sessions=sessions)
     if batch is not None:
         batch.thought, batch.advantage = cot_mask, result
         # Tokens that rejection sampling took out of verl's mask were generated all the same.

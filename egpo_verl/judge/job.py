@@ -19,11 +19,12 @@ from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.parquet.reader import open_parquet
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
 from egpo_verl.errors import UserError
-from egpo_verl.judge.judge import Judge, Settings
+from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts
 from egpo_verl.judge.results import FAILED, JUDGED, Results, sections, shown_changes
 from egpo_verl.judge.run import judged
 from egpo_verl.judge.stages import KEPT, UNANSWERED, Question, cleaned
+from egpo_verl.judge.usage import Settings
 
 LETTERS_PER_TOKEN = 4
 ANSWER_TOKENS = 80
@@ -76,7 +77,7 @@ def _nothing_left(result: Results, judge: Judge) -> str:
     return (
         f"no row of {result.name} is left after the judge, {unanswered:,} of "
         f"{result.outcomes.total():,} for want of an answer; see whether {judge.settings.model} "
-        f"understands the prompts{result.last_failure}."
+        f"at {judge.client.url} understands the prompts{result.last_failure}."
     )
 
 

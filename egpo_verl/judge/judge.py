@@ -10,58 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from egpo_verl.client import open_client
-from egpo_verl.client.endpoint import Endpoint, Stopped, Unanswered, Unreadable
+from egpo_verl.client.endpoint import Stopped, Unanswered, Unreadable
 from egpo_verl.client.reply import Reply
 from egpo_verl.client.store import Answer, Store
 from egpo_verl.errors import UserError
 from egpo_verl.judge.answers import read_answer, response_format
 from egpo_verl.judge.stages import Question
+from egpo_verl.judge.usage import Settings, Usage
 
 FEWEST = 20
 """Answers of this run before the share of unreadable ones says anything."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is asked of the endpoint, and what it may cost.
-
-    Attributes:
-        temperature: of sampling; None for the endpoint's own, the only one that some take.
-        max_tokens: longest answer.
-        prices: dollars per million tokens in and out; None where they are not known.
-        budget: dollars from which on nothing is asked any more; None for no bound.
-        max_unreadable: share of unreadable answers, 0 to 1, above which nothing is asked any more.
-    """
-
-    endpoint: Endpoint
-    temperature: float | None = None
-    max_tokens: int = 2048
-    prices: tuple[float, float] | None = None
-    budget: float | None = None
-    max_unreadable: float = 0.25
-
-    @property
-    def model(self) -> str:
-        """Its name at the endpoint."""
-        return self.endpoint.model
-
-    def cost(self, tokens_in: int, tokens_out: int) -> float | None:
-        """Dollars; None where the prices are not known."""
-        if self.prices is None:
-            return None
-        return (tokens_in * self.prices[0] + tokens_out * self.prices[1]) / 1e6
-
-
-@dataclass
-class Usage:
-    """What was used: over all runs of the store (answers, tokens), and in this one (the rest)."""
-
-    answers: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    asked: int = 0
-    reused: int = 0
-    unreadable: int = 0
+PROBE = "probe"
+"""Stage of the answers that only show whether the endpoint is up."""
 
 
 class Judge:
@@ -70,7 +30,7 @@ class Judge:
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self.store = store
-        self.client = open_client(settings.endpoint)
+        self.client = open_client(settings.endpoint, self._count_probe)
         self.usage = Usage(*store.bill())
         self._lock = threading.Lock()
         self._received = 0
@@ -107,9 +67,7 @@ class Judge:
         """Add a reply to what was used, and stop where too few of them can be read."""
         with self._lock:
             usage = self.usage
-            usage.answers += 1
-            usage.tokens_in += reply.tokens_in
-            usage.tokens_out += reply.tokens_out
+            usage.add(reply)
             usage.unreadable += not readable
             self._received += 1
             unreadable, received = usage.unreadable, self._received
@@ -130,6 +88,13 @@ class Judge:
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+    def _count_probe(self, reply: Reply) -> None:
+        """Keep a reply that no row asked for, for the bill, and add it to what was used."""
+        counts = (reply.tokens_in, reply.tokens_out)
+        self.store.put(Answer(PROBE, PROBE, reply.text, *counts, good=False, note=reply.problem))
+        with self._lock:
+            self.usage.add(reply)
 
     def _known(self, question: Question, key: str) -> Mapping[str, Any] | None:
         known = self.store.get(key)

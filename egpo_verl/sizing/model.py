@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from egpo_verl import hub
 from egpo_verl.errors import UserError
 
-HUB = "https://huggingface.co"
 FAMILIES = (
     "granite",
     "llama",
@@ -133,8 +132,7 @@ def _config_text(model_path: str) -> str:
     folder = Path(model_path).expanduser()
     if folder.is_dir():
         return (folder / "config.json").read_text(encoding="utf-8")
-    hub = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
-    with urlopen(f"{hub}/{model_path}/resolve/main/config.json", timeout=10) as answer:
+    with urlopen(f"{hub.address()}/{model_path}/resolve/main/config.json", timeout=10) as answer:
         return str(answer.read().decode("utf-8"))
 
 

@@ -31,7 +31,7 @@ def convert(row: Row) -> Iterator[Sample]:
     for step in STEP.finditer(text, question.end()):
         messages.append({"role": "assistant", "content": "", "calls": _calls(step["call"], tools)})
         messages.append({"role": "tool", "content": step["result"]})
-        tools += tools_found(step["result"])
+        tools += tools_in(step["result"])
     answer = str(row["output"]).strip().removeprefix(REQUEST)
     yield Sample("api_bank", tuple(messages), distinct_tools(tools), _calls(answer, tools))
 
@@ -40,7 +40,7 @@ def _calls(text: str, tools: list[Tool]) -> tuple[Call, ...]:
     return bracketed_calls(text, [tool["name"] for tool in tools], bare=True)
 
 
-def tools_found(result: str) -> list[Tool]:
+def tools_in(result: str) -> list[Tool]:
     """The tools in a search's result, none where it is the result of another call."""
     try:
         result_value: Any = loaded(result, "bad_tools")

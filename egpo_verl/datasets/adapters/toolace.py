@@ -20,14 +20,14 @@ TAIL = "NO other text MUST be included."
 
 def convert(row: Row) -> Iterator[Sample | Unusable]:
     """One sample per turn of the assistant; the functions stand in the system text."""
-    tools, own_text = _system(str(row["system"]))
+    tools, row_text = _system(str(row["system"]))
     names = [name_of(tool) for tool in tools]
 
     def read(text: str) -> tuple[str, tuple[Call, ...]]:
         return ("", bracketed_calls(text, names)) if is_bracketed(text) else (text, ())
 
     turns = turns_of(row["conversations"], read)
-    system = [Turn("system", own_text)] if own_text else []
+    system = [Turn("system", row_text)] if row_text else []
     yield from samples_of("toolace", tools, [*system, *turns], present(row, "id"))
 
 

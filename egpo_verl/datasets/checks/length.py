@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from egpo_verl import hub
 from egpo_verl.calls.thought import left_open
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
@@ -76,7 +77,9 @@ def load_tokenizer(name: str) -> Any:
             "--tokenizer needs transformers; install it with `pip install 'egpo-verl[data]'`."
         ) from error
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = hub.load(AutoTokenizer.from_pretrained, name)
+    except UserError as error:
+        raise UserError(f"--tokenizer {error}") from error
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
         raise UserError(f"--tokenizer {name} has no tokenizer that loads: {reason}") from error

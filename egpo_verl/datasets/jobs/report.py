@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from egpo_verl.cli import markdown_table
+
 REPORT = "report.md"
 COUNT = re.compile(r"[\d.,]+%?( \([\d.]+%\))?")
 
@@ -41,11 +43,6 @@ def markdown(title: str, tables: list[Section]) -> str:
     """The tables as a Markdown page."""
     parts = [f"# {title}"]
     for section in tables:
-        lines = [section.columns, tuple("---" for _ in section.columns), *section.lines]
-        rows = ["| " + " | ".join(map(_cell, line)) + " |" for line in lines]
+        rows = markdown_table(section.columns, section.lines)
         parts.append("\n".join([f"## {section.title}", "", *rows]))
     return "\n\n".join(parts) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

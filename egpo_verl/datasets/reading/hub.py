@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from egpo_verl import hub
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import StructRow
 from egpo_verl.errors import UserError
-
-HUB = "https://huggingface.co"
-PATIENCE = 5
-"""Seconds to wait for the hub's first answer; its library tries for half a minute."""
 
 
 @dataclass
@@ -33,7 +29,7 @@ class HubRows(Rows):
                 "`pip install 'egpo-verl[data]'`, or give --local_dataset_path."
             ) from error
         if not self.path.exists():  # the library takes a folder for a name
-            _must_answer(os.environ.get("HF_ENDPOINT", HUB))
+            hub.must_answer("download the dataset's file and give --local_dataset_path")
         try:
             rows = datasets.load_dataset(str(self.path), self.config, split="train", streaming=True)
             splits = rows.info.splits
@@ -48,24 +44,3 @@ class HubRows(Rows):
                 "download its file and give --local_dataset_path."
             ) from error
         self.fraction = 1.0
-
-
-def _must_answer(address: str) -> None:
-    """Raises `UserError` where nobody answers at the address; any answer will do."""
-    # Every process of a job would take their time, and few jobs read from the hub.
-    import ssl
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
-
-    try:
-        urlopen(Request(address, method="HEAD"), timeout=PATIENCE).close()
-    except HTTPError:
-        return
-    except OSError as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return  # somebody does; which certificates to trust is the library's to say
-        raise UserError(
-            f"the hub does not answer at {address} ({reason}); download the dataset's file and "
-            "give --local_dataset_path, or name a mirror in HF_ENDPOINT."
-        ) from error

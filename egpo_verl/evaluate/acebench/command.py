@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import fmean
 
 from egpo_verl.calls import FORMS
@@ -25,13 +24,14 @@ from egpo_verl.evaluate.acebench.questions import (
     SINGLE,
     SPECIAL,
     Question,
+    benchmark_templates,
     check_folder,
-    in_own_prompt,
+    in_benchmark_prompt,
     in_training_template,
-    own_templates,
     questions,
 )
 from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.options import add_benchmark_options
 from egpo_verl.evaluate.session import Session, hold
 from egpo_verl.evaluate.table import PAPER, Row, Table
 
@@ -51,15 +51,7 @@ QUOTED_COLUMNS = {"atom": 83.0, "single": 80.0, "multi": 74.0, "similar": 80.0, 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this benchmark."""
-    backends.add_arguments(parser)
-    add = parser.add_argument_group("ACEBench").add_argument
-    add(
-        "--benchmark_dir",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help=f"your clone of {HOME}; it is only read",
-    )
+    add = add_benchmark_options(parser, "ACEBench", f"your clone of {HOME}; it is only read")
     add("--language", nargs="+", choices=LANGUAGES, default=LANGUAGES, help="(en zh)")
     add(
         "--categories",
@@ -92,18 +84,18 @@ def run(args: argparse.Namespace) -> int:
     scorer = Scorer(
         args.benchmark_dir, (folder / "scoring").absolute(), python, args.scorer_timeout
     )
-    own_prompt = args.prompt == "benchmark"
+    benchmark_prompt = args.prompt == "benchmark"
     conditions = {
         "benchmark": "ACEBench",
         "prompt": args.prompt,
-        "call_form": "python" if own_prompt else args.call_form,
+        "call_form": "python" if benchmark_prompt else args.call_form,
     }
     session = hold(args, conditions, chats, folder / "answers", console)
     scored = [
         scorer.scores(zip(asked, session.scored_texts(sample), strict=True))
         for sample in range(args.samples)
     ]
-    notes = [*_notes(args), *session.notes(templated=not own_prompt)]
+    notes = [*_notes(args), *session.notes(templated=not benchmark_prompt)]
     tables = [_columns(scored, args, session, notes), _categories(scored)]
     return session.publish(folder, "acebench", tables, console)
 
@@ -111,8 +103,8 @@ def run(args: argparse.Namespace) -> int:
 def _chats(args: argparse.Namespace, asked: Sequence[Question]) -> list[Chat]:
     if args.prompt == "training":
         return [in_training_template(question, args.call_form) for question in asked]
-    templates = own_templates(args.benchmark_dir, args.language)
-    return [in_own_prompt(question, templates) for question in asked]
+    templates = benchmark_templates(args.benchmark_dir, args.language)
+    return [in_benchmark_prompt(question, templates) for question in asked]
 
 
 def _columns(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate import scorer_env, scorer_run
+from egpo_verl.evaluate import scorer_env
 from egpo_verl.evaluate.acebench.questions import Question
+from egpo_verl.evaluate.scorer_folder import ScorerFolder
 
 PINS = (
     "numpy==2.2.6",
@@ -50,21 +50,8 @@ Scores = Mapping[tuple[str, str], Score]
 """(language, category) -> score."""
 
 
-@dataclass(frozen=True)
-class Scorer:
-    """Where scoring happens.
-
-    Attributes:
-        benchmark: the user's clone, which is only read.
-        scratch: a folder of ours, emptied each time.
-        python: of the environment with `PINS`.
-        seconds: longest time for one language.
-    """
-
-    benchmark: Path
-    scratch: Path
-    python: Path
-    seconds: int
+class Scorer(ScorerFolder):
+    """eval_main.py, run for one language at a time."""
 
     def scores(self, answered: Iterable[tuple[Question, str]]) -> Scores:
         """Score every answer.
@@ -75,7 +62,8 @@ class Scorer:
         by_category: dict[tuple[str, str], list[tuple[Question, str]]] = defaultdict(list)
         for question, text in answered:
             by_category[question.language, question.category].append((question, text))
-        folder = self._copy()
+        # Its data is not copied: what there is to score is written beside the code.
+        folder = self.copied("ACEBench", ("model_eval", "model_inference"), _other_than_code)
         for (language, category), pairs in by_category.items():
             data = folder / "data_all" / f"data_{language}"
             name = f"data_{category}.json"
@@ -90,20 +78,9 @@ class Scorer:
             )
         return {key: _score(folder, *key) for key in by_category}
 
-    def _copy(self) -> Path:
-        """The benchmark's code beside which the scorer may write; its data is not copied."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        folder = self.scratch / "ACEBench"
-        folder.mkdir(parents=True)
-        for path in self.benchmark.glob("*.py"):
-            shutil.copy(path, folder)
-        for name in ("model_eval", "model_inference"):
-            shutil.copytree(self.benchmark / name, folder / name, ignore=_other_than_code)
-        return folder
-
     def _run(self, folder: Path, language: str, categories: Sequence[str]) -> None:
         words = ["--model", MODEL, "--category", *categories, "--language", language]
-        scorer_run.run(self.python, SCORER, [str(folder), *words], self.scratch, self.seconds)
+        self.run(SCORER, [str(folder), *words])
 
 
 def _score(folder: Path, language: str, category: str) -> Score:

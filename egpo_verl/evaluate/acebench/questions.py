@@ -98,8 +98,8 @@ def in_training_template(question: Question, call_form: str) -> Chat:
         raise UserError(f"{question.key} of ACEBench cannot be read: {error}") from error
 
 
-def in_own_prompt(question: Question, templates: Mapping[str, str]) -> Chat:
-    """The question in ACEBench's own words; `templates` are those of `own_templates`."""
+def in_benchmark_prompt(question: Question, templates: Mapping[str, str]) -> Chat:
+    """The question in ACEBench's own words; `templates` are those of `benchmark_templates`."""
     row, language = question.row, question.language.upper()
     kind = {"special": "SPECIAL", "preference": "PREFERENCE"}
     words = next((kind[name] for name in kind if name in question.category), "NORMAL")
@@ -114,7 +114,7 @@ def in_own_prompt(question: Question, templates: Mapping[str, str]) -> Chat:
     return Chat(question.key, messages)
 
 
-def own_templates(folder: Path, languages: Sequence[str]) -> dict[str, str]:
+def benchmark_templates(folder: Path, languages: Sequence[str]) -> dict[str, str]:
     """The texts in `model_inference/prompt_*.py` by their names, read without running the files.
 
     Raises:

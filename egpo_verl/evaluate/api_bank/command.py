@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from rich.console import Console
 
@@ -13,6 +12,7 @@ from egpo_verl.cli import out
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.api_bank import official, static
+from egpo_verl.evaluate.options import add_benchmark_options
 from egpo_verl.evaluate.session import hold
 from egpo_verl.evaluate.table import PAPER, Row, Table
 
@@ -25,16 +25,11 @@ Judged = Sequence[tuple[int, bool]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this benchmark."""
-    backends.add_arguments(parser)
-    add = parser.add_argument_group("API-Bank").add_argument
-    add(
-        "--benchmark_dir",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help=f"folder with level-N-api_processed.json, from {static.HOME}; with --executor your "
-        f"clone of {official.HOME}; it is only read",
+    folder = (
+        f"folder with level-N-api_processed.json, from {static.HOME}; with --executor your clone "
+        f"of {official.HOME}; it is only read"
     )
+    add = add_benchmark_options(parser, "API-Bank", folder)
     add(
         "--executor",
         action="store_true",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.datasets.adapters.api_bank import distinct_tools, tool_of, tools_found
+from egpo_verl.datasets.adapters.api_bank import distinct_tools, tool_of, tools_in
 from egpo_verl.datasets.adapters.brackets import bracketed_calls
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.sample import Message, Tool
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate import scorer_env, scorer_run
+from egpo_verl.evaluate import scorer_env
 from egpo_verl.evaluate.chat import Chat, build_chat
+from egpo_verl.evaluate.scorer_folder import ScorerFolder
 
 HOME = "https://github.com/AlibabaResearch/DAMO-ConvAI, folder api-bank"
 CODE = ("evaluator_by_json.py", "tool_manager.py", "api_call_extraction.py")
@@ -99,21 +99,8 @@ def questions(
     return asked
 
 
-@dataclass(frozen=True)
-class Executor:
-    """Where answers are executed.
-
-    Attributes:
-        benchmark: the user's folder, which is only read.
-        scratch: a folder of ours, emptied each time.
-        python: of the environment with `PINS`.
-        seconds: longest time for all answers.
-    """
-
-    benchmark: Path
-    scratch: Path
-    python: Path
-    seconds: int
+class Executor(ScorerFolder):
+    """API-Bank's tools, by which all answers are executed in one run."""
 
     def right(self, questions: Sequence[Question], answers: Sequence[str]) -> list[bool]:
         """Execute the call in each answer; whether API-Bank holds its result to be right.
@@ -121,19 +108,13 @@ class Executor:
         Raises:
             UserError: the executor failed or took too long.
         """
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        folder = self.scratch / "api-bank"
-        folder.mkdir(parents=True)
-        for path in self.benchmark.glob("*.py"):
-            shutil.copy(path, folder)
-        for name in FOLDERS:
-            shutil.copytree(self.benchmark / name, folder / name)
+        self.copied("api-bank", FOLDERS)
         items = [
             {"folder": DIALOGUES[q.level], "file": q.file, "number": q.number, "answer": answer}
             for q, answer in zip(questions, answers, strict=True)
         ]
         (self.scratch / "items.json").write_text(json.dumps(items), encoding="utf-8")
-        scorer_run.run(self.python, RUNNER, ["api-bank"], self.scratch, self.seconds)
+        self.run(RUNNER, ["api-bank"])
         verdicts = json.loads((self.scratch / "verdicts.json").read_text(encoding="utf-8"))
         return [verdict["right"] is True for verdict in verdicts]
 
@@ -154,7 +135,7 @@ def _question(level: int, row: Any, call_form: str) -> Question:
     for message in _messages(END.sub("", dialogue), tools):
         messages.append(message)
         if message["role"] == "tool":
-            tools += tools_found(message["content"])
+            tools += tools_in(message["content"])
     key = f"level-{level}/{file}/{number}"
     chat = build_chat(key, messages, distinct_tools(tools), call_form)
     return Question(level, file, number, chat, str(row["expected_output"]).removeprefix(REQUEST))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from egpo_verl.evaluate.model import Model
@@ -41,3 +41,16 @@ class Asking:
             "context": self.context,
             "seed": self.seed,
         }
+
+
+@dataclass
+class LocalBackend:
+    """What the backends that load a model share (`Backend`).
+
+    Attributes:
+        batch_size: prompts at a time.
+    """
+
+    asking: Asking
+    batch_size: int
+    notes: dict[str, str] = field(default_factory=dict, init=False)

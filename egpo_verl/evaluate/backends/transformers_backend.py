@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from egpo_verl import hub
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
-from egpo_verl.evaluate.backends.local import Asking
+from egpo_verl.evaluate.backends.local import Asking, LocalBackend
 from egpo_verl.evaluate.backends.templating import Templated, templated
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.model import resolve
@@ -34,7 +35,7 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype if args.dtype != "auto" else ("float32" if device == "cpu" else "bfloat16")
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model.source)
+        tokenizer = hub.load(transformers.AutoTokenizer.from_pretrained, model.source)
         network = transformers.AutoModelForCausalLM.from_pretrained(
             model.source, dtype=getattr(torch, dtype)
         ).to(device)
@@ -54,24 +55,20 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
         context=args.context or _longest(network),
         seed=args.seed,
     )
-    return TransformersBackend(asking, tokenizer, network.eval(), args.batch_size or BATCH_SIZE)
+    return TransformersBackend(asking, args.batch_size or BATCH_SIZE, tokenizer, network.eval())
 
 
 @dataclass
-class TransformersBackend:
+class TransformersBackend(LocalBackend):
     """`transformers.generate` over prompts sorted by length and padded on the left.
 
     Attributes:
         tokenizer, network: transformers' own, loaded.
-        batch_size: prompts at a time.
     """
 
-    asking: Asking
     tokenizer: Any
     network: Any
-    batch_size: int
     name: str = "transformers"
-    notes: dict[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
         import transformers

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from typing import Any
 
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.backends import CUT_OFF, TOO_LONG
-from egpo_verl.evaluate.backends.local import Asking
+from egpo_verl.evaluate.backends.local import Asking, LocalBackend
 from egpo_verl.evaluate.backends.templating import Templated, templated
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.model import resolve
@@ -38,19 +38,16 @@ def open_vllm(args: argparse.Namespace) -> VllmBackend:
         context=int(llm.llm_engine.model_config.max_model_len),
         seed=args.seed,
     )
-    return VllmBackend(asking, vllm, llm, args.batch_size or BATCH_SIZE)
+    return VllmBackend(asking, args.batch_size or BATCH_SIZE, vllm, llm)
 
 
 @dataclass
-class VllmBackend:
+class VllmBackend(LocalBackend):
     """vLLM's offline `LLM`, given tokens, so that the template is applied as everywhere here."""
 
-    asking: Asking
     vllm: Any
     llm: Any
-    batch_size: int
     name: str = "vllm"
-    notes: dict[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
         template = self.llm.get_tokenizer().chat_template
