@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from egpo_verl.datasets.parquet.rows import build_row, spell_names
 from egpo_verl.datasets.parquet.spool import write_chunk
 from egpo_verl.datasets.parquet.writer import batch_of
 from egpo_verl.datasets.sample import Sample, StructRow
+from egpo_verl.datasets.selection.dialogues import beginnings
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
@@ -67,7 +69,8 @@ class RowInfo(NamedTuple):
         repairs: arguments that were repaired.
         renamed: a name had to change.
         unchecked: parts of the called functions' schemas that are not valid.
-        offered, called: functions by the row's own names.
+        offered: functions by the row's own names.
+        called: functions that the reference calls, and those that the history does.
         digest, signature: what duplicates and near duplicates are found by.
     """
 
@@ -93,6 +96,7 @@ class Chunk:
         path: the file of the spool that holds the rows.
         size: of the rows, in bytes of memory.
         rows: one entry per row of that file.
+        dialogues: place of each source row that is among them -> its `beginnings`.
         dropped: a line of `dropped.jsonl` for each sample that is not among them.
         stats: counts of what was read and dropped.
     """
@@ -100,6 +104,7 @@ class Chunk:
     path: Path
     size: int
     rows: list[RowInfo]
+    dialogues: dict[int, array[int]]
     dropped: list[dict[str, Any]]
     stats: Stats
 
@@ -159,6 +164,7 @@ def convert_samples(
         stats: what is known of the chunk so far; the samples are counted there.
     """
     rows, infos, dropped = [], [], []
+    dialogues: dict[int, array[int]] = {}
     for index, sample in samples:
         stats.samples += 1
         try:
@@ -172,9 +178,11 @@ def convert_samples(
         else:
             rows.append(row)
             infos.append(info)
+            if index not in dialogues:
+                dialogues[index] = beginnings(sample)
     batch = batch_of(rows)
     write_chunk(batch, path)
-    return Chunk(path, batch.nbytes, infos, dropped, stats)
+    return Chunk(path, batch.nbytes, infos, dialogues, dropped, stats)
 
 
 def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[str, Any], RowInfo]:
@@ -190,7 +198,8 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
     if measured and measured.opened:
         row["extra_info"]["think_in_prompt"] = True
     offered = features_of_all(spelled.tools)
-    called = tuple([call.name for call in spelled.calls])
+    called = [call.name for call in spelled.calls]
+    earlier = [call.name for message in spelled.messages for call in message.get("calls", ())]
     info = RowInfo(
         source_row=index,
         calls=len(spelled.calls),
@@ -208,7 +217,7 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
             ]
         ),
         offered=tuple([features.name for features in offered]),
-        called=called,
+        called=(*called, *earlier),
         digest=digest(sample),
         signature=signature(sample) if config.signatures else None,
     )

@@ -161,8 +161,10 @@ def _files_in(paths: Sequence[Path]) -> list[Path]:
 def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResult:
     """Split the rows and write them; the spool is empty after that."""
     spool, index = collection.spool, collection.index
+    index.joined = collection.dialogues.joined()
     split = assign(index, config)
-    collection.leave_out(split.left_out)
+    collection.leave_out(split.left_out, "spans_split")
+    collection.leave_out(split.in_own_test, "test_dialogue")
     holdout = Holdout(split, index, held_out_tools(spool, split, index), config.seed)
     edits: dict[str, list[Edit]] = {
         name: [holdout] for name in ("train", "test") if name in split.files
@@ -174,8 +176,9 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
     return JobResult(
         collection.stats,
         written,
-        not_chosen=split.files.count("") - len(split.left_out),
+        not_chosen=split.files.count("") - len(split.left_out) - len(split.in_own_test),
         spanning=len(split.left_out) + holdout.emptied,
+        in_own_test=len(split.in_own_test),
         removed_tools=holdout.removed,
         replaced_tools=holdout.replaced,
         split_by=split.way,

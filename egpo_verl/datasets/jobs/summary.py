@@ -31,9 +31,10 @@ class JobResult:
 
     Attributes:
         stats: what was made of the rows.
-        written: name of the split -> its rows; they, `not_chosen` and `spanning` are `stats.kept`.
+        written: name of the split -> its rows; they and those left out are `stats.kept`.
         not_chosen: kept rows left out for `--share` or `--max_samples`.
         spanning: kept rows left out because they need functions of both sides of the split.
+        in_own_test: kept rows left out because the user's own test file has their dialogue.
         removed_tools: functions removed from training rows that only offered them.
         replaced_tools: functions replaced in test rows that only offered them.
         benchmarks: the files that rows were compared with.
@@ -46,6 +47,7 @@ class JobResult:
     written: Mapping[str, Written] = field(default_factory=dict)
     not_chosen: int = 0
     spanning: int = 0
+    in_own_test: int = 0
     removed_tools: int = 0
     replaced_tools: int = 0
     benchmarks: Sequence[BenchmarkFile] = ()
@@ -110,6 +112,7 @@ def _flow(result: JobResult) -> Section:
         ("null-filled keys of merged structs removed", stats.unmerged),
         ("left out for --share or --max_samples", result.not_chosen),
         ("left out: calls functions of both sides of the split", result.spanning),
+        ("left out: of a dialogue of the test file", result.in_own_test),
         ("functions of the test removed from training rows", result.removed_tools),
         ("trained functions replaced in test rows", result.replaced_tools),
     ]
