@@ -180,6 +180,9 @@ def test_an_existing_split_cannot_be_split_again(
     words = ["openai", "--local_dataset_path", "a", "--local_save_dir", str(tmp_path / "out")]
     assert main([*words, "--local_test_path", "b", "--test_size", "0.1"]) == 2
     assert "--local_test_path is the test file" in capsys.readouterr().err
+    for way in ("tool_set", "random"):
+        assert main([*words, "--local_test_path", "b", "--split_by", way]) == 2
+        assert "--local_test_path is the split; leave --split_by out" in capsys.readouterr().err
 
 
 def once_per_turn(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
