@@ -54,7 +54,7 @@ def show_rows(path: Path, view: View, console: Console) -> None:
     try:
         _show_rows(path, view, console)
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(" .")
         raise UserError(f"{path} cannot be read: {reason}; preprocess again.") from error
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise UserError(
