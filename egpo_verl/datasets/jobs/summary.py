@@ -12,6 +12,7 @@ from egpo_verl.datasets.checks.contamination import BenchmarkFile
 from egpo_verl.datasets.jobs.output import Written
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.jobs.stats import Stats, quantile
+from egpo_verl.datasets.reading.folder import Listing
 from egpo_verl.datasets.selection.index import KINDS
 from egpo_verl.datasets.unusable import REASONS
 
@@ -37,6 +38,7 @@ class JobResult:
         in_own_test: kept rows left out because the user's own test file has their dialogue.
         removed_tools: functions removed from training rows that only offered them.
         replaced_tools: functions replaced in test rows that only offered them.
+        listings: folder that was read -> what of it.
         benchmarks: the files that rows were compared with.
         split_by: how the rows were split.
         warnings: sentences on the reading and the split.
@@ -50,6 +52,7 @@ class JobResult:
     in_own_test: int = 0
     removed_tools: int = 0
     replaced_tools: int = 0
+    listings: Mapping[str, Listing] = field(default_factory=dict)
     benchmarks: Sequence[BenchmarkFile] = ()
     split_by: str = ""
     warnings: Sequence[str] = ()
@@ -69,6 +72,8 @@ def sections(result: JobResult) -> list[Section]:
     """The tables that a person wants to see of a job."""
     stats = result.stats
     tables = [_flow(result)]
+    for folder, listing in result.listings.items():
+        tables.append(Section(f"Files of {folder}", ("file", "rows"), listing.lines()))
     warnings = [*result.warnings, *_warnings(result)]
     if warnings:
         lines = tuple((str(number), text) for number, text in enumerate(warnings, 1))

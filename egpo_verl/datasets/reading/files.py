@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from egpo_verl.datasets.reading.folder import Listing, files_of, kind_of, listing_of, missed
 from egpo_verl.datasets.reading.json_rows import json_rows
 from egpo_verl.datasets.sample import StructRow
 from egpo_verl.errors import UserError
 
-KINDS = ("json", "jsonl", "ndjson", "parquet")
-PACKED = ("gz", "zst")
 TOLD_EVERY = 100
 """Rows between two looks at how far the file is read."""
 
@@ -27,25 +26,53 @@ class Rows:
     """The rows of one file, or of all data files in one folder, read lazily.
 
     A row is any JSON value, or an `Unusable` for a line that is not JSON. `fraction` is the share
-    of the bytes that has been read, 0 to 1; `warnings` are sentences about what was read so far.
+    of the bytes that has been read, 0 to 1; `warnings` are sentences about what was read so far;
+    `listing` says which files of a folder were read, None where it is none.
     """
+
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Names of folders in the folder that are read with its files."""
 
     path: Path
     fraction: float = field(default=0.0, init=False)
     warnings: list[str] = field(default_factory=list, init=False)
+    listing: Listing | None = field(default=None, init=False)
     _files: tuple[int, int] = field(default=(0, 1), init=False)
 
     def __iter__(self) -> Iterator[Any]:
         paths = files_of(self.path)
         self.warnings.clear()
+        if not self.path.is_dir():
+            yield from self._readable(self.path)
+        else:
+            yield from self._rows_of_all(paths)
+        self.fraction = 1.0
+
+    def place(self, index: int) -> dict[str, Any]:
+        """The file of a row that was read, and in a folder the row's place in that file."""
+        if self.listing is None:
+            return {"file": self.path.name}
+        file, row = self.listing.place(index)
+        return {"file": file, "row": row}
+
+    def _rows_of_all(self, paths: Sequence[Path]) -> Iterator[Any]:
+        listing = self.listing = listing_of(self.path, self.beside)
+        if names := missed(self.path, listing):
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
+            self.warnings.append(
+                f"{shown} of {self.path} were not read: only .json, .jsonl and .parquet files that "
+                "lie in the folder itself are; name another folder to have it read."
+            )
         for number, path in enumerate(paths):
             self._files = number, len(paths)
-            yield from self._readable(path)
-        self.fraction = 1.0
+            listing.begin(path.name)
+            for row in self._readable(path):
+                listing.rows += 1
+                yield row
 
     def rows_of(self, path: Path) -> Iterator[Any]:
         """The rows of one of the files."""
-        kind, packing = _kind(path)
+        kind, packing = kind_of(path)
         with path.open("rb") as raw:
             if kind == "parquet":
                 yield from self._parquet_rows(pq.ParquetFile(raw))
@@ -87,46 +114,6 @@ def _is_nested_struct(kind: pa.DataType) -> bool:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _is_nested_struct(kind.value_type)
     return bool(pa.types.is_struct(kind))
-
-
-def files_of(path: Path) -> list[Path]:
-    """The file itself, or the data files of a folder by name."""
-    if not path.exists():
-        raise UserError(f"{path} does not exist; check the path.")
-    if not path.is_dir():
-        return [path]
-    files = [item for item in sorted(path.iterdir()) if item.is_file() and _is_data_file(item)]
-    if not files:
-        raise UserError(f"{path} is a folder without a .json, .jsonl or .parquet file.")
-    return files
-
-
-def files_below(path: Path) -> list[Path]:
-    """The file itself, or the data files of a folder and of all folders in it, by name."""
-    if not path.is_dir():
-        return files_of(path)
-    files = [item for item in sorted(path.rglob("*")) if item.is_file() and _is_data_file(item)]
-    return files or files_of(path)
-
-
-def _is_data_file(path: Path) -> bool:
-    try:
-        _kind(path)
-    except UserError:
-        return False
-    return True
-
-
-def _kind(path: Path) -> tuple[str, str]:
-    """The format and the packing that a file's name promises, such as ("jsonl", "gz")."""
-    parts = path.name.lower().split(".")[1:]
-    packing = parts.pop() if parts and parts[-1] in PACKED else ""
-    if not parts or parts[-1] not in KINDS or (parts[-1] == "parquet" and packing):
-        raise UserError(
-            f"{path} has a name that promises no known format; use .json, .jsonl or .parquet "
-            "(the first two also as .gz or .zst)."
-        )
-    return parts[-1], packing
 
 
 def _unpacked(raw: BinaryIO, packing: str) -> io.TextIOWrapper:
