@@ -198,7 +198,7 @@ def test_what_looks_wrong_is_a_warning(run: Run) -> None:
     page = (run([*words, *wrong, *odd]) / "report.md").read_text()
     assert "91% of the training rows expect no call" in page
     assert "12 of the 12 rows dropped as unknown_argument call the function f" in page
-    assert "The schema of a function that 3 rows call is not valid" in page
+    assert "A part of the schema of a function that 3 rows call is not understood" in page
     assert "odd: type 'integr'" in page
 
 
@@ -322,3 +322,58 @@ def test_a_folder_of_many_files_is_listed_in_part(tmp_path: Path) -> None:
     assert "| 49.jsonl | 1 |" in page
     assert "| 50.jsonl | 1 |" not in page
     assert "| 10 more files | 10 |" in page
+
+
+def declared(name: str, **schema: Any) -> Row:
+    return {"type": "function", "function": {"name": name, "parameters": schema}}
+
+
+BROKEN = [
+    declared("needs", type="object", properties={"n": {"type": "integer"}}, required=[["x"]]),
+    declared("bound", type="object", properties={"n": {"type": "integer", "minimum": "0"}}),
+    declared("many", type="object", properties={"n": {"type": "array", "items": "integer"}}),
+]
+ODD_BUT_VALID = [
+    declared("bfcl", type="dict", properties={"n": {"type": "float", "required": True}}),
+    declared("draft4", type="object", properties={"n": {"minimum": 0, "exclusiveMinimum": True}}),
+    declared("tuple", type="object", properties={"n": {"items": [{"type": "integer"}]}}),
+    declared("xlam", n={"type": "int, optional", "description": None}),
+]
+
+
+def test_functions_whose_own_schemas_are_not_valid_are_named(run: Run) -> None:
+    rows = [asking(f"One {n}", called("needs", n=n), tools=BROKEN) for n in range(3)]
+    rows += [asking("Two", called("f", n=1), tools=[*TOOLS, BROKEN[1], *ODD_BUT_VALID])]
+    page = (run([*rows, asking("Good", called("f", n=1))]) / "report.md").read_text()
+    assert "The schemas of 3 functions, offered in 4 rows, are not valid JSON Schema" in page
+    assert 'needs, bound, many; for instance needs, required.0: ["x"] is not of type' in page
+
+
+def test_odd_schemas_that_are_understood_are_no_warning(run: Run) -> None:
+    rows = [asking("Good", called("f", n=1), tools=[*TOOLS, *ODD_BUT_VALID])]
+    assert "not valid JSON Schema" not in (run(rows) / "report.md").read_text()
+
+
+PATTERNS = {"^x-": {"type": "string"}}
+
+
+@pytest.mark.parametrize("closing", [{}, {"additionalProperties": False}])
+@pytest.mark.parametrize("key", ["x-a", "other-key"])
+def test_keys_of_a_pattern_are_kept_where_the_form_can_spell_them(
+    run: Run, closing: Row, key: str
+) -> None:
+    """Patterns are foreign regular expressions: they are never run, and the report says so."""
+    open_to = declared("f", type="object", properties={}, patternProperties=PATTERNS, **closing)
+    rows = [
+        asking("Dash", called("f", **{key: "v"}), tools=[open_to]),
+        asking("A", called("g", n=1)),
+    ]
+    out = run(rows)
+    (line,) = lines(out / "dropped.jsonl")
+    assert line["reason"] == "unspellable"
+    assert f"f takes the argument '{key}' without declaring it" in line["detail"]
+    assert "--call_form json" in line["detail"]
+    out = run(rows, "--call_form", "json")
+    assert not (out / "dropped.jsonl").exists()
+    page = (out / "report.md").read_text()
+    assert "is not understood or not checked: f: patternProperties {'^x-'" in page

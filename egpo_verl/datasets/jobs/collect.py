@@ -87,6 +87,10 @@ class Collection:
             self.trail.repaired(row.source_row, row.turn, row.repairs)
         if row.unchecked:
             stats.unchecked.update(row.unchecked)
+        if row.invalid:
+            stats.with_invalid += 1
+            for name, part in row.invalid:
+                stats.invalid.setdefault(name, part)
         stats.calls[row.calls] += 1
         stats.kinds[kind] += 1
         stats.messages[row.messages] += 1

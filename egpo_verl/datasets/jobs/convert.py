@@ -68,7 +68,8 @@ class RowInfo(NamedTuple):
         turn: the assistant's turn of the dialogue that the row is; None where there is but one.
         repairs: arguments that were repaired.
         renamed: a name had to change.
-        unchecked: parts of the called functions' schemas that are not valid.
+        unchecked: parts of the called functions' schemas that check nothing.
+        invalid: functions offered whose schemas are not valid, each with the first such part.
         offered: functions by the row's own names.
         called: functions that the reference calls, and those that the history does.
         digest, signature: what duplicates and near duplicates are found by.
@@ -82,6 +83,7 @@ class RowInfo(NamedTuple):
     repairs: tuple[Repair, ...]
     renamed: bool
     unchecked: tuple[str, ...]
+    invalid: tuple[tuple[str, str], ...]
     offered: tuple[str, ...]
     called: tuple[str, ...]
     digest: int
@@ -214,6 +216,13 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
                 for features in offered
                 if features.name in called
                 for part in features.signature.unchecked
+            ]
+        ),
+        invalid=tuple(
+            [
+                (features.name, features.invalid_part)
+                for features in offered
+                if features.invalid_part
             ]
         ),
         offered=tuple([features.name for features in offered]),

@@ -165,8 +165,21 @@ def _warnings(result: JobResult) -> Iterator[str]:
                 f"{count:,} of the {stats.dropped[reason]:,} rows dropped as {reason} call the "
                 f"function {name}: see whether its parameters are declared as they are used."
             )
+    if stats.invalid:
+        yield _invalid_schemas(stats)
     for part, count in stats.unchecked.most_common(MOST_SCHEMAS):
         yield (
-            f"The schema of a function that {count:,} rows call is not valid, and what it says "
-            f"checks nothing: {part[:200]}."
+            f"A part of the schema of a function that {count:,} rows call is not understood or not "
+            f"checked: {part[:200]}."
         )
+
+
+def _invalid_schemas(stats: Stats) -> str:
+    names = ", ".join(list(stats.invalid)[:MOST_SCHEMAS])
+    more = len(stats.invalid) - MOST_SCHEMAS
+    name, part = next(iter(stats.invalid.items()))
+    return (
+        f"The schemas of {len(stats.invalid):,} functions, offered in {stats.with_invalid:,} rows, "
+        f"are not valid JSON Schema, and what is not checks nothing or is read as it seems meant: "
+        f"{names}{f' and {more:,} more' if more > 0 else ''}; for instance {name}, {part}."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,19 @@ from egpo_verl.datasets.reading.json_rows import json_rows
 from egpo_verl.datasets.sample import StructRow
 from egpo_verl.errors import UserError
 
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_ZEROS = {
+    b"\1\0\0\0": "UTF-32LE",
+    b"\0\0\0\1": "UTF-32BE",
+    b"\1\0\1\0": "UTF-16LE",
+    b"\0\1\0\1": "UTF-16BE",
+}
+"""Which of the first bytes are not zero -> the encoding."""
 TOLD_EVERY = 100
 """Rows between two looks at how far the file is read."""
 
@@ -78,7 +92,7 @@ class Rows:
                 yield from self._parquet_rows(pq.ParquetFile(raw))
                 return
             size = path.stat().st_size
-            text = _unpacked(raw, packing)
+            text = _unpacked(raw, packing, path)
             for number, row in enumerate(
                 json_rows(text, path, kind == "json", self.warnings.append)
             ):
@@ -116,10 +130,24 @@ def _is_nested_struct(kind: pa.DataType) -> bool:
     return bool(pa.types.is_struct(kind))
 
 
-def _unpacked(raw: BinaryIO, packing: str) -> io.TextIOWrapper:
+def _unpacked(raw: BinaryIO, packing: str, path: Path) -> io.TextIOWrapper:
+    """The text of a file; UserError where it is of another encoding than UTF-8."""
     data: Any = raw
     if packing == "gz":
         data = gzip.GzipFile(fileobj=raw)
     elif packing == "zst":
         data = io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd"))
+    if encoding := _other_encoding(data.peek(4)[:4]):
+        raise UserError(
+            f"{path} is {encoding}, and must be UTF-8; convert it by `iconv -f {encoding} -t UTF-8`"
+            f"{' once it is unpacked' if packing else ''}, and give the file that this makes."
+        )
     return io.TextIOWrapper(data, encoding="utf-8-sig", errors="surrogateescape")
+
+
+def _other_encoding(start: bytes) -> str:
+    """UTF-16 or UTF-32, told by a byte order mark or by the zero bytes of the first character."""
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    return _ZEROS.get(bytes(map(bool, start)), _ZEROS.get(bytes(map(bool, start[:2])) * 2, ""))
