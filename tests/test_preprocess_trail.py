@@ -377,3 +377,20 @@ def test_keys_of_a_pattern_are_kept_where_the_form_can_spell_them(
     assert not (out / "dropped.jsonl").exists()
     page = (out / "report.md").read_text()
     assert "is not understood or not checked: f: patternProperties {'^x-'" in page
+
+
+def test_values_behind_a_reference_are_repaired_as_others_are(run: Run) -> None:
+    schemas: Row = {
+        "n": {"$ref": "#/$defs/Whole"},
+        "deep": {"allOf": [{"$ref": "#/$defs/Deep"}]},
+        "either": {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/Whole"}]},
+        "level": {"enum": ["low", "high"]},
+    }
+    whole, deep = {"type": "integer"}, {"properties": {"n": {"$ref": "#/$defs/Whole"}}}
+    defs = {"Whole": whole, "Deep": {"type": "object", **deep}}
+    referring = declared("f", type="object", properties=schemas, **{"$defs": defs})
+    values = {"n": "1", "deep": "{'n': '2'}", "either": "3", "level": None}
+    out = run([asking("A", called("f", **values), tools=[referring])])
+    repairs = {line["argument"]: line.get("after") for line in lines(out / "repaired.jsonl")}
+    assert repairs == {"n": 1, "deep": {"n": 2}, "either": 3, "level": None}
+    assert not (out / "dropped.jsonl").exists()
