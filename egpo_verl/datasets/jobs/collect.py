@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from egpo_verl.datasets.checks.duplicates import Duplicates
-from egpo_verl.datasets.jobs.convert import Chunk, RowInfo
+from egpo_verl.datasets.jobs.chunk import Chunk, RowInfo
 from egpo_verl.datasets.jobs.stats import Stats
 from egpo_verl.datasets.jobs.trail import Trail, drop_line
 from egpo_verl.datasets.parquet.spool import Spool

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Duplicates
+from egpo_verl.datasets.jobs.chunk import Chunk
 from egpo_verl.datasets.jobs.collect import Collection
 from egpo_verl.datasets.jobs.convert import (
     CHUNK,
-    Chunk,
     RowConfig,
     convert_chunks,
     convert_samples,
