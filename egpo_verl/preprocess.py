@@ -22,7 +22,7 @@ from egpo_verl.datasets.jobs.workers import tune_garbage_collector
 from egpo_verl.datasets.options import add_common_options, add_source_options, shares_of
 from egpo_verl.datasets.reading.hub import HubRows
 from egpo_verl.datasets.registry import SOURCES
-from egpo_verl.datasets.selection.assign import SplitConfig
+from egpo_verl.datasets.selection.assign import WAYS, SplitConfig
 from egpo_verl.datasets.selection.augment import Augmentation
 from egpo_verl.datasets.show import add_show
 from egpo_verl.datasets.source import Source
@@ -115,6 +115,11 @@ def _run_file(options: argparse.Namespace) -> None:
     test_only = options.source.benchmark and not options.allow_benchmark_training
     if options.local_test_path is not None and options.test_size is not None:
         raise UserError("--local_test_path is the test file; leave --test_size out.")
+    if options.local_test_path is not None and options.split_by != WAYS[0]:
+        raise UserError(
+            "--local_test_path is the split; leave --split_by out, or leave --local_test_path out "
+            f"to have the rows split by {options.split_by}."
+        )
     split_config = SplitConfig(
         0.05 if options.test_size is None else options.test_size,
         options.split_by,
@@ -130,6 +135,7 @@ def _run_file(options: argparse.Namespace) -> None:
         rows = options.source.rows(options.local_dataset_path)
     else:
         rows = HubRows(Path(options.hub_dataset), options.hub_config)
+    own_test = options.local_test_path and options.source.rows(options.local_test_path)
     with progress(f"Reading {rows.path.name}", 1.0) as done:
         report = convert_file(
             options.source,
@@ -139,9 +145,9 @@ def _run_file(options: argparse.Namespace) -> None:
             split_config,
             options.num_proc,
             done,
-            options.local_test_path and options.source.rows(options.local_test_path),
+            own_test,
         )
-    for warning in rows.warnings:
+    for warning in (*(own_test.warnings if own_test else ()), *rows.warnings):
         tell(warning)
     _tell(report, options.local_save_dir)
 

@@ -221,3 +221,34 @@ def test_a_row_that_never_ends_is_refused_before_memory_is(tmp_path: Path) -> No
         endless = write(tmp_path / "rows.json", '[{"a": "' + "x" * 10_000)
         with pytest.raises(UserError, match="row 0"):
             list(Rows(endless))
+
+
+@pytest.mark.parametrize("packing", ["", ".gz"])
+@pytest.mark.parametrize("text", [json.dumps(ROWS), LINES, '{"日": 1}\n'])
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16LE"),
+        ("utf-16-be", "UTF-16BE"),
+        ("utf-32", "UTF-32"),
+        ("utf-32-le", "UTF-32LE"),
+    ],
+)
+def test_another_encoding_is_named_with_the_cure(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    codec: str,
+    name: str,
+    text: str,
+    packing: str,
+) -> None:
+    """As PowerShell's `>` writes it."""
+    path, data = tmp_path / f"rows.jsonl{packing}", text.encode(codec)
+    path.write_bytes(gzip.compress(data) if packing else data)
+    paths = ["--local_dataset_path", str(path), "--local_save_dir", str(tmp_path / "out")]
+    assert main(["openai", *paths]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"{path} is {name}, and must be UTF-8; convert it by `iconv -f {name} -t UTF-8`" in err
+    assert not (tmp_path / "out").exists()

@@ -349,3 +349,28 @@ def test_the_help_names_the_roles_and_shows_a_row_that_works(
     shown, _ = json.JSONDecoder().raw_decode(told, start)
     (made,) = preprocess(tmp_path, shown)
     assert truths([made]) == [[{"name": "weather", "arguments": {"city": "Paris", "days": 3}}]]
+
+
+# The weight of a turn.
+
+
+@pytest.mark.parametrize("weight", [0, 0.0, -0.0, "0", "0.0", " 0 ", False, "false", "False"])
+def test_a_turn_of_no_weight_is_history_only(tmp_path: Path, weight: Any) -> None:
+    made = preprocess(tmp_path, row(ASKED, {**CALLED, "weight": weight}, BOOKED, DONE))
+    assert truths(made) == [[]]
+    assert '"book_ferry"' in made[0]["prompt"][2]["content"]
+
+
+@pytest.mark.parametrize("weight", [1, 1.0, 0.5, "1", "0.5", True, "true", None, ""])
+def test_a_turn_of_some_weight_is_a_reference(tmp_path: Path, weight: Any) -> None:
+    made = preprocess(tmp_path, row(ASKED, {**CALLED, "weight": weight}, BOOKED, DONE))
+    assert truths(made) == [[CALL], []]
+
+
+@pytest.mark.parametrize("weight", ["high", "nan", float("nan"), float("inf"), [0], {"a": 0}])
+def test_a_weight_that_is_no_number_drops_the_row(tmp_path: Path, weight: Any) -> None:
+    """Whether the turn is right is what it should tell."""
+    assert preprocess(tmp_path, row(ASKED, {**CALLED, "weight": weight}, BOOKED, DONE)) == []
+    assert dropped(tmp_path) == {"bad_dialogue": 1}
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert f"the weight {str(weight)!r} of a message is no number" in report

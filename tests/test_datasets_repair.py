@@ -46,6 +46,8 @@ DEEP = {"type": "object", "properties": {"n": INT, "tags": {"type": "array", "it
         ),
         ("5", {"type": ["integer", "null"]}, 5, {"str -> integer": 1}),
         ("5", {"anyOf": [BOOL, NUM]}, 5, {"str -> number": 1}),
+        ("5", {"enum": [5, 7]}, 5, {"str -> integer": 1}),
+        (5, {"enum": ["5", "7"]}, "5", {"int -> string": 1}),
     ],
 )
 def test_lossless_repairs(

@@ -14,12 +14,36 @@ from hypothesis import strategies as st
 
 from egpo_verl.calls import ToolSet
 from egpo_verl.datasets.parquet.rows import from_row
+from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.selection.balance import balanced
+from egpo_verl.datasets.selection.dialogues import Dialogues, beginnings
 from egpo_verl.datasets.selection.index import KINDS, IntLists, RowIndex, kind_of
 from egpo_verl.datasets.selection.split import split_by_tools, split_randomly
 from egpo_verl.datasets.tools.names import Renaming, restore
 from egpo_verl.errors import UserError
 from egpo_verl.preprocess import main
+
+TURNS = st.lists(st.sampled_from("ab"), min_size=1, max_size=4)
+
+
+@given(st.lists(TURNS, max_size=12))
+def test_rows_are_one_dialogue_where_a_chain_of_beginnings_joins_them(
+    rows: list[list[str]],
+) -> None:
+    dialogues = Dialogues()
+    for number, words in enumerate(rows):
+        roles = ["user", "assistant"] * 2
+        messages = tuple({"role": r, "content": w} for r, w in zip(roles, words, strict=False))
+        dialogues.add(number, beginnings(Sample("own", (), (), (), dialogue=messages)))
+    expected = list(range(len(rows)))
+    for one, words in enumerate(rows):
+        for other, longer in enumerate(rows):
+            if longer[: len(words)] == words:
+                first, last = sorted((expected[one], expected[other]))
+                expected = [first if number == last else number for number in expected]
+    joined = dialogues.joined()
+    assert [joined.get(number, number) for number in range(len(rows))] == expected
+
 
 LETTERS = "abcdefghij"
 # A row: its dialogue, the functions offered, and which of them it calls.

@@ -130,3 +130,87 @@ def test_structs_that_hold_json_text_are_left_alone(convert: Convert, tmp_path: 
     ]
     assert convert(rows, "parquet") == convert(GOOD, "jsonl")
     assert "merged structs" not in (tmp_path / "parquet" / "report.md").read_text()
+
+
+DEFINED = tool("visit", ["place"], place={"$ref": "#/$defs/Place"}, level={"enum": ["low", "high"]})
+DEFINED["function"]["parameters"]["$defs"] = {
+    "Place": {"type": "object", "properties": {"town": TEXT, "near": {"$ref": "#/$defs/Near"}}},
+    "Near": {"allOf": [{"enum": ["sea", "lake"]}]},
+}
+PING = tool("ping", [])
+EITHER = {"anyOf": [{"$ref": "#/$defs/Spot"}, {"type": "object", "properties": {"zone": TEXT}}]}
+SPOT = tool("park", ["at"], at=EITHER)
+SPOT["function"]["parameters"]["$defs"] = {"Spot": {"type": "object", "properties": {"x": WHOLE}}}
+COUNTED = tool("tally", ["of"], of={"type": "object", "additionalProperties": {"type": "integer"}})
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(
+            [row("Ping?", [PING, WEATHER], called("ping", {}))], id="a function without parameters"
+        ),
+        pytest.param(
+            [
+                row(
+                    "Ping and?",
+                    [PING, WEATHER],
+                    called("ping", {}),
+                    called("weather", {"city": "A"}),
+                )
+            ],
+            id="one in the history",
+        ),
+        pytest.param(
+            [
+                row("Visit?", [DEFINED], called("visit", {"place": {"town": "Hoorn"}})),
+                row("To sea?", [DEFINED], called("visit", {"place": {"near": "sea"}})),
+                row("How?", [DEFINED], called("visit", {"place": {}, "level": "low"})),
+            ],
+            id="$ref, and an enum without a type",
+        ),
+        pytest.param(
+            [
+                row("Park?", [SPOT], called("park", {"at": {"x": 1}})),
+                row("Where?", [SPOT], called("park", {"at": {"zone": "B"}})),
+            ],
+            id="alternatives, one of them a $ref",
+        ),
+        pytest.param(
+            [
+                row("Tally a?", [COUNTED], called("tally", {"of": {"a": 1}})),
+                row("Tally b?", [COUNTED], called("tally", {"of": {"b": 2}})),
+            ],
+            id="a map of whole numbers",
+        ),
+    ],
+)
+def test_a_null_that_nobody_can_have_written_loses_no_row(
+    convert: Convert, rows: list[Row]
+) -> None:
+    rows = [*GOOD, *rows]
+    merged, plain = convert(rows, "parquet"), convert(rows, "jsonl")
+    assert len(merged) == len(plain)
+    for number, expected in plain.items():
+        assert merged[number]["reward_model"] == expected["reward_model"]
+        assert merged[number]["prompt"][1:] == expected["prompt"][1:]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/Maybe"},
+        {"enum": ["a", None]},
+        {"oneOf": [TEXT, {"$ref": "#/$defs/Nothing"}]},
+    ],
+)
+def test_a_null_that_a_definition_allows_may_be_meant(
+    convert: Convert, tmp_path: Path, schema: Row
+) -> None:
+    odd = tool("odd", [], name=schema)
+    odd["function"]["parameters"]["$defs"] = {
+        "Maybe": {"type": ["string", "null"]},
+        "Nothing": {"type": "null"},
+    }
+    convert([*GOOD, row("Odd?", [odd], called("odd", {}))], "parquet")
+    assert "| merged_structs | 1 |" in (tmp_path / "parquet" / "report.md").read_text()

@@ -131,6 +131,53 @@ def test_structs_that_arrow_merges_are_warned_of(
     assert "JSON text" in first.fix
 
 
+KEPT = {"index": 0, "tools": json.dumps([tool("weather", city="string")])}
+
+
+@pytest.mark.parametrize(
+    ("rows", "path"),
+    [
+        (
+            [
+                {"extra_info": {**KEPT, "state": {"a": 1}}},
+                {"extra_info": {**KEPT, "state": {"b": 2}}},
+            ],
+            "extra_info.state",
+        ),
+        ([{"facts": [{"x": 1}]}, {"facts": [{"y": [1]}]}], "facts"),
+        (
+            [
+                {"extra_info": {**KEPT, "env": {"s": {"a": 1}}}},
+                {"extra_info": {**KEPT, "env": {"s": {"b": 1}}}},
+            ],
+            "extra_info.env.s",
+        ),
+    ],
+)
+def test_structs_of_any_name_whose_keys_differ_are_warned_of(
+    tmp_path: Path, rows: list[dict[str, Any]], path: str
+) -> None:
+    name = write(tmp_path / "a.parquet", *(row(**columns) for columns in rows))
+    problem = the_problem(check_data(name))
+    assert (problem.state, f"{path} is stored as Arrow structs" in problem.text) == (
+        State.WARN,
+        True,
+    )
+
+
+def test_a_file_of_structs_that_has_not_verls_columns_names_both(tmp_path: Path) -> None:
+    """A dataset's own parquet, given to training as it is."""
+    asked = {
+        "messages": turns({"city": "Paris"})["prompt"],
+        "tools": [tool("weather", city="string")],
+    }
+    findings = list(check_data(write(tmp_path / "a.parquet", asked)))
+    assert [one.state for one in findings] == [State.FAIL, State.WARN]
+    assert "lacks the column prompt" in findings[0].text
+    assert "messages.tool_calls, tools are stored as Arrow structs" in findings[1].text
+    assert "preprocess openai" in findings[1].fix
+
+
 def test_what_arrow_does_to_such_rows(tmp_path: Path) -> None:
     """The reason for the warning: a tool has the other's parameter, as null."""
     rows = [row(**info([tool("a", city="string")])), row(**info([tool("b", days="integer")]))]
@@ -139,12 +186,20 @@ def test_what_arrow_does_to_such_rows(tmp_path: Path) -> None:
     assert read["parameters"]["properties"]["days"] is None
 
 
-@pytest.mark.parametrize("columns", [{}, {"prompt": [{"role": "user", "content": "q", "name": 1}]}])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"prompt": [{"role": "user", "content": "q", "name": 1}]},
+        {"extra_info": {**KEPT, "state": {"a": 1, "b": None}}},
+    ],
+)
 def test_structs_of_fixed_keys_are_as_verl_has_them(
     tmp_path: Path, columns: dict[str, Any]
 ) -> None:
     name = write(tmp_path / "a.parquet", row(**columns))
-    assert [one.state for one in check_data(name)] == [State.OK]
+    more = write(tmp_path / "b.parquet", row(**columns), row(extra_info={**KEPT, "more": 1}))
+    assert [one.state for one in (*check_data(name), *check_data(more))] == [State.OK] * 2
 
 
 def test_a_model_folder_needs_a_model_and_a_tokenizer(tmp_path: Path) -> None:

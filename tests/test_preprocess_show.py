@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from egpo_verl.preprocess import main
@@ -93,3 +95,65 @@ def test_no_repairs_are_one_sentence(show: Show, tmp_path: Path) -> None:
     code, text = show("--repaired")
     assert code == 2
     assert "no row was repaired" in text
+
+
+GOOD = (
+    '{"file": "in.jsonl", "index": 4, "reason": "r", "call": "f", "argument": "n", "before": "4"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (f"{GOOD}\n{GOOD[:40]}", 2),
+        ("not json\n", 1),
+        ("[1]\n", 1),
+        (f"{GOOD}\n" + '{"index": 4, "call": "f"}\n', 2),
+        (GOOD.replace("4,", "[4],"), 1),
+        (GOOD.replace('"argument"', '"turn": {}, "argument"'), 1),
+        ("[" * 100_000, 1),
+        ("\udcff", 1),
+    ],
+)
+def test_a_foreign_or_cut_list_of_repairs_is_one_sentence(
+    show: Show, tmp_path: Path, content: str, line: int
+) -> None:
+    path = tmp_path / "out" / "repaired.jsonl"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    code, text = show("--repaired")
+    assert code == 2
+    assert text.count("\n") == 1
+    assert f"{path} is not a list of repairs, or is cut: line {line}" in text
+
+
+@pytest.mark.parametrize("words", [(), ("--repaired",), ("--kind", "single"), ("--index", "0")])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("extra_info", "x"),
+        ("extra_info", {"index": 0}),
+        ("reward_model", {"style": "rule", "ground_truth": "{"}),
+        ("prompt", [{"role": "system"}, {"role": "user"}]),
+    ],
+)
+def test_rows_of_another_shape_are_one_sentence(
+    show: Show, tmp_path: Path, words: tuple[str, ...], column: str, value: Any
+) -> None:
+    """Columns of the same names, as any file for verl has them."""
+    path = tmp_path / "out" / "train.parquet"
+    rows = [{**one, column: value} for one in pq.read_table(path).to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    code, text = show(*words)
+    assert (code, text.count("\n")) == (2, 1)
+    assert f"{path} holds a row that `python -m egpo_verl.preprocess` did not write" in text
+
+
+@pytest.mark.parametrize("size", [100, 1000, 4000])
+def test_a_damaged_file_is_one_sentence(show: Show, tmp_path: Path, size: int) -> None:
+    path = tmp_path / "out" / "train.parquet"
+    content = bytearray(path.read_bytes())
+    content[4 : 4 + size] = b"\xff" * size
+    path.write_bytes(bytes(content))
+    code, text = show()
+    assert (code, text.count("\n")) == (2, 1)
+    assert f"{path} cannot be read" in text or f"{path} is not a parquet file" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,123 @@ def test_an_existing_split_cannot_be_split_again(
     words = ["openai", "--local_dataset_path", "a", "--local_save_dir", str(tmp_path / "out")]
     assert main([*words, "--local_test_path", "b", "--test_size", "0.1"]) == 2
     assert "--local_test_path is the test file" in capsys.readouterr().err
+    for way in ("tool_set", "random"):
+        assert main([*words, "--local_test_path", "b", "--split_by", way]) == 2
+        assert "--local_test_path is the split; leave --split_by out" in capsys.readouterr().err
+
+
+def once_per_turn(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every dialogue as several rows: to the end of its first turn, of its second, and so on."""
+    return [
+        {**row, "messages": row["messages"][: end + 1]}
+        for row in rows
+        for end, message in enumerate(row["messages"])
+        if message["role"] == "assistant"
+    ]
+
+
+def conversations(rows: list[dict[str, Any]]) -> set[str]:
+    """The first questions, each of one conversation."""
+    return {row["prompt"][1]["content"] for row in rows}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("way", ["random", "tool_set"])
+def test_a_dialogue_given_once_per_turn_is_on_one_side_whole(
+    convert: Convert, way: str, order: int
+) -> None:
+    of_many_tools = [dialogue([f"f{n % 20}"] * 3, n) for n in range(40)]
+    whole = shop(40) if way == "random" else of_many_tools
+    files = convert(once_per_turn(whole)[::order], "--split_by", way, "--test_size", "0.2")
+    assert not conversations(files["train"]) & conversations(files["test"])
+    assert sum(map(len, files.values())) == sum(len(row["messages"]) // 3 for row in whole)
+
+
+def test_turns_before_the_last_may_be_history_only_and_thoughts_left_out(convert: Convert) -> None:
+    """As exports of agents have it: the last turn of each row is the one to learn from."""
+    rows = once_per_turn(shop(30))
+    for row in rows:
+        *earlier, last = row["messages"]
+        row["messages"] = [*({**message, "weight": 0} for message in earlier), last]
+        last["content"] = "<think>So.</think>"
+    files = convert(rows, "--split_by", "random", "--test_size", "0.2")
+    assert len(conversations(files["test"])) > 1
+    assert not conversations(files["train"]) & conversations(files["test"])
+
+
+def test_a_growing_dialogue_of_one_sample_rows_stays_whole(tmp_path: Path) -> None:
+    """ToolRL's rows: one turn each, the history as a text."""
+    listing = (
+        "**Available Tools**\n1. Name: f\nDescription: x\nParameters: {}\n**Steps for Each Turn**"
+    )
+    called = '<tool_call>\n{"name": "f", "parameters": {}}\n</tool_call>'
+    rows = []
+    for number in range(20):
+        history = f"<user>Question {number}?</user>"
+        for _ in range(3):
+            rows.append({"instruction": listing, "input": history, "output": called})
+            history += f"{called}<obs>done</obs>"
+    source, out = tmp_path / "in.jsonl", tmp_path / "out"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    paths = ["--local_dataset_path", str(source), "--local_save_dir", str(out)]
+    assert main(["toolrl", *paths, "--split_by", "random", "--test_size", "0.2"]) == 0
+    sides = [pq.read_table(out / f"{name}.parquet").to_pylist() for name in ("train", "test")]
+    assert list(map(len, sides)) == [48, 12]
+    assert not conversations(sides[0]) & conversations(sides[1])
+
+
+@pytest.mark.parametrize("ends", [(3, 9), (9, 3), (6, 6)])
+def test_training_rows_of_a_dialogue_of_the_own_test_file_are_left_out(
+    convert: Convert, tmp_path: Path, ends: tuple[int, int]
+) -> None:
+    """The test file's dialogue goes further, or less far, or has other tools."""
+    both = [dialogue(["order", "refund", "search"], n, SHOP) for n in range(6)]
+    own = tmp_path / "own.jsonl"
+    here, there = ends
+    test = [
+        {"messages": row["messages"][:there], "tools": [*row["tools"], tool("more")]}
+        for row in both[:2]
+    ]
+    own.write_text("".join(json.dumps(row) + "\n" for row in test), "utf-8")
+    train = [{**row, "messages": row["messages"][:here]} for row in both]
+    files = convert(train, "--local_test_path", own)
+    assert dialogues(files["train"]) == {2, 3, 4, 5}
+    lines = (tmp_path / "out" / "dropped.jsonl").read_text().splitlines()
+    left_out = [(line["index"], line["reason"]) for line in map(json.loads, lines)]
+    assert left_out == [(row, "test_dialogue") for row in (0, 1) for _ in range(here // 3)]
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert f"| left out: of a dialogue of the test file | {2 * here // 3} |" in report
+
+
+def test_an_own_test_file_with_all_dialogues_leaves_nothing_to_train_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = shop(4)
+    first = [{**row, "messages": row["messages"][:3], "tools": row["tools"][:2]} for row in whole]
+    for name, rows in (("train", first), ("own", whole)):
+        (tmp_path / name).with_suffix(".jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in rows), "utf-8"
+        )
+    paths = ["--local_dataset_path", str(tmp_path / "train.jsonl"), "--local_test_path"]
+    words = [*paths, str(tmp_path / "own.jsonl"), "--local_save_dir", str(tmp_path / "out")]
+    assert main(["openai", *words]) == 2
+    assert "every training row is of a dialogue of the test file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_history_calls_is_seen_in_training(convert: Convert) -> None:
+    """A turn of weight 0 is not learned from, but its call stands in the prompt."""
+    rows = [dialogue([f"f{n % 20}", f"g{n // 3}"], n) for n in range(60)]
+    for row in rows:
+        row["messages"][1]["weight"] = 0
+        row["tools"] = [tool(f"f{n}") for n in range(20)] + [tool(f"g{n}") for n in range(20)]
+    files = convert(rows, "--split_by", "tool_set", "--test_size", "0.2")
+    seen = {
+        name: {word for row in rows for word in re.findall(r"\b[fg]\d+", str(row["prompt"][1:]))}
+        for name, rows in files.items()
+    }
+    assert seen["train"]
+    assert seen["test"]
+    assert not seen["train"] & seen["test"]
+    offered = json.dumps([json.loads(row["extra_info"]["tools"]) for row in files["train"]])
+    assert not seen["test"] & set(re.findall(r"\b[fg]\d+", offered))

@@ -198,5 +198,199 @@ def test_what_looks_wrong_is_a_warning(run: Run) -> None:
     page = (run([*words, *wrong, *odd]) / "report.md").read_text()
     assert "91% of the training rows expect no call" in page
     assert "12 of the 12 rows dropped as unknown_argument call the function f" in page
-    assert "The schema of a function that 3 rows call is not valid" in page
+    assert "A part of the schema of a function that 3 rows call is not understood" in page
     assert "odd: type 'integr'" in page
+
+
+def no_constant(name: str) -> Any:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_numbers_that_json_has_not_are_written_as_text(run: Run) -> None:
+    nan, infinite = float("nan"), float("inf")
+    one_of = function("one_of", n="string")
+    rows = [
+        asking("Good", called("f", n=1)),
+        asking("Bad", called("f", n=nan)),
+        asking("Worse", called("f", n=1, s=[1.5, {"a": -infinite, "b": [infinite]}])),
+        asking("Text", called("one_of", n=infinite), tools=[one_of]),
+    ]
+    out = run(rows)
+    lines_of = {
+        path.name: [
+            json.loads(line, parse_constant=no_constant) for line in path.read_text().splitlines()
+        ]
+        for path in out.glob("*.jsonl")
+    }
+    values = [line["value"] for line in lines_of["dropped.jsonl"]]
+    assert values == ["NaN", [1.5, {"a": "-Infinity", "b": ["Infinity"]}]]
+    (repair,) = lines_of["repaired.jsonl"]
+    assert (repair["before"], repair["after"]) == ("Infinity", "inf")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two files of rows, and what else lies in a folder."""
+    source = tmp_path / "rows"
+    (source / "more").mkdir(parents=True)
+    (source / "pictures").mkdir()
+    good, bad = asking("Good", called("f", n=1)), asking("Bad", called("f", s="x"))
+    mended = asking("Mended", called("f", n="2"))
+    files = {"a.jsonl": [good, bad], "b.json": [bad, mended], "more/c.jsonl": [good]}
+    for name, rows in files.items():
+        text = json.dumps(rows) if name.endswith("json") else "\n".join(map(json.dumps, rows))
+        (source / name).write_text(text)
+    for name in ("README.md", "d.csv"):
+        (source / name).write_text("x")
+    return source
+
+
+def preprocessed(source: Path, out: Path, *words: str) -> str:
+    paths = ["--local_dataset_path", str(source), "--local_save_dir", str(out)]
+    assert main(["openai", *paths, "--test_size", "0", *words]) == 0
+    return (out / "report.md").read_text()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_row_of_a_folder_is_named_by_its_file(
+    folder: Path, tmp_path: Path, processes: str
+) -> None:
+    out = tmp_path / "out"
+    preprocessed(folder, out, "--num_proc", processes)
+    places = {
+        path.name: [
+            (line["file"], line["row"], line["index"], line["reason"]) for line in lines(path)
+        ]
+        for path in out.glob("*.jsonl")
+    }
+    assert places == {
+        "dropped.jsonl": [
+            ("a.jsonl", 1, 1, "missing_argument"),
+            ("b.json", 0, 2, "missing_argument"),
+        ],
+        "repaired.jsonl": [("b.json", 1, 3, "str -> integer")],
+    }
+    assert main(["show", str(out / "train.parquet"), "--repaired"]) == 0
+
+
+def test_the_report_lists_what_of_a_folder_was_read(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = preprocessed(folder, tmp_path / "out")
+    for line in (
+        f"## Files of {folder}",
+        "| a.jsonl | 2 |",
+        "| b.json | 2 |",
+        "| README.md | not read |",
+        "| d.csv | not read |",
+        "| more/ | not read |",
+        "| pictures/ | not read |",
+    ):
+        assert line in page
+    warning = f"d.csv, more/ of {folder} were not read"
+    assert warning in page
+    assert warning in " ".join(capsys.readouterr().err.split())
+    assert "Files of" not in preprocessed(folder / "a.jsonl", tmp_path / "other")
+
+
+def test_a_folder_with_rows_below_it_only_names_them(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.jsonl", "b.json"):
+        (folder / name).unlink()
+    paths = ["--local_dataset_path", str(folder), "--local_save_dir", str(tmp_path / "out")]
+    assert main(["openai", *paths]) == 2
+    assert "but more/ in it has some" in capsys.readouterr().err
+
+
+def test_answers_of_a_benchmark_are_read_beside_its_questions(tmp_path: Path) -> None:
+    samples = Path(__file__).parents[1] / "data" / "samples" / "bfcl"
+    paths = ["--local_dataset_path", str(samples), "--local_save_dir", str(tmp_path)]
+    assert main(["bfcl", *paths]) == 0
+    page = (tmp_path / "report.md").read_text()
+    assert "| possible_answer/ | read beside the others |" in page
+    assert "not read" not in page
+
+
+def test_a_folder_of_many_files_is_listed_in_part(tmp_path: Path) -> None:
+    source = tmp_path / "rows"
+    source.mkdir()
+    for number in range(60):
+        row = asking(f"Good {number}", called("f", n=1))
+        (source / f"{number:02}.jsonl").write_text(json.dumps(row))
+    page = preprocessed(source, tmp_path / "out")
+    assert "| 49.jsonl | 1 |" in page
+    assert "| 50.jsonl | 1 |" not in page
+    assert "| 10 more files | 10 |" in page
+
+
+def declared(name: str, **schema: Any) -> Row:
+    return {"type": "function", "function": {"name": name, "parameters": schema}}
+
+
+BROKEN = [
+    declared("needs", type="object", properties={"n": {"type": "integer"}}, required=[["x"]]),
+    declared("bound", type="object", properties={"n": {"type": "integer", "minimum": "0"}}),
+    declared("many", type="object", properties={"n": {"type": "array", "items": "integer"}}),
+]
+ODD_BUT_VALID = [
+    declared("bfcl", type="dict", properties={"n": {"type": "float", "required": True}}),
+    declared("draft4", type="object", properties={"n": {"minimum": 0, "exclusiveMinimum": True}}),
+    declared("tuple", type="object", properties={"n": {"items": [{"type": "integer"}]}}),
+    declared("xlam", n={"type": "int, optional", "description": None}),
+]
+
+
+def test_functions_whose_own_schemas_are_not_valid_are_named(run: Run) -> None:
+    rows = [asking(f"One {n}", called("needs", n=n), tools=BROKEN) for n in range(3)]
+    rows += [asking("Two", called("f", n=1), tools=[*TOOLS, BROKEN[1], *ODD_BUT_VALID])]
+    page = (run([*rows, asking("Good", called("f", n=1))]) / "report.md").read_text()
+    assert "The schemas of 3 functions, offered in 4 rows, are not valid JSON Schema" in page
+    assert 'needs, bound, many; for instance needs, required.0: ["x"] is not of type' in page
+
+
+def test_odd_schemas_that_are_understood_are_no_warning(run: Run) -> None:
+    rows = [asking("Good", called("f", n=1), tools=[*TOOLS, *ODD_BUT_VALID])]
+    assert "not valid JSON Schema" not in (run(rows) / "report.md").read_text()
+
+
+PATTERNS = {"^x-": {"type": "string"}}
+
+
+@pytest.mark.parametrize("closing", [{}, {"additionalProperties": False}])
+@pytest.mark.parametrize("key", ["x-a", "other-key"])
+def test_keys_of_a_pattern_are_kept_where_the_form_can_spell_them(
+    run: Run, closing: Row, key: str
+) -> None:
+    """Patterns are foreign regular expressions: they are never run, and the report says so."""
+    open_to = declared("f", type="object", properties={}, patternProperties=PATTERNS, **closing)
+    rows = [
+        asking("Dash", called("f", **{key: "v"}), tools=[open_to]),
+        asking("A", called("g", n=1)),
+    ]
+    out = run(rows)
+    (line,) = lines(out / "dropped.jsonl")
+    assert line["reason"] == "unspellable"
+    assert f"f takes the argument '{key}' without declaring it" in line["detail"]
+    assert "--call_form json" in line["detail"]
+    out = run(rows, "--call_form", "json")
+    assert not (out / "dropped.jsonl").exists()
+    page = (out / "report.md").read_text()
+    assert "is not understood or not checked: f: patternProperties {'^x-'" in page
+
+
+def test_values_behind_a_reference_are_repaired_as_others_are(run: Run) -> None:
+    schemas: Row = {
+        "n": {"$ref": "#/$defs/Whole"},
+        "deep": {"allOf": [{"$ref": "#/$defs/Deep"}]},
+        "either": {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/Whole"}]},
+        "level": {"enum": ["low", "high"]},
+    }
+    whole, deep = {"type": "integer"}, {"properties": {"n": {"$ref": "#/$defs/Whole"}}}
+    defs = {"Whole": whole, "Deep": {"type": "object", **deep}}
+    referring = declared("f", type="object", properties=schemas, **{"$defs": defs})
+    values = {"n": "1", "deep": "{'n': '2'}", "either": "3", "level": None}
+    out = run([asking("A", called("f", **values), tools=[referring])])
+    repairs = {line["argument"]: line.get("after") for line in lines(out / "repaired.jsonl")}
+    assert repairs == {"n": 1, "deep": {"n": 2}, "either": 3, "level": None}
+    assert not (out / "dropped.jsonl").exists()

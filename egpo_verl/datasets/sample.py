@@ -30,6 +30,8 @@ class Sample:
         extra: facts about the row that travel in `extra_info` (difficulty, original id, ...).
         reference: where other values serve as well, the JSON object with alternatives that
             `egpo_verl.calls.Reference` reads; `calls` is then one of the right answers.
+        dialogue: all messages of the dialogue that the sample is one turn of, also those after it;
+            empty where its row has no other turns.
     """
 
     source: str
@@ -38,3 +40,4 @@ class Sample:
     calls: tuple[Call, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
     reference: Mapping[str, Any] | None = None
+    dialogue: tuple[Message, ...] = ()

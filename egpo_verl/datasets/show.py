@@ -64,12 +64,27 @@ def _repairs(file: Path) -> dict[RowId, list[str]]:
     if not path.exists():
         raise UserError(f"{path} is not there: no row was repaired, or an older version wrote.")
     repairs: dict[RowId, list[str]] = {}
-    with path.open(encoding="utf-8") as lines:
-        for repair in map(json.loads, lines):
-            before, after = (
-                json.dumps(repair[key], ensure_ascii=False) if key in repair else "left out"
-                for key in ("before", "after")
-            )
-            text = f"{repair['call']}({repair['argument']}): {before} -> {after}"
-            repairs.setdefault((repair["index"], repair.get("turn")), []).append(text)
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row, text = _repair(line)
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
+                raise UserError(
+                    f"{path} is not a list of repairs, or is cut: line {number} cannot be read; "
+                    "preprocess again, or leave --repaired out."
+                ) from error
+            repairs.setdefault(row, []).append(text)
     return repairs
+
+
+def _repair(line: str) -> tuple[RowId, str]:
+    """The row that a line is of, and what was repaired."""
+    repair = json.loads(line)
+    before, after = (
+        json.dumps(repair[key], ensure_ascii=False) if key in repair else "left out"
+        for key in ("before", "after")
+    )
+    index, turn = repair["index"], repair.get("turn")
+    if not isinstance(index, int) or not isinstance(turn, int | None):
+        raise TypeError(f"not a row: {index!r}, {turn!r}")
+    return (index, turn), f"{repair['call']}({repair['argument']}): {before} -> {after}"

@@ -25,6 +25,12 @@ FREE_FORM = frozenset(
 """Fields whose keys differ from row to row."""
 
 
+FIXED_FORM = frozenset(("reward_model", "extra_info"))
+"""verl's own columns of structs, in which an absent key and a null are read alike."""
+MESSAGE = frozenset(("role", "content"))
+"""What messages are known by, in which they are read alike too."""
+
+
 class InputError(ValueError):
     """A file or folder that a run cannot use; the message says which, and how to fix it."""
 
@@ -64,26 +70,31 @@ def check_rows(name: str, option: str, prompt_key: str = "prompt") -> None:
         raise InputError(f"{option}={name} holds no rows.")
 
 
-def merged_structs(schema: pa.Schema) -> list[str]:
-    """The fields of free form that are Arrow structs: `extra_info.tools`, outermost ones only.
+def merged_structs(rows: pa.RecordBatch) -> list[str]:
+    """The Arrow structs whose keys differ by row: `extra_info.tools`, outermost ones only.
 
-    Arrow gives every row the keys of all rows and fills those that a row lacks with null, so that
-    a tool shows parameters that belong to others.
+    They are known by their names, or by a key that is null in some of the rows only. Arrow gives
+    every row the keys of all rows and fills those that a row lacks with null, so that a tool shows
+    parameters that belong to others.
     """
-    return [path for field in schema for path in _structs(field, field.name)]
+    columns = zip(rows.schema.names, rows.columns, strict=True)
+    return [path for name, values in columns for path in _structs(name, values, name)]
 
 
-def _structs(field: pa.Field, path: str) -> Iterator[str]:
-    kind = field.type
-    while pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        kind = kind.value_type
-    if not pa.types.is_struct(kind):
+def _structs(name: str, values: pa.Array, path: str) -> Iterator[str]:
+    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        values = values.flatten()
+    if not pa.types.is_struct(values.type):
         return
-    if field.name in FREE_FORM:
+    keys = [values.type.field(number).name for number in range(values.type.num_fields)]
+    members = values.filter(values.is_valid()).flatten()
+    is_filled = any(0 < member.null_count < len(member) for member in members)
+    has_fixed_form = path in FIXED_FORM or set(keys) >= MESSAGE
+    if name in FREE_FORM or (is_filled and not has_fixed_form):
         yield path
         return
-    for index in range(kind.num_fields):
-        yield from _structs(kind.field(index), f"{path}.{kind.field(index).name}")
+    for key, member in zip(keys, members, strict=True):
+        yield from _structs(key, member, f"{path}.{key}")
 
 
 def check_model(name: str | None, option: str = "actor_rollout_ref.model.path") -> None:

@@ -36,6 +36,7 @@ def check_data(name: str, tokenizer: Any = None, prompt_key: str = "prompt") -> 
         check_rows(name, "--data", prompt_key)
     except InputError as error:
         yield fail("data", str(error))
+        yield from _structs_of_a_foreign_file(name)
         return
     if not name.endswith(".parquet"):
         text = f"{name}: verl reads it, but only parquet files are checked"
@@ -47,11 +48,8 @@ def check_data(name: str, tokenizer: Any = None, prompt_key: str = "prompt") -> 
         yield fail("data", f"{name} cannot be read: {error}", "write the file again")
         return
     if structs:
-        yield warn(
-            "data",
-            f"{name}: {', '.join(structs)} {'is' if len(structs) == 1 else 'are'} stored as Arrow "
-            "structs, so every row has the keys of all rows, those that it lacks as null",
-            "store it as JSON text (json.dumps); python -m egpo_verl.preprocess does",
+        yield _warn_of(
+            structs, name, "store it as JSON text (json.dumps); python -m egpo_verl.preprocess does"
         )
     problem = next(filter(None, map(_problem, rows)), None)
     if problem:
@@ -67,11 +65,38 @@ def check_data(name: str, tokenizer: Any = None, prompt_key: str = "prompt") -> 
         yield from _check_prompts(rows, tokenizer)
 
 
+def _structs_of_a_foreign_file(name: str) -> Iterator[Finding]:
+    """What else is wrong with a file that has not verl's columns."""
+    path = Path(name).expanduser()
+    if path.suffix != ".parquet" or not path.is_file():
+        return
+    try:
+        with pq.ParquetFile(path) as file:
+            structs = merged_structs(next(file.iter_batches(batch_size=FIRST)))
+    except (pa.ArrowException, OSError, StopIteration):
+        return
+    if structs:
+        yield _warn_of(
+            structs,
+            name,
+            "python -m egpo_verl.preprocess openai removes the nulls where it can tell them from "
+            "values; store it as JSON text (json.dumps) to lose no row",
+        )
+
+
+def _warn_of(structs: list[str], name: str, fix: str) -> Finding:
+    text = (
+        f"{name}: {', '.join(structs)} {'is' if len(structs) == 1 else 'are'} stored as Arrow "
+        "structs, so every row has the keys of all rows, those that it lacks as null"
+    )
+    return warn("data", text, fix)
+
+
 def _first_rows(name: str, prompt_key: str) -> tuple[list[dict[str, Any]], list[str]]:
     """The first rows, their prompts as `prompt`, and the columns whose structs Arrow merged."""
     with pq.ParquetFile(Path(name).expanduser()) as file:
-        structs = merged_structs(file.schema_arrow)
         batch = next(file.iter_batches(batch_size=FIRST))
+    structs = merged_structs(batch)
     rows: list[dict[str, Any]] = batch.to_pylist()
     for number, row in enumerate(rows):
         row["number"] = number

@@ -60,13 +60,15 @@ def samples_of(
     """
     if not tools:
         raise Unusable("no_tools")
+    turns = list(map(_as_history, turns))
+    dialogue = tuple(map(message_of, turns))
     history: list[Message] = []
     broken: Unusable | None = None
-    for number, turn in enumerate(map(_as_history, turns)):
+    for number, turn in enumerate(turns):
         problem = turn.problem or broken
         if turn.role == "assistant" and turn.target:
             details = {**extra, "turn": number}
-            sample = Sample(source, tuple(history), tools, turn.calls, details)
+            sample = Sample(source, tuple(history), tools, turn.calls, details, dialogue=dialogue)
             yield problem.at(turn=number) if problem else sample
         if problem and not broken:
             is_counted = turn.role == "assistant" and turn.target
@@ -75,7 +77,7 @@ def samples_of(
             # A developer's message below a system's: chat templates want one.
             history[0] = {**history[0], "content": f"{history[0]['content']}\n\n{turn.text}"}
         else:
-            history.append(message_of(turn))
+            history.append(dialogue[number])
 
 
 def history_of(turns: Iterable[Turn]) -> tuple[Message, ...]:

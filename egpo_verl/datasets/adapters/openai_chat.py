@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from egpo_verl.datasets.adapters.dialogue import (
     without_thought,
 )
 from egpo_verl.datasets.adapters.parts import call_from, loaded, present, tools_from
+from egpo_verl.datasets.checks.repair import BOOLEANS
 from egpo_verl.datasets.reading.json_text import json_text
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.source import Row, Source
@@ -60,7 +62,7 @@ def _turn(message: Any) -> Turn:
         raise Unusable("bad_dialogue", f"not a message: {str(message)[:60]}")
     if message.get("role") not in ROLES:
         raise Unusable("bad_dialogue", f"the role {str(message.get('role'))[:60]!r} is unknown")
-    role, target = ROLES[message["role"]], message.get("weight") != 0
+    role, target = ROLES[message["role"]], _weight(message.get("weight")) != 0
     try:
         parts = _parts(message.get("content"))
         text = "\n".join(text for kind, text in parts if kind in TEXT)
@@ -69,6 +71,20 @@ def _turn(message: Any) -> Turn:
         return Turn(role, text, tuple(_calls(message, parts)), target=target)
     except Unusable as problem:
         return Turn(role, "", problem=problem, target=target)
+
+
+def _weight(weight: Any) -> float:
+    """A weight as a number, 1 where there is none; raises `Unusable` where it is neither."""
+    if weight is None or weight == "":
+        return 1.0
+    try:
+        number = float(BOOLEANS.get(weight.strip(), weight) if isinstance(weight, str) else weight)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        text = f"the weight {str(weight)[:60]!r} of a message is no number"
+        raise Unusable("bad_dialogue", text)
+    return number
 
 
 def _parts(content: Any) -> list[tuple[str, str]]:
@@ -140,5 +156,6 @@ Roles, by what they mean to a model:
   {_roles()}
 
 Every turn of the assistant becomes a row, with the turns before it in its prompt: its tool_calls
-are the reference, words alone say that no tool fits. A turn with "weight": 0 is history only.""",
+are the reference, words alone say that no tool fits. A turn with "weight": 0 is history only, be
+it written 0, "0" or false; a weight that is no number drops its row.""",
 )

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.datasets.reading.files import Rows, files_of
+from egpo_verl.datasets.reading.files import Rows
+from egpo_verl.datasets.reading.folder import files_of
 from egpo_verl.errors import UserError
 
 CATALOGUE = "tool"

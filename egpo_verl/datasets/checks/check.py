@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from egpo_verl.calls import Reason
 from egpo_verl.calls.call import Call
+from egpo_verl.calls.shapes import Shapes
 from egpo_verl.calls.tools import Signature
 from egpo_verl.calls.values import nfc
 from egpo_verl.datasets.alternatives import first_answer, fitting
@@ -102,15 +103,16 @@ def _repaired(call: Call, signatures: Mapping[str, Signature], repairs: list[Rep
         return call
     schema = signatures[call.name].schema
     declared, required = schema.get("properties", {}), schema.get("required", ())
-    arguments = {}
+    arguments, shapes = {}, Shapes(schema)
     for name, value in call.arguments.items():
         known = declared.get(name, {})
-        if value is None and name in declared and name not in required and not admits_null(known):
+        may_be_left_out = name in declared and name not in required
+        if value is None and may_be_left_out and not admits_null(known, shapes):
             left_out = Repair(call.name, name, None, None, {"None left out": 1}, left_out=True)
             repairs.append(left_out)
             continue
         kinds = Counter[str]()
-        arguments[name] = repaired(value, known, kinds)
+        arguments[name] = repaired(value, known, kinds, shapes)
         if kinds:
             repairs.append(Repair(call.name, name, value, arguments[name], kinds))
     return Call(call.name, arguments)

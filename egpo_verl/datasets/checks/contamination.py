@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from egpo_verl.datasets.checks.words import runs, size_of, words_of
-from egpo_verl.datasets.reading.files import Rows, files_below
+from egpo_verl.datasets.reading.files import Rows
+from egpo_verl.datasets.reading.folder import files_below
 from egpo_verl.datasets.reading.literals import literal
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.tools.dialects import inner

@@ -13,46 +13,53 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from egpo_verl.calls.shapes import Shapes
 from egpo_verl.datasets.reading.literals import literal
 
 INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.0+)?")
 NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
 BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 LONGEST_LITERAL = 100_000
+NAMES: dict[type, str] = {str: "string", list: "array", dict: "object", type(None): "null"}
+
+Schema = Mapping[str, Any]
 
 
-def repaired(value: Any, schema: Mapping[str, Any], kinds: Counter[str]) -> Any:
+def repaired(value: Any, schema: Schema, kinds: Counter[str], shapes: Shapes | None = None) -> Any:
     """`value` in a type that `schema` declares, or `value` itself where no repair is lossless.
 
     Args:
-        schema: JSON Schema of the value; only `type`, `anyOf`, `items` and `properties` are read.
+        schema: JSON Schema of the value; only `type`, `enum`, `anyOf`, `items` and `properties` are
+            read, also those of a `$ref` and of `allOf`.
         kinds: each repair is counted here, as "str -> integer".
+        shapes: of the whole schema, to which `$ref` points; None to follow none.
     """
-    types = _types(schema)
+    types = _types(schema, shapes)
     if not types or _fits(value, types):
-        return _inside(value, schema, kinds)
+        return _inside(value, schema, kinds, shapes)
     for kind in types:
         new = _as(kind, value)
         if new is not None:
             kinds[f"{type(value).__name__} -> {kind}"] += 1
-            return _inside(new, schema, kinds)
+            return _inside(new, schema, kinds, shapes)
     return value
 
 
-def admits_null(schema: Mapping[str, Any]) -> bool:
+def admits_null(schema: Schema, shapes: Shapes | None = None) -> bool:
     """Whether None is a value of the schema (one that declares no type admits everything)."""
-    types = _types(schema)
+    types = _types(schema, shapes)
     return not types or "null" in types
 
 
-def _inside(value: Any, schema: Mapping[str, Any], kinds: Counter[str]) -> Any:
+def _inside(value: Any, schema: Schema, kinds: Counter[str], shapes: Shapes | None) -> Any:
     """The parts of a list or an object repaired by the schemas of the parts."""
+    schema = _whole(schema, shapes)
     items, properties = schema.get("items"), schema.get("properties")
     if isinstance(value, list) and isinstance(items, Mapping):
-        return [repaired(item, items, kinds) for item in value]
+        return [repaired(item, items, kinds, shapes) for item in value]
     if isinstance(value, dict) and isinstance(properties, Mapping):
         return {
-            key: repaired(item, properties[key], kinds)
+            key: repaired(item, properties[key], kinds, shapes)
             if isinstance(properties.get(key), Mapping)
             else item
             for key, item in value.items()
@@ -60,12 +67,32 @@ def _inside(value: Any, schema: Mapping[str, Any], kinds: Counter[str]) -> Any:
     return value
 
 
-def _types(schema: Mapping[str, Any]) -> list[str]:
+def _whole(schema: Schema, shapes: Shapes | None) -> Schema:
+    """The schema with what its references say; where two parts say something, the first does."""
+    if shapes is None or schema.keys().isdisjoint(("$ref", "allOf")):
+        return schema
+    return {
+        key: value for part in reversed(shapes.resolved([schema])) for key, value in part.items()
+    }
+
+
+def _types(schema: Schema, shapes: Shapes | None) -> list[str]:
+    schema = _whole(schema, shapes)
     choices = schema.get("anyOf")
     if isinstance(choices, list):
-        return [name for choice in choices for name in _types(choice)]
+        return [name for choice in choices for name in _types(choice, shapes)]
     declared = schema.get("type")
+    if declared is None and isinstance(schema.get("enum"), list):
+        return list(dict.fromkeys(map(_type_of, schema["enum"])))
     return [declared] if isinstance(declared, str) else list(declared or ())
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "integer" if isinstance(value, int) else "number"
+    return NAMES.get(type(value), "")
 
 
 def _fits(value: Any, types: list[str]) -> bool:
@@ -75,8 +102,7 @@ def _fits(value: Any, types: list[str]) -> bool:
         return "integer" in types or "number" in types
     if isinstance(value, float):
         return "number" in types
-    names: dict[type, str] = {str: "string", list: "array", dict: "object", type(None): "null"}
-    return names.get(type(value), "") in types
+    return NAMES.get(type(value), "") in types
 
 
 def _as(kind: str, value: Any) -> Any:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from egpo_verl.datasets.checks.duplicates import Duplicates
-from egpo_verl.datasets.jobs.convert import Chunk, RowInfo
+from egpo_verl.datasets.jobs.chunk import Chunk, RowInfo
 from egpo_verl.datasets.jobs.stats import Stats
 from egpo_verl.datasets.jobs.trail import Trail, drop_line
 from egpo_verl.datasets.parquet.spool import Spool
+from egpo_verl.datasets.selection.dialogues import Dialogues
 from egpo_verl.datasets.selection.index import RowIndex, kind_of
 from egpo_verl.datasets.unusable import Unusable
 
@@ -26,6 +27,7 @@ class Collection:
         duplicates: what has been seen; None to let duplicates in.
         spool: the rows.
         index: one entry per row of the spool.
+        dialogues: which source rows belong together.
         stats: counts so far, of the dropped rows too.
     """
 
@@ -33,6 +35,7 @@ class Collection:
     duplicates: Duplicates | None = None
     spool: Spool = field(default_factory=Spool)
     index: RowIndex = field(default_factory=RowIndex)
+    dialogues: Dialogues = field(default_factory=Dialogues)
     stats: Stats = field(default_factory=Stats)
 
     def add(self, chunk: Chunk, in_test: bool = False) -> None:
@@ -45,20 +48,22 @@ class Collection:
         for line in chunk.dropped:
             self.trail.dropped(line)
         self.spool.add(chunk.path, [self._is_new(row, in_test) for row in chunk.rows])
+        for place, digests in chunk.dialogues.items():
+            self.dialogues.add(_group(place, in_test), digests)
 
-    def leave_out(self, rows: Iterable[int]) -> None:
-        """Note rows of the index that are in no file, for they need functions of both sides.
+    def leave_out(self, rows: Iterable[int], reason: str) -> None:
+        """Note rows of the index that are in no file for a reason, a key of `REASONS`.
 
         None of them is of the user's own test file, which is not split.
         """
-        problem = Unusable("spans_split")
+        problem = Unusable(reason)
         for row in rows:
             turn = self.index.turns[row]
             line = drop_line(problem, self.index.groups[row], None if turn < 0 else turn)
             self.trail.dropped(line)
 
     def _is_new(self, row: RowInfo, in_test: bool) -> bool:
-        group = row.source_row + (FIRST_TEST_GROUP if in_test else 0)
+        group = _group(row.source_row, in_test)
         try:
             if self.duplicates is not None:
                 self.duplicates.admit(row.digest, row.signature, group)
@@ -82,8 +87,16 @@ class Collection:
             self.trail.repaired(row.source_row, row.turn, row.repairs)
         if row.unchecked:
             stats.unchecked.update(row.unchecked)
+        if row.invalid:
+            stats.with_invalid += 1
+            for name, part in row.invalid:
+                stats.invalid.setdefault(name, part)
         stats.calls[row.calls] += 1
         stats.kinds[kind] += 1
         stats.messages[row.messages] += 1
         if row.tokens is not None:
             stats.tokens[row.tokens] += 1
+
+
+def _group(source_row: int, in_test: bool) -> int:
+    return source_row + (FIRST_TEST_GROUP if in_test else 0)

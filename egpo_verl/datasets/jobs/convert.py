@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from egpo_verl.datasets.checks.check import Repair, check
+from egpo_verl.datasets.checks.check import check
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import digest, signature
 from egpo_verl.datasets.checks.length import LengthLimit
+from egpo_verl.datasets.jobs.chunk import Chunk, RowInfo
 from egpo_verl.datasets.jobs.stats import Stats
 from egpo_verl.datasets.jobs.structs import unmerged
 from egpo_verl.datasets.jobs.trail import drop_line
@@ -21,6 +23,7 @@ from egpo_verl.datasets.parquet.rows import build_row, spell_names
 from egpo_verl.datasets.parquet.spool import write_chunk
 from egpo_verl.datasets.parquet.writer import batch_of
 from egpo_verl.datasets.sample import Sample, StructRow
+from egpo_verl.datasets.selection.dialogues import beginnings
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
@@ -54,54 +57,6 @@ class RowConfig:
     benchmarks: tuple[Path, ...] = ()
     signatures: bool = False
     max_turns: int | None = None
-
-
-class RowInfo(NamedTuple):
-    """What the rest of the job needs to know of a row.
-
-    Attributes:
-        source_row: place of its row in the source.
-        calls, messages: how many the reference and the dialogue have.
-        tokens: length of the prompt; None if not measured.
-        turn: the assistant's turn of the dialogue that the row is; None where there is but one.
-        repairs: arguments that were repaired.
-        renamed: a name had to change.
-        unchecked: parts of the called functions' schemas that are not valid.
-        offered, called: functions by the row's own names.
-        digest, signature: what duplicates and near duplicates are found by.
-    """
-
-    source_row: int
-    calls: int
-    messages: int
-    tokens: int | None
-    turn: int | None
-    repairs: tuple[Repair, ...]
-    renamed: bool
-    unchecked: tuple[str, ...]
-    offered: tuple[str, ...]
-    called: tuple[str, ...]
-    digest: int
-    signature: Any
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows of the source converted: small enough to be sent between processes.
-
-    Attributes:
-        path: the file of the spool that holds the rows.
-        size: of the rows, in bytes of memory.
-        rows: one entry per row of that file.
-        dropped: a line of `dropped.jsonl` for each sample that is not among them.
-        stats: counts of what was read and dropped.
-    """
-
-    path: Path
-    size: int
-    rows: list[RowInfo]
-    dropped: list[dict[str, Any]]
-    stats: Stats
 
 
 def convert_chunks(
@@ -159,6 +114,7 @@ def convert_samples(
         stats: what is known of the chunk so far; the samples are counted there.
     """
     rows, infos, dropped = [], [], []
+    dialogues: dict[int, array[int]] = {}
     for index, sample in samples:
         stats.samples += 1
         try:
@@ -172,9 +128,11 @@ def convert_samples(
         else:
             rows.append(row)
             infos.append(info)
+            if index not in dialogues:
+                dialogues[index] = beginnings(sample)
     batch = batch_of(rows)
     write_chunk(batch, path)
-    return Chunk(path, batch.nbytes, infos, dropped, stats)
+    return Chunk(path, batch.nbytes, infos, dialogues, dropped, stats)
 
 
 def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[str, Any], RowInfo]:
@@ -190,7 +148,8 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
     if measured and measured.opened:
         row["extra_info"]["think_in_prompt"] = True
     offered = features_of_all(spelled.tools)
-    called = tuple([call.name for call in spelled.calls])
+    called = [call.name for call in spelled.calls]
+    earlier = [call.name for message in spelled.messages for call in message.get("calls", ())]
     info = RowInfo(
         source_row=index,
         calls=len(spelled.calls),
@@ -207,8 +166,15 @@ def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[
                 for part in features.signature.unchecked
             ]
         ),
+        invalid=tuple(
+            [
+                (features.name, features.invalid_part)
+                for features in offered
+                if features.invalid_part
+            ]
+        ),
         offered=tuple([features.name for features in offered]),
-        called=called,
+        called=(*called, *earlier),
         digest=digest(sample),
         signature=signature(sample) if config.signatures else None,
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Duplicates
+from egpo_verl.datasets.jobs.chunk import Chunk
 from egpo_verl.datasets.jobs.collect import Collection
 from egpo_verl.datasets.jobs.convert import (
     CHUNK,
-    Chunk,
     RowConfig,
     convert_chunks,
     convert_samples,
@@ -75,11 +75,11 @@ def convert_file(
     files = [rows] if test_rows is None else [test_rows, rows]
     inputs = _files_in([*(file.path for file in files), *row_config.benchmarks])
     with output_folder(output.folder, OUTPUTS, inputs, output.overwrite) as scratch:
-        with Trail(scratch, rows.path.name) as trail:
+        with Trail(scratch, rows.place) as trail:
             duplicates = None if config.keep_duplicates else Duplicates(config.near_duplicates)
             collection = Collection(trail, duplicates)
             for number, file in enumerate(files):
-                trail.source = file.path.name
+                trail.place = file.place
                 spool = scratch / f"spool-{number}"
                 spool.mkdir()
                 for chunk in convert_chunks(source, file, row_config, spool, processes):
@@ -95,7 +95,10 @@ def convert_file(
         for number in range(len(files)):
             (scratch / f"spool-{number}").rmdir()
         warnings = [warning for file in files for warning in file.warnings]
-        result = replace(result, warnings=[*warnings, *result.warnings], run=output.run)
+        listings = {str(file.path): file.listing for file in files if file.listing is not None}
+        result = replace(
+            result, warnings=[*warnings, *result.warnings], run=output.run, listings=listings
+        )
         if row_config.benchmarks:
             result = replace(result, benchmarks=benchmarks_in(row_config.benchmarks).files)
         tables = write_report(f"{source.name} from {rows.path.name}", result, scratch)
@@ -138,7 +141,7 @@ def write_samples(
     stats = Stats()
     written: dict[str, Written] = {}
     with output_folder(output.folder, OUTPUTS, overwrite=output.overwrite) as scratch:
-        with Trail(scratch, title) as trail:
+        with Trail(scratch, lambda index: {"file": title}) as trail:
             for number, (name, samples) in enumerate(splits.items()):
                 collection = Collection(trail)
                 for chunk in _sample_chunks(samples, row_config, scratch):
@@ -161,8 +164,10 @@ def _files_in(paths: Sequence[Path]) -> list[Path]:
 def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResult:
     """Split the rows and write them; the spool is empty after that."""
     spool, index = collection.spool, collection.index
+    index.joined = collection.dialogues.joined()
     split = assign(index, config)
-    collection.leave_out(split.left_out)
+    collection.leave_out(split.left_out, "spans_split")
+    collection.leave_out(split.in_own_test, "test_dialogue")
     holdout = Holdout(split, index, held_out_tools(spool, split, index), config.seed)
     edits: dict[str, list[Edit]] = {
         name: [holdout] for name in ("train", "test") if name in split.files
@@ -174,8 +179,9 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
     return JobResult(
         collection.stats,
         written,
-        not_chosen=split.files.count("") - len(split.left_out),
+        not_chosen=split.files.count("") - len(split.left_out) - len(split.in_own_test),
         spanning=len(split.left_out) + holdout.emptied,
+        in_own_test=len(split.in_own_test),
         removed_tools=holdout.removed,
         replaced_tools=holdout.replaced,
         split_by=split.way,

@@ -25,7 +25,9 @@ class Stats:
         dropped: reason (a key of `REASONS`) -> samples.
         examples: reason -> the first detail met, for the report.
         dropped_calls: reason and function -> samples dropped for a call of that function.
-        unchecked: part of a called function's schema that is not valid -> kept samples.
+        unchecked: part of a called function's schema that checks nothing -> kept samples.
+        invalid: function whose schema is not valid -> the first such part that was met.
+        with_invalid: kept samples that offer such a function.
         repairs: kind of repair -> arguments.
         calls: calls in the reference -> kept samples.
         kinds: kind of row -> kept samples.
@@ -43,6 +45,8 @@ class Stats:
     examples: dict[str, str] = field(default_factory=dict)
     dropped_calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     unchecked: Counter[str] = field(default_factory=Counter)
+    invalid: dict[str, str] = field(default_factory=dict)
+    with_invalid: int = 0
     repairs: Counter[str] = field(default_factory=Counter)
     calls: Counter[int] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -67,6 +71,8 @@ class Stats:
         self.dropped += other.dropped
         self.dropped_calls += other.dropped_calls
         self.unchecked += other.unchecked
+        self.invalid = {**self.invalid, **other.invalid, **self.invalid}
+        self.with_invalid += other.with_invalid
         self.repairs += other.repairs
         self.calls += other.calls
         self.kinds += other.kinds

@@ -7,17 +7,19 @@ these nulls from those that somebody wrote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from egpo_verl.calls import Call
+from egpo_verl.calls.shapes import Shapes
 from egpo_verl.datasets.checks.repair import admits_null
 from egpo_verl.datasets.sample import Message, Sample
 from egpo_verl.datasets.tools.features import Features, features_of
 from egpo_verl.datasets.unusable import Unusable
 
-Schema = Mapping[str, Any]
+Schema = dict[str, Any]
+UNIONS = ("anyOf", "oneOf")
 
 
 def unmerged(sample: Sample) -> Sample:
@@ -58,7 +60,7 @@ def _call(call: Call, offered: Mapping[str, Features]) -> Call:
         return call
     schema = offered[call.name].signature.schema if call.name in offered else {}
     try:
-        return Call(call.name, _object(call.arguments, schema))
+        return Call(call.name, _Nulls(schema).removed(call.arguments, [schema]))
     except _Ambiguous as error:
         where = {"call": call.name, "argument": str(error)}
         raise Unusable("merged_structs", f"{call.name}({error}=None)", where) from error
@@ -68,40 +70,82 @@ class _Ambiguous(Exception):
     """A key whose null may be a value or a filled gap."""
 
 
-def _object(value: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    properties, required = schema.get("properties", {}), schema.get("required", ())
-    if not properties and any(item is None for item in value.values()):
-        raise _Ambiguous(next(key for key, item in value.items() if item is None))
-    result = {}
-    for key, item in value.items():
-        declared = properties.get(key)
-        if item is not None:
-            result[key] = _value(item, declared)
-        elif not isinstance(declared, Mapping) or not admits_null(declared):
-            continue  # nobody can have written it
-        elif key in required:
-            result[key] = None  # it cannot be absent
-        elif declared.get("default", ...) is not None:
-            raise _Ambiguous(key)
-    return result
+class _Nulls:
+    """Null-filled keys removed from values, each of which all of some schemas describe."""
+
+    def __init__(self, root: Schema) -> None:
+        self._shapes = Shapes(root)
+
+    def removed(self, value: Mapping[str, Any], schemas: Sequence[Schema]) -> dict[str, Any]:
+        """The object without the keys that nobody can have written; raises `_Ambiguous`."""
+        certain, possible = self._parts(schemas)
+        result = {}
+        for key, item in value.items():
+            sure = _declared(certain, key)
+            declared = sure or _declared(possible, key)
+            if item is not None:
+                result[key] = self._value(item, declared or _others(possible))
+            elif not declared:
+                if not self._refuses(key, possible):
+                    raise _Ambiguous(key)
+            elif not (all if sure else any)(self._shapes.takes(one, None) for one in declared):
+                continue  # nobody can have written it
+            elif any(key in part.get("required", ()) for part in certain):
+                result[key] = None  # it cannot be absent
+            elif not self._is_default(declared):
+                raise _Ambiguous(key)
+        return result
+
+    def _value(self, value: Any, schemas: Sequence[Schema]) -> Any:
+        if isinstance(value, Mapping):
+            return self.removed(value, schemas)
+        if isinstance(value, list):
+            _, possible = self._parts(schemas)
+            items = [part["items"] for part in possible if isinstance(part.get("items"), Mapping)]
+            return [self._value(item, items) for item in value]
+        return value
+
+    def _parts(self, schemas: Sequence[Schema]) -> tuple[list[Schema], list[Schema]]:
+        """The schemas that hold for an object, and those with others that may hold."""
+        certain = self._shapes.resolved(schemas)
+        for part in certain:  # grows on the way
+            for key in UNIONS:
+                objects = [one for one in part.get(key, ()) if self._declares(one)]
+                if len(objects) == 1:
+                    certain[:] = self._shapes.resolved(objects, certain)
+        possible = list(certain)
+        for part in possible:
+            for key in UNIONS:
+                possible[:] = self._shapes.resolved(part.get(key, ()), possible)
+        return certain, possible
+
+    def _declares(self, schema: Schema) -> bool:
+        """Whether the schema declares an object's keys."""
+        return any("properties" in part for part in self._shapes.resolved([schema]))
+
+    def _refuses(self, key: str, parts: Sequence[Schema]) -> bool:
+        """Whether a key that none of the parts declares cannot be null."""
+        if any(
+            part.get("properties") or part.get("additionalProperties") is False for part in parts
+        ):
+            return True
+        others = _others(parts)
+        return bool(others) and not all(self._shapes.takes(one, None) for one in others)
+
+    def _is_default(self, schemas: Sequence[Schema]) -> bool:
+        """Whether a key that is absent means null."""
+        parts = self._shapes.resolved(schemas)
+        return any(part.get("default", ...) is None for part in parts)
 
 
-def _value(value: Any, schema: Any) -> Any:
-    schema = schema if isinstance(schema, Mapping) else {}
-    if isinstance(value, Mapping):
-        return _object(value, _object_schema(schema))
-    if isinstance(value, list):
-        return [_value(item, schema.get("items")) for item in value]
-    return value
+def _declared(parts: Sequence[Schema], key: str) -> list[Schema]:
+    return [part["properties"][key] for part in parts if key in part.get("properties", ())]
 
 
-def _object_schema(schema: Schema) -> Schema:
-    """The schema's alternative that declares an object's keys, where there is exactly one."""
-    alternatives = schema.get("anyOf")
-    if "properties" in schema or not isinstance(alternatives, list):
-        return schema
-    objects = [one for one in alternatives if isinstance(one, Mapping) and "properties" in one]
-    return objects[0] if len(objects) == 1 else {}
+def _others(parts: Sequence[Schema]) -> list[Schema]:
+    """What the parts say of keys that they do not declare."""
+    others = [part.get("additionalProperties") for part in parts]
+    return [one for one in others if isinstance(one, dict)]
 
 
 def _has_null(value: Any) -> bool:

@@ -12,6 +12,7 @@ from egpo_verl.datasets.checks.contamination import BenchmarkFile
 from egpo_verl.datasets.jobs.output import Written
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.jobs.stats import Stats, quantile
+from egpo_verl.datasets.reading.folder import Listing
 from egpo_verl.datasets.selection.index import KINDS
 from egpo_verl.datasets.unusable import REASONS
 
@@ -31,11 +32,13 @@ class JobResult:
 
     Attributes:
         stats: what was made of the rows.
-        written: name of the split -> its rows; they, `not_chosen` and `spanning` are `stats.kept`.
+        written: name of the split -> its rows; they and those left out are `stats.kept`.
         not_chosen: kept rows left out for `--share` or `--max_samples`.
         spanning: kept rows left out because they need functions of both sides of the split.
+        in_own_test: kept rows left out because the user's own test file has their dialogue.
         removed_tools: functions removed from training rows that only offered them.
         replaced_tools: functions replaced in test rows that only offered them.
+        listings: folder that was read -> what of it.
         benchmarks: the files that rows were compared with.
         split_by: how the rows were split.
         warnings: sentences on the reading and the split.
@@ -46,8 +49,10 @@ class JobResult:
     written: Mapping[str, Written] = field(default_factory=dict)
     not_chosen: int = 0
     spanning: int = 0
+    in_own_test: int = 0
     removed_tools: int = 0
     replaced_tools: int = 0
+    listings: Mapping[str, Listing] = field(default_factory=dict)
     benchmarks: Sequence[BenchmarkFile] = ()
     split_by: str = ""
     warnings: Sequence[str] = ()
@@ -67,6 +72,8 @@ def sections(result: JobResult) -> list[Section]:
     """The tables that a person wants to see of a job."""
     stats = result.stats
     tables = [_flow(result)]
+    for folder, listing in result.listings.items():
+        tables.append(Section(f"Files of {folder}", ("file", "rows"), listing.lines()))
     warnings = [*result.warnings, *_warnings(result)]
     if warnings:
         lines = tuple((str(number), text) for number, text in enumerate(warnings, 1))
@@ -110,6 +117,7 @@ def _flow(result: JobResult) -> Section:
         ("null-filled keys of merged structs removed", stats.unmerged),
         ("left out for --share or --max_samples", result.not_chosen),
         ("left out: calls functions of both sides of the split", result.spanning),
+        ("left out: of a dialogue of the test file", result.in_own_test),
         ("functions of the test removed from training rows", result.removed_tools),
         ("trained functions replaced in test rows", result.replaced_tools),
     ]
@@ -157,8 +165,21 @@ def _warnings(result: JobResult) -> Iterator[str]:
                 f"{count:,} of the {stats.dropped[reason]:,} rows dropped as {reason} call the "
                 f"function {name}: see whether its parameters are declared as they are used."
             )
+    if stats.invalid:
+        yield _invalid_schemas(stats)
     for part, count in stats.unchecked.most_common(MOST_SCHEMAS):
         yield (
-            f"The schema of a function that {count:,} rows call is not valid, and what it says "
-            f"checks nothing: {part[:200]}."
+            f"A part of the schema of a function that {count:,} rows call is not understood or not "
+            f"checked: {part[:200]}."
         )
+
+
+def _invalid_schemas(stats: Stats) -> str:
+    names = ", ".join(list(stats.invalid)[:MOST_SCHEMAS])
+    more = len(stats.invalid) - MOST_SCHEMAS
+    name, part = next(iter(stats.invalid.items()))
+    return (
+        f"The schemas of {len(stats.invalid):,} functions, offered in {stats.with_invalid:,} rows, "
+        f"are not valid JSON Schema, and what is not checks nothing or is read as it seems meant: "
+        f"{names}{f' and {more:,} more' if more > 0 else ''}; for instance {name}, {part}."
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,7 +14,8 @@ from egpo_verl.datasets.unusable import Unusable
 
 DROPPED = "dropped.jsonl"
 """`{"file", "index", "turn", "reason", "detail"}` of each dropped row, with `call`, `argument` and
-`value` where an argument is the reason."""
+`value` where an argument is the reason. Where a folder is read, all lines have `row` too, the row's
+place in its file; `index` is its place among the rows of all files."""
 REPAIRED = "repaired.jsonl"
 """`{"file", "index", "turn", "reason", "call", "argument", "before", "after"}` of each repaired
 argument of a kept row; without `after` where the repair was to leave it out."""
@@ -22,17 +24,19 @@ CONTAMINATED = "contaminated.jsonl"
 FILES = (DROPPED, REPAIRED, CONTAMINATED)
 
 Line = Mapping[str, Any]
+Place = Callable[[int], Mapping[str, Any]]
+"""The file of the row of an index."""
 
 
 class Trail:
     """Writes the lines; a context manager. A file is there only if it has a line.
 
     Attributes:
-        source: the name of the file that is read.
+        place: the file of each row that is read.
     """
 
-    def __init__(self, folder: Path, source: str) -> None:
-        self.source = source
+    def __init__(self, folder: Path, place: Place) -> None:
+        self.place = place
         self._folder = folder
         self._files: dict[str, TextIO] = {}
         self._stack = ExitStack()
@@ -72,8 +76,28 @@ class Trail:
             # Half a character, which no encoding can write, becomes its JSON escape.
             file = (self._folder / name).open("w", encoding="utf-8", errors="backslashreplace")
             self._files[name] = self._stack.enter_context(file)
-        text = json.dumps({"file": self.source, **line}, ensure_ascii=False, default=str)
-        self._files[name].write(f"{text}\n")
+        self._files[name].write(f"{_json({**self.place(line['index']), **line})}\n")
+
+
+def _json(line: Line) -> str:
+    """The line as JSON, in which numbers that JSON has not are texts."""
+    try:
+        return _encode(line)
+    except ValueError:
+        return _encode(_finite(line))
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_finite, value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)
+    return value
 
 
 def row_id(index: int, turn: int | None) -> dict[str, int]:

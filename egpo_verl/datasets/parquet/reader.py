@@ -17,5 +17,5 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist.") from None
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(" .")
         raise UserError(f"{path} is not a parquet file: {reason}.") from error

@@ -14,7 +14,7 @@ from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.datasets.alternatives import first_answer
 from egpo_verl.datasets.reading.json_text import json_text, must_be_unicode
 from egpo_verl.datasets.sample import Sample, Tool
-from egpo_verl.datasets.tools.features import listing
+from egpo_verl.datasets.tools.features import is_spelled_name, listing
 from egpo_verl.datasets.tools.names import SAME, Renaming, rename
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.prompt import build_prompt, dataset_system_message
@@ -85,7 +85,9 @@ def build_row(
         # The paper's syntax-tree stage: what the model should write parses to what we reward.
         answer = render(sample.calls, call_form)
     except ValueError as error:
-        raise Unusable("unspellable", str(error)) from error
+        raise Unusable(
+            "unspellable", _unspellable(sample.calls, call_form) or str(error)
+        ) from error
     if THINK_OPEN in answer or THINK_CLOSE in answer:
         raise Unusable("unspellable", f"a think tag breaks the template: {answer[:200]}")
     tools, renamed = listing(sample.tools), way_back.to_json()
@@ -105,6 +107,18 @@ def build_row(
             "facts": json_text(dict(sample.extra)),
         },
     }
+
+
+def _unspellable(calls: Sequence[Call], call_form: str) -> str:
+    """Which argument keeps the calls from being written in Python, if any."""
+    for call in calls if call_form in PYTHON_FORMS else ():
+        for name in call.arguments:
+            if not is_spelled_name(name):
+                return (
+                    f"{call.name} takes the argument {name!r:.60} without declaring it, so it "
+                    "cannot be renamed to a name that Python can spell; --call_form json carries it"
+                )
+    return ""
 
 
 def with_tools(row: Mapping[str, Any], tools: Sequence[Tool], way_back: Renaming) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.panel import Panel
@@ -50,6 +51,19 @@ class View:
 
 def show_rows(path: Path, view: View, console: Console) -> None:
     """Print rows of a file that this package wrote; UserError on others."""
+    try:
+        _show_rows(path, view, console)
+    except (OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split()).rstrip(" .")
+        raise UserError(f"{path} cannot be read: {reason}; preprocess again.") from error
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"{path} holds a row that `python -m egpo_verl.preprocess` did not write "
+            f"({type(error).__name__}: {str(error)[:60]}); show reads its files only."
+        ) from error
+
+
+def _show_rows(path: Path, view: View, console: Console) -> None:
     matching = (row for row in _rows(path) if view.matches(row))
     shown = 0
     for row in _chosen(matching, view):

@@ -14,6 +14,8 @@ FOLDER = "possible_answer"
 class AnsweredRows(Rows):
     """Rows of a file or a folder, each with the `ground_truth` that `possible_answer/` has."""
 
+    beside = (FOLDER,)
+
     def rows_of(self, path: Path) -> Iterator[Any]:
         answers = path.parent / FOLDER / path.name
         truths: dict[str, Any] = {}

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from egpo_verl.datasets.reading.folder import Listing, files_of, kind_of, listing_of, missed
 from egpo_verl.datasets.reading.json_rows import json_rows
 from egpo_verl.datasets.sample import StructRow
 from egpo_verl.errors import UserError
 
-KINDS = ("json", "jsonl", "ndjson", "parquet")
-PACKED = ("gz", "zst")
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_ZEROS = {
+    b"\1\0\0\0": "UTF-32LE",
+    b"\0\0\0\1": "UTF-32BE",
+    b"\1\0\1\0": "UTF-16LE",
+    b"\0\1\0\1": "UTF-16BE",
+}
+"""Which of the first bytes are not zero -> the encoding."""
 TOLD_EVERY = 100
 """Rows between two looks at how far the file is read."""
 
@@ -27,31 +40,59 @@ class Rows:
     """The rows of one file, or of all data files in one folder, read lazily.
 
     A row is any JSON value, or an `Unusable` for a line that is not JSON. `fraction` is the share
-    of the bytes that has been read, 0 to 1; `warnings` are sentences about what was read so far.
+    of the bytes that has been read, 0 to 1; `warnings` are sentences about what was read so far;
+    `listing` says which files of a folder were read, None where it is none.
     """
+
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Names of folders in the folder that are read with its files."""
 
     path: Path
     fraction: float = field(default=0.0, init=False)
     warnings: list[str] = field(default_factory=list, init=False)
+    listing: Listing | None = field(default=None, init=False)
     _files: tuple[int, int] = field(default=(0, 1), init=False)
 
     def __iter__(self) -> Iterator[Any]:
         paths = files_of(self.path)
         self.warnings.clear()
+        if not self.path.is_dir():
+            yield from self._readable(self.path)
+        else:
+            yield from self._rows_of_all(paths)
+        self.fraction = 1.0
+
+    def place(self, index: int) -> dict[str, Any]:
+        """The file of a row that was read, and in a folder the row's place in that file."""
+        if self.listing is None:
+            return {"file": self.path.name}
+        file, row = self.listing.place(index)
+        return {"file": file, "row": row}
+
+    def _rows_of_all(self, paths: Sequence[Path]) -> Iterator[Any]:
+        listing = self.listing = listing_of(self.path, self.beside)
+        if names := missed(self.path, listing):
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
+            self.warnings.append(
+                f"{shown} of {self.path} were not read: only .json, .jsonl and .parquet files that "
+                "lie in the folder itself are; name another folder to have it read."
+            )
         for number, path in enumerate(paths):
             self._files = number, len(paths)
-            yield from self._readable(path)
-        self.fraction = 1.0
+            listing.begin(path.name)
+            for row in self._readable(path):
+                listing.rows += 1
+                yield row
 
     def rows_of(self, path: Path) -> Iterator[Any]:
         """The rows of one of the files."""
-        kind, packing = _kind(path)
+        kind, packing = kind_of(path)
         with path.open("rb") as raw:
             if kind == "parquet":
                 yield from self._parquet_rows(pq.ParquetFile(raw))
                 return
             size = path.stat().st_size
-            text = _unpacked(raw, packing)
+            text = _unpacked(raw, packing, path)
             for number, row in enumerate(
                 json_rows(text, path, kind == "json", self.warnings.append)
             ):
@@ -89,50 +130,24 @@ def _is_nested_struct(kind: pa.DataType) -> bool:
     return bool(pa.types.is_struct(kind))
 
 
-def files_of(path: Path) -> list[Path]:
-    """The file itself, or the data files of a folder by name."""
-    if not path.exists():
-        raise UserError(f"{path} does not exist; check the path.")
-    if not path.is_dir():
-        return [path]
-    files = [item for item in sorted(path.iterdir()) if item.is_file() and _is_data_file(item)]
-    if not files:
-        raise UserError(f"{path} is a folder without a .json, .jsonl or .parquet file.")
-    return files
-
-
-def files_below(path: Path) -> list[Path]:
-    """The file itself, or the data files of a folder and of all folders in it, by name."""
-    if not path.is_dir():
-        return files_of(path)
-    files = [item for item in sorted(path.rglob("*")) if item.is_file() and _is_data_file(item)]
-    return files or files_of(path)
-
-
-def _is_data_file(path: Path) -> bool:
-    try:
-        _kind(path)
-    except UserError:
-        return False
-    return True
-
-
-def _kind(path: Path) -> tuple[str, str]:
-    """The format and the packing that a file's name promises, such as ("jsonl", "gz")."""
-    parts = path.name.lower().split(".")[1:]
-    packing = parts.pop() if parts and parts[-1] in PACKED else ""
-    if not parts or parts[-1] not in KINDS or (parts[-1] == "parquet" and packing):
-        raise UserError(
-            f"{path} has a name that promises no known format; use .json, .jsonl or .parquet "
-            "(the first two also as .gz or .zst)."
-        )
-    return parts[-1], packing
-
-
-def _unpacked(raw: BinaryIO, packing: str) -> io.TextIOWrapper:
+def _unpacked(raw: BinaryIO, packing: str, path: Path) -> io.TextIOWrapper:
+    """The text of a file; UserError where it is of another encoding than UTF-8."""
     data: Any = raw
     if packing == "gz":
         data = gzip.GzipFile(fileobj=raw)
     elif packing == "zst":
         data = io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd"))
+    if encoding := _other_encoding(data.peek(4)[:4]):
+        raise UserError(
+            f"{path} is {encoding}, and must be UTF-8; convert it by `iconv -f {encoding} -t UTF-8`"
+            f"{' once it is unpacked' if packing else ''}, and give the file that this makes."
+        )
     return io.TextIOWrapper(data, encoding="utf-8-sig", errors="surrogateescape")
+
+
+def _other_encoding(start: bytes) -> str:
+    """UTF-16 or UTF-32, told by a byte order mark or by the zero bytes of the first character."""
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    return _ZEROS.get(bytes(map(bool, start)), _ZEROS.get(bytes(map(bool, start[:2])) * 2, ""))

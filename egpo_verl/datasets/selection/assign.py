@@ -47,10 +47,14 @@ class SplitConfig:
 def assign(index: RowIndex, config: SplitConfig) -> Split:
     """Choose rows and split them; raises `UserError` where that cannot be done.
 
-    Rows of the user's own test file stay test rows, and all others are training rows then.
+    Rows of the user's own test file stay test rows, and all others are training rows then, but for
+    those of the same dialogues.
     """
     rows: Sequence[int] = [row for row in range(len(index)) if not index.in_test[row]]
     has_own_test = len(rows) < len(index)
+    in_own_test: Sequence[int] = []
+    if has_own_test and not config.test_only:
+        rows, in_own_test = _without_own_test(index, rows)
     if config.shares:
         rows = balanced(index, rows, config.shares, config.seed)
     if config.max_samples is not None and config.max_samples < len(rows):
@@ -58,10 +62,25 @@ def assign(index: RowIndex, config: SplitConfig) -> Split:
     if config.test_only:
         return _all_in(index, rows, "test", "none: a benchmark is for testing")
     if has_own_test:
-        return _all_in(index, rows, "train", "none: the test file is your own")
+        split = _all_in(index, rows, "train", "none: the test file is your own")
+        return replace(split, in_own_test=in_own_test)
     if config.test_size == 0:
         return _all_in(index, rows, "train", "none")
     return _split(index, rows, config)
+
+
+def _without_own_test(index: RowIndex, rows: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The rows of dialogues that the test file has not, and those of dialogues that it has."""
+    own = {index.dialogue(row) for row, in_test in enumerate(index.in_test) if in_test}
+    parts: tuple[list[int], list[int]] = [], []
+    for row in rows:
+        parts[index.dialogue(row) in own].append(row)
+    if not parts[0]:
+        raise UserError(
+            "every training row is of a dialogue of the test file, so none is left to train on; "
+            "give a test file of other dialogues, or leave --local_test_path out."
+        )
+    return parts
 
 
 def _all_in(index: RowIndex, rows: Sequence[int], name: str, way: str) -> Split:

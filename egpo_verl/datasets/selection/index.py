@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 KINDS = {
@@ -62,16 +62,18 @@ class RowIndex:
     """One entry for each kept row, in their order.
 
     Attributes:
-        groups: a number that rows of one dialogue share, and others do not.
+        groups: a number that rows of one source row share, and others do not.
+        joined: group -> the one that stands for its dialogue, where several make one.
         turns: the row's turn of its dialogue, -1 where there is but one.
         kinds: place in `KINDS`.
         offered: numbers of the functions offered.
-        called: numbers of the functions called, each once.
+        called: numbers of the functions called, in the history too, each once.
         in_test: 1 for a row of the user's own test file, 0 for the others.
         numbers: function name -> its number.
     """
 
     groups: array[int] = field(default_factory=lambda: array("Q"))
+    joined: Mapping[int, int] = field(default_factory=dict)
     turns: array[int] = field(default_factory=lambda: array("i"))
     kinds: array[int] = field(default_factory=lambda: array("B"))
     offered: IntLists = field(default_factory=IntLists)
@@ -99,6 +101,11 @@ class RowIndex:
     def kind(self, row: int) -> str:
         """The kind of a row, a key of `KINDS`."""
         return _NAMES[self.kinds[row]]
+
+    def dialogue(self, row: int) -> int:
+        """A number that rows of one dialogue share, and others do not."""
+        group = self.groups[row]
+        return self.joined.get(group, group)
 
     def __len__(self) -> int:
         return len(self.groups)

@@ -24,6 +24,7 @@ class Split:
         way: how the rows were split, for the report.
         held_out: numbers of the functions that only the test file may offer.
         left_out: rows that need functions of both sides, and so are in neither file.
+        in_own_test: rows of a dialogue that the user's own test file has, and so are in neither.
         warning: a sentence that the user should read, or empty.
     """
 
@@ -31,6 +32,7 @@ class Split:
     way: str
     held_out: frozenset[int] = frozenset()
     left_out: Sequence[int] = ()
+    in_own_test: Sequence[int] = ()
     warning: str = ""
 
 
@@ -117,12 +119,12 @@ class _Groups:
 
     def __init__(self, index: RowIndex, rows: Sequence[int]) -> None:
         self._index = index
-        self._rows = rows
+        self._rows = sorted(rows, key=index.dialogue) if index.joined else rows
         self._starts = array("Q")
         last = None
-        for place, row in enumerate(rows):
-            if index.groups[row] != last:
-                last = index.groups[row]
+        for place, row in enumerate(self._rows):
+            if (dialogue := index.dialogue(row)) != last:
+                last = dialogue
                 self._starts.append(place)
         self._starts.append(len(rows))
 

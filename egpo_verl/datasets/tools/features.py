@@ -19,6 +19,7 @@ from egpo_verl.datasets.tools.dialects import (
     parameters_of,
     with_parameters,
 )
+from egpo_verl.datasets.tools.validity import invalid_part
 
 
 class Features:
@@ -65,6 +66,11 @@ class Features:
     def signature(self) -> Signature:
         """Its parameters, compiled."""
         return _compiled(json_text(inner(self.tool)))
+
+    @cached_property
+    def invalid_part(self) -> str:
+        """What of its schema is not valid, if anything."""
+        return invalid_part(self.tool)
 
     @cached_property
     def is_python(self) -> bool:
