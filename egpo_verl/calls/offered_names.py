@@ -1,101 +1,117 @@
 """Whether a text calls one of the functions offered, wherever it stands in it.
 
-Prose speaks of functions too: `weather()`, `weather(city)`, `weather(city=...)` name one and its
-parameters, and do not call it unless they stand alone on their line.
+One pass over the text finds the words with something behind them that calls; only those are looked
+up among the functions, so the time is linear in the text and hardly depends on their number.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
+from egpo_verl.calls.json_keys import ARGUMENTS_KEY, NAME_KEY, TYPED
+from egpo_verl.calls.mentions import Mentions, opens_line
 from egpo_verl.calls.tools import ToolSet
-from egpo_verl.calls.whole_answer import ARGUMENTS_KEY, NAME_KEY
+from egpo_verl.calls.words import WORD, WORD_START
 
 # What may stand behind a name that is called.
-_BEHIND = re.compile(
-    r"(?P<bracket>\()"
-    r"|(?P<keyword>\s+\((?=\s*[^\W\d]\w*\s*=(?!=)))"
-    r"|(?P<quoted>\s+\((?=\s*[\"']))"
-    r"|[\"']?(?:\s*:)?\s*(?:\[ARGS\]\s*)?\{\s*(?P<object>\}|[\"'](?P<key>\w+)[\"']\s*:)"
-    r"|(?P<lines>[`*]*[ \t]*\r?\n[ \t*]*(?:arguments|args|parameters|input)\b[ \t*]*:)"
-    r"|(?P<tag>\s*/?>|\s+\w+=)",
-    re.IGNORECASE,
-)
-_MARKS = frozenset("({[/>'\"`*:")
-_NAMESPACE = re.compile(r"(?:\b(?:functions?|tools?|apis?|default_api)\.|(?<!\.))\Z")
+_BEHIND = r"""(?=[\s({\[/>'"`*:])(?=
+    (?P<bracket>\()
+    | (?P<spaced>\s+\((?=\s*(?:[^\W\d]\w*\s*=(?!=)|(?P<quote>["']))))
+    | ["']?(?:\s*:)?\s*(?:\[ARGS\]\s*)?\{\s*(?P<object>\}|["'](?P<key>\w+)["']\s*:)
+    | (?P<lines>[`*]*[ \t]*\r?\n[ \t*]*(?:arguments|args|parameters|input)\b[ \t*]*:)
+    | (?P<tag>\s*/?>|\s+\w+=)
+    )"""
+_SITE = re.compile(WORD + _BEHIND, re.IGNORECASE | re.VERBOSE)
+_SITE_OF_SIGN = re.compile(r"[^\w\s({\['\"`*:/>]" + _BEHIND, re.IGNORECASE | re.VERBOSE)
+_LAST = re.compile(rf"(?:{WORD}|\W)\Z")
+_START = re.compile(WORD_START)
+_NAMESPACE = re.compile(r"\b(?:functions?|tools?|apis?|default_api)\.\Z")
+_LONGEST_NAMESPACE = len(" default_api.")
 _NAMED = re.compile(rf"{NAME_KEY}\\?[\"']([^\"'\\]*)")
-_LONGEST_BEFORE = 40
-_LONGEST_MENTION = 200
-_NO_ARGUMENTS = frozenset({"", "...", "…", "s", "es", "ies"})
-_PLACEHOLDER = re.compile(r"[\"']?(?:\.\.\.|…|<[^<>]*>)[\"']?")
-_ALONE = " \t\r\xa0;`"
+_ONLY_NAMED = re.compile(rf"\{{\s*{NAME_KEY}\\?[\"']([^\"'\\]*)\\?[\"']\s*\}}")
+_NAMED_TAG = re.compile(r"<(?:function|tool|call|action|api)\s+name\s*=\s*[\"']([^\"'\n]*)")
+_ELEMENT = re.compile(
+    r"\s*(?:<\?xml[^<>]*>\s*)?<([\w.-]+)\s*"
+    r"(?:/>|>\s*(?:</|<([\w.-]+)[\s/>])|([\w.-]+)\s*=)"
+)
+_SHORTEST_TAG = 3
 
 
 def calls_offered(text: str, tools: ToolSet) -> bool:
     """Whether `text` calls a function of `tools`, in Python's way, as JSON or as a tag."""
-    for name, at in _places(text, tools):
-        behind = _BEHIND.match(text, at + len(name))
-        if behind is not None and _is_called(text, at, name, behind, tools):
+    mentions = Mentions(text)
+    for site, name in _sites(text, tools.names):
+        if _is_called(site, name, tools, mentions):
             return True
-    if ARGUMENTS_KEY.search(text) is None:
+    names = frozenset(tools.names)
+    has_arguments = ARGUMENTS_KEY.search(text) or TYPED.search(text)
+    named = _NAMED if has_arguments else _ONLY_NAMED
+    return any(
+        match[1] in names for pattern in (named, _NAMED_TAG) for match in pattern.finditer(text)
+    )
+
+
+def is_element(text: str, tools: ToolSet) -> bool:
+    """Whether `text` starts as an element that calls a function: its first member is an argument.
+
+    >>> tools = ToolSet({"weather": {"name": "weather", "parameters": {"city": "str"}}})
+    >>> is_element("<weather><city>Paris</city></weather>", tools)
+    True
+    >>> is_element("<weather><temperature>20</temperature></weather>", tools)
+    False
+    """
+    element = _ELEMENT.match(text)
+    if element is None:
         return False
-    names = set(tools.names)
-    return any(named[1] in names for named in _NAMED.finditer(text))
+    name, child, attribute = element.groups()
+    if _NAMED_TAG.match(text, element.start(1) - 1):
+        return True
+    signature, member = tools.signature(name), child or attribute
+    if signature is None:
+        return False
+    return member is None or member in signature.schema.get("properties", ())
 
 
-def _places(text: str, tools: ToolSet) -> Iterator[tuple[str, int]]:
-    """Each name that stands in `text` as a word of its own before a mark or a blank, and where."""
-    for name in tools.names:
-        at = text.find(name)
-        while at >= 0:
-            end = at + len(name)
-            behind, before = text[end : end + 1], text[at - 1 : at]
-            if (behind in _MARKS or behind.isspace()) and not (before.isalnum() or before == "_"):
-                yield name, at
-            at = text.find(name, end)
+def _sites(text: str, names: tuple[str, ...]) -> Iterator[tuple[re.Match[str], str]]:
+    """Where a name stands as words of its own before what may call it, and the name."""
+    by_last, has_signs = _by_last_word(names)
+    for pattern in (_SITE, _SITE_OF_SIGN) if has_signs else (_SITE,):
+        for site in pattern.finditer(text):
+            for name in by_last.get(site[0], ()):
+                start = site.end() - len(name)
+                if start >= 0 and text.startswith(name, start) and _START.match(text, start):
+                    yield site, name
 
 
-def _is_called(text: str, at: int, name: str, behind: re.Match[str], tools: ToolSet) -> bool:
+@lru_cache(maxsize=256)
+def _by_last_word(names: tuple[str, ...]) -> tuple[Mapping[str, list[str]], bool]:
+    """Names by their last word, or their last sign; whether any ends in a sign."""
+    by_last: dict[str, list[str]] = {}
+    for name in names:
+        last = _LAST.search(name)
+        by_last.setdefault(last[0] if last else name, []).append(name)
+    return by_last, any(re.match(r"\W", last) for last in by_last)
+
+
+def _is_called(site: re.Match[str], name: str, tools: ToolSet, mentions: Mentions) -> bool:
     """Whether a name at a place is called by what stands behind it."""
-    if behind["tag"]:
-        return text[at - 1 : at] == "<" and len(name) > 2
-    if not _NAMESPACE.search(text[max(0, at - _LONGEST_BEFORE) : at]):
-        return False  # a member of something else, as in `re.search('a')`
-    if behind["lines"]:
+    text, start = site.string, site.end() - len(name)
+    if site["tag"]:
+        return text[start - 1 : start] == "<" and len(name) >= _SHORTEST_TAG
+    if text[start - 1 : start] == ".":
+        namespace = _NAMESPACE.search(text, max(0, start - _LONGEST_NAMESPACE), start)
+        if namespace is None:
+            return False  # a member of something else, as in `re.search('a')`
+        start = namespace.start()
+    if site["lines"]:
         return True
-    if behind["object"]:
-        return behind["key"] is None or behind["key"] in _parameters(name, tools)
-    if behind["quoted"] and name.isalpha():  # a word, and a quote in brackets
-        return not text[text.rfind("\n", 0, at) + 1 : at].strip(_ALONE)
-    return not _is_mention(text, at, behind.end(), name, tools)
-
-
-def _is_mention(text: str, at: int, inside: int, name: str, tools: ToolSet) -> bool:
-    """Whether a name with brackets is only spoken of: nothing in them, or names of parameters."""
-    end = text.find(")", inside, inside + _LONGEST_MENTION)
-    if end < 0 or text[at - 1 : at] == "[":
-        return False
-    start, stop = text.rfind("\n", 0, at) + 1, text.find("\n", end)
-    around = text[start:at] + text[end + 1 : stop if stop >= 0 else None]
-    if not around.strip(_ALONE):
-        return False
-    content = text[inside:end].strip()
-    if content in _NO_ARGUMENTS:
-        return True
-    parameters = _parameters(name, tools)
-    return all(_names_a_parameter(part, parameters) for part in content.split(","))
-
-
-def _names_a_parameter(part: str, parameters: Collection[str]) -> bool:
-    """`city`, `city: str` or `city=<city>`."""
-    name, given, value = part.partition("=")
-    if given and not _PLACEHOLDER.fullmatch(value.strip()):
-        return False
-    return name.partition(":")[0].strip() in parameters
-
-
-def _parameters(name: str, tools: ToolSet) -> Collection[str]:
     signature = tools.signature(name)
-    parameters: Collection[str] = signature.schema.get("properties", {}) if signature else ()
-    return parameters
+    schema = signature.schema if signature else {}
+    if site["object"]:
+        return site["key"] is None or site["key"] in schema.get("properties", ())
+    if site["quote"] and name.isalpha():  # a word, and a quote in brackets
+        return opens_line(text, start)
+    inside = site.end("spaced" if site["spaced"] else "bracket")
+    return not mentions.is_mention(start, inside, schema)
