@@ -19,7 +19,7 @@ _ASSIGNMENT = re.compile(r"^[ \t]*[^\W\d]\w*[ \t]*=(?!=)[^()\n]*$", re.MULTILINE
 def prose_and_blocks(text: str) -> tuple[str, list[str]]:
     """The text without its code blocks, and the code of each of these."""
     pieces = text.split(_FENCE)
-    return " ".join(pieces[::2]), [_code(block) for block in pieces[1::2]]
+    return " ".join(pieces[::2]), [_code(block) for block in pieces[1::2] if block.strip()]
 
 
 def without_comments(code: str) -> str:

@@ -9,34 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import cached_property
 
+from egpo_verl.calls.announcements import announced_places
 from egpo_verl.calls.type_names import Schema
 
-_LONGEST = 200
+_BLANKS = " \t\r\xa0;`"
+# What is in brackets; and behind them the end of the line, or of what is said of the function.
+_BRACKETS = re.compile(
+    rf"""(?P<content>[^()]{{0,200}})\)(?:
+        (?P<line>[{_BLANKS}]*(?:\n|\Z))
+        | (?P<sentence>[`'"*]*(?:[.!;…。！]+(?=\s|\Z)|[ \t]*\r?(?:\n|\Z)|[ \t]+(?:to|for|and)\b))
+    )?""",
+    re.VERBOSE,
+)
+_NOTHING = frozenset({"", "...", "…"})
 _PLURALS = frozenset({"s", "es", "ies"})
 _PLACEHOLDER = re.compile(r"[\"']?(?:\.\.\.|…|<[^<>]*>)[\"']?|None|null")
-_BLANKS = " \t\r\xa0;`"
-_LINE_END = re.compile(rf"[{_BLANKS}]*(?:\n|\Z)")
-_AHEAD = r"I(?:['’]|\s+wi)ll|I(?:['’]|\s+a)m|let\s+me|let['’]s|let\s+us"
-_ADVERBS = r"(?:now|just|first|then|also|next|be|going\s+to|go\s+ahead\s+and)"
-_CALLING = r"(?:call|run|use|using|invok|execut)(?:e|ing)?"
-_LABELS = (
-    r"sure|ok|okay|yes|alright|certainly|of\s+course|done|here|here\s+you\s+go|here\s+it\s+is|"
-    r"(?:the\s+)?(?:function|tool)(?:\s+call)?|call|calling|action|answer|output|response|"
-    r"result|executing|running|invoking|next|now|first|then"
-)
-_ANNOUNCEMENT = re.compile(
-    rf"""(?:
-        \b(?:{_AHEAD})\s+(?:{_ADVERBS}\s+)*{_CALLING}\s+(?:the\s+)?(?:(?:function|tool|api)\s+)?
-        | ^[ \t>*_#-]*(?:calling|running|using|invoking|executing)\s+
-        | ^[ \t>*_#-]*(?:{_LABELS})(?:[,.!]\s+(?:{_LABELS}))?[*_]*\s*:[*_]*\s*(?:[-*•]\s+)?
-    )[`'"*]*""",
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-)
-_CONCLUSION = re.compile(
-    r"[`'\"*]*(?:[.!;…。！]+(?=\s|\Z)|[ \t\r]*(?:\n|\Z)|[ \t]+(?:to|for|and|then)\b)"
-)
 
 
 class Mentions:
@@ -44,37 +32,34 @@ class Mentions:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._announced: frozenset[int] | None = None
 
-    def is_mention(self, start: int, inside: int, schema: Schema) -> bool:
-        """Whether a name with brackets is only spoken of.
+    def hold(self, start: int, inside: int, schema: Schema) -> bool:
+        """Whether a name with brackets is one of them.
 
         Args:
             start: where the name starts.
             inside: the place behind its opening bracket.
             schema: of its arguments.
         """
-        text = self._text
-        end = text.find(")", inside, inside + _LONGEST)
-        if end < 0:
+        brackets = _BRACKETS.match(self._text, inside)
+        if brackets is None:
             return False
-        content = text[inside:end].strip()
-        if not content and text[start - 1 : start] == "[":
+        content = brackets["content"].strip()
+        if not content and self._text[start - 1 : start] == "[":
             return False
-        if content not in _PLURALS and not _is_signature(content, schema.get("properties", ())):
+        if content not in _NOTHING and not _is_signature(content, schema.get("properties", ())):
             return False
-        if _LINE_END.match(text, end + 1) and opens_line(text, start):
+        behind = brackets.lastgroup
+        if behind == "content":
+            return True
+        if behind == "line" and opens_line(self._text, start):
             return False
-        needs_nothing = not content and not schema.get("required")
-        return not (needs_nothing and self._is_announced(start, end + 1))
-
-    def _is_announced(self, start: int, end: int) -> bool:
-        """Whether a call is announced by what stands before it, and nothing is said of it after."""
-        return _CONCLUSION.match(self._text, end) is not None and start in self._announced
-
-    @cached_property
-    def _announced(self) -> frozenset[int]:
-        """The places behind all announcements."""
-        return frozenset(match.end() for match in _ANNOUNCEMENT.finditer(self._text))
+        if content or schema.get("required"):
+            return True
+        if self._announced is None:
+            self._announced = announced_places(self._text)
+        return start not in self._announced
 
 
 def opens_line(text: str, start: int) -> bool:
@@ -85,17 +70,17 @@ def opens_line(text: str, start: int) -> bool:
 
 
 def _is_signature(content: str, parameters: Collection[str]) -> bool:
-    """Whether brackets hold nothing, dots, or names of parameters.
+    """Whether brackets hold names of parameters, or the ending of a plural.
 
     Some may have a default, where another has none: no call has a parameter's bare name for a
     value.
 
-    >>> [_is_signature(text, {"city", "unit"}) for text in ("...", "city: str", "city, unit='C'")]
+    >>> [_is_signature(text, {"city", "unit"}) for text in ("city: str", "city, unit='C'", "es")]
     [True, True, True]
     >>> [_is_signature(text, {"city", "unit"}) for text in ("'Paris'", "city='Paris'", "town")]
     [False, False, False]
     """
-    if content in ("", "...", "…"):
+    if content in _PLURALS:
         return True
     has_values, has_names = False, False
     for part in content.split(","):

@@ -7,27 +7,29 @@ up among the functions, so the time is linear in the text and hardly depends on 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 
+from egpo_verl.calls.bounds import MAX_MENTIONS
 from egpo_verl.calls.json_keys import ARGUMENTS_KEY, NAME_KEY, TYPED
 from egpo_verl.calls.mentions import Mentions, opens_line
 from egpo_verl.calls.tools import ToolSet
-from egpo_verl.calls.words import WORD, WORD_START
+from egpo_verl.calls.words import WORD, is_word_start, last_word
 
 # What may stand behind a name that is called.
-_BEHIND = r"""(?=[\s({\[/>'"`*:])(?=
+_BEHIND = r"""(?=
     (?P<bracket>\()
-    | (?P<spaced>\s+\((?=\s*(?:[^\W\d]\w*\s*=(?!=)|(?P<quote>["']))))
-    | ["']?(?:\s*:)?\s*(?:\[ARGS\]\s*)?\{\s*(?P<object>\}|["'](?P<key>\w+)["']\s*:)
-    | (?P<lines>[`*]*[ \t]*\r?\n[ \t*]*(?:arguments|args|parameters|input)\b[ \t*]*:)
-    | (?P<tag>\s*/?>|\s+\w+=)
-    )"""
-_SITE = re.compile(WORD + _BEHIND, re.IGNORECASE | re.VERBOSE)
-_SITE_OF_SIGN = re.compile(r"[^\w\s({\['\"`*:/>]" + _BEHIND, re.IGNORECASE | re.VERBOSE)
-_LAST = re.compile(rf"(?:{WORD}|\W)\Z")
-_START = re.compile(WORD_START)
-_NAMESPACE = re.compile(r"\b(?:functions?|tools?|apis?|default_api)\.\Z")
+    | (?=\s*["'`*:({\[\n])(?:
+        (?P<spaced>\s+\((?=\s*(?:[^\W\d]\w*\s*=(?!=)|(?P<quote>["']))))
+        | ["']?(?:\s*:)?\s*(?:\[ARGS\]\s*)?\{\s*(?P<object>\}|["'](?P<key>\w+)["']\s*:)
+        | (?P<lines>[`*]*[ \t]*\r?\n[ \t*]*(?i:arguments|args|parameters|input)\b[ \t*]*:)
+    ))"""
+_SITE = re.compile(WORD + _BEHIND, re.VERBOSE)
+_SITE_IN_ASCII = re.compile(r"\b\w+\b" + _BEHIND, re.VERBOSE)  # the same, and faster
+_SITE_OF_SIGN = re.compile(r"[^\w\s({\['\"`*:]" + _BEHIND, re.VERBOSE)
+_TAG = re.compile(r"<([\w.-]{3,})(?:\s*/?>|\s+\w+=)")
+_NAMESPACE = re.compile(r"\b(?:functions?|tools?|apis?|default_api)\.")
 _LONGEST_NAMESPACE = len(" default_api.")
 _NAMED = re.compile(rf"{NAME_KEY}\\?[\"']([^\"'\\]*)")
 _ONLY_NAMED = re.compile(rf"\{{\s*{NAME_KEY}\\?[\"']([^\"'\\]*)\\?[\"']\s*\}}")
@@ -36,20 +38,24 @@ _ELEMENT = re.compile(
     r"\s*(?:<\?xml[^<>]*>\s*)?<([\w.-]+)\s*"
     r"(?:/>|>\s*(?:</|<([\w.-]+)[\s/>])|([\w.-]+)\s*=)"
 )
-_SHORTEST_TAG = 3
 
 
 def calls_offered(text: str, tools: ToolSet) -> bool:
     """Whether `text` calls a function of `tools`, in Python's way, as JSON or as a tag."""
-    mentions = Mentions(text)
-    for site, name in _sites(text, tools.names):
-        if _is_called(site, name, tools, mentions):
-            return True
-    names = frozenset(tools.names)
+    if _has_called_site(text, tools):
+        return True
     has_arguments = ARGUMENTS_KEY.search(text) or TYPED.search(text)
-    named = _NAMED if has_arguments else _ONLY_NAMED
+    patterns = (_NAMED if has_arguments else _ONLY_NAMED, _NAMED_TAG, _TAG)
+    names = frozenset(tools.names)
+    return any(match[1] in names for pattern in patterns for match in pattern.finditer(text))
+
+
+def is_offered(name: str, tools: ToolSet) -> bool:
+    """Whether a function is offered by a name, perhaps behind a namespace as `functions.`."""
+    namespace = _NAMESPACE.match(name)
     return any(
-        match[1] in names for pattern in (named, _NAMED_TAG) for match in pattern.finditer(text)
+        tools.specification(one) is not None
+        for one in (name, name[namespace.end() :] if namespace else name)
     )
 
 
@@ -74,44 +80,56 @@ def is_element(text: str, tools: ToolSet) -> bool:
     return member is None or member in signature.schema.get("properties", ())
 
 
-def _sites(text: str, names: tuple[str, ...]) -> Iterator[tuple[re.Match[str], str]]:
-    """Where a name stands as words of its own before what may call it, and the name."""
-    by_last, has_signs = _by_last_word(names)
-    for pattern in (_SITE, _SITE_OF_SIGN) if has_signs else (_SITE,):
-        for site in pattern.finditer(text):
-            for name in by_last.get(site[0], ()):
-                start = site.end() - len(name)
-                if start >= 0 and text.startswith(name, start) and _START.match(text, start):
-                    yield site, name
+def _has_called_site(text: str, tools: ToolSet) -> bool:
+    """Whether a name stands somewhere as words of its own and is called by what is behind it."""
+    by_last, mentions = _by_last_word(tools.names), Mentions(text)
+    patterns = [_SITE_IN_ASCII if text.isascii() else _SITE]
+    if any(re.match(r"\W", last) for last in by_last):
+        patterns.append(_SITE_OF_SIGN)
+    named = 0
+    for site in chain.from_iterable(pattern.finditer(text) for pattern in patterns):
+        word = site[0]
+        for name in by_last.get(word, ()):
+            if name != word and not _stands_before(text, site.end(), name):
+                continue
+            named += 1
+            if named > MAX_MENTIONS or _is_called(site, name, tools, mentions):
+                return True
+    return False
 
 
 @lru_cache(maxsize=256)
-def _by_last_word(names: tuple[str, ...]) -> tuple[Mapping[str, list[str]], bool]:
-    """Names by their last word, or their last sign; whether any ends in a sign."""
+def _by_last_word(names: tuple[str, ...]) -> Mapping[str, list[str]]:
     by_last: dict[str, list[str]] = {}
     for name in names:
-        last = _LAST.search(name)
-        by_last.setdefault(last[0] if last else name, []).append(name)
-    return by_last, any(re.match(r"\W", last) for last in by_last)
+        by_last.setdefault(last_word(name), []).append(name)
+    return by_last
+
+
+def _stands_before(text: str, end: int, name: str) -> bool:
+    """Whether a name stands before a place as words of its own."""
+    start = end - len(name)
+    return start >= 0 and text.startswith(name, start) and is_word_start(text, start)
 
 
 def _is_called(site: re.Match[str], name: str, tools: ToolSet, mentions: Mentions) -> bool:
     """Whether a name at a place is called by what stands behind it."""
-    text, start = site.string, site.end() - len(name)
-    if site["tag"]:
-        return text[start - 1 : start] == "<" and len(name) >= _SHORTEST_TAG
+    text, end = site.string, site.end()
+    start = end - len(name)
     if text[start - 1 : start] == ".":
         namespace = _NAMESPACE.search(text, max(0, start - _LONGEST_NAMESPACE), start)
-        if namespace is None:
+        if namespace is None or namespace.end() < start:
             return False  # a member of something else, as in `re.search('a')`
         start = namespace.start()
-    if site["lines"]:
+    behind = site.lastgroup
+    if behind == "lines":
         return True
     signature = tools.signature(name)
     schema = signature.schema if signature else {}
-    if site["object"]:
-        return site["key"] is None or site["key"] in schema.get("properties", ())
-    if site["quote"] and name.isalpha():  # a word, and a quote in brackets
-        return opens_line(text, start)
-    inside = site.end("spaced" if site["spaced"] else "bracket")
-    return not mentions.is_mention(start, inside, schema)
+    if behind == "bracket":
+        return not mentions.hold(start, end + 1, schema)
+    if behind == "spaced":
+        if site["quote"] and name.isalpha():  # a word, and a quote in brackets
+            return opens_line(text, start)
+        return not mentions.hold(start, site.end(behind), schema)
+    return site["key"] is None or site["key"] in schema.get("properties", ())

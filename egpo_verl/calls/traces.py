@@ -17,14 +17,13 @@ from egpo_verl.calls.code_blocks import (
     without_preparation,
 )
 from egpo_verl.calls.json_keys import ARGUMENTS_KEY, ENVELOPE, NAMED
-from egpo_verl.calls.offered_names import calls_offered, is_element
+from egpo_verl.calls.offered_names import calls_offered, is_element, is_offered
 from egpo_verl.calls.tools import ToolSet
 from egpo_verl.calls.values import nfc
 from egpo_verl.calls.whole_answer import (
     DOTTED,
     calls_in,
     holds_list,
-    is_calls,
     is_json_call,
     is_no_formula,
     unwrapped,
@@ -106,12 +105,17 @@ def _is_call(text: str, tools: ToolSet | None) -> bool:
         whole = unwrapped(code)
         if is_json_call(whole, names):
             return True
-        calls = without_preparation(without_bullets(whole))
-        if is_calls(calls) and (
-            tools is None or is_no_formula(calls) or calls_offered(calls, tools)
-        ):
+        bare = without_preparation(without_bullets(whole))
+        calls = calls_in(bare)
+        if calls is None:
+            continue
+        if tools is None or is_no_formula(bare) or _any_offered(calls, tools):
             return True
     return False
+
+
+def _any_offered(calls: list[tuple[str, str]], tools: ToolSet) -> bool:
+    return any(is_offered(name, tools) for name in dict.fromkeys(name for name, _ in calls))
 
 
 def _is_attempt(block: str, tools: ToolSet | None) -> bool:
@@ -134,7 +138,7 @@ def _is_nothing_but_calls(code: str, tools: ToolSet | None) -> bool:
     calls = calls_in(unwrapped(without_preparation(code)))
     if calls is None or tools is None or not imports(code):
         return calls is not None
-    return all(calls_offered(call, tools) for call in calls)
+    return all(calls_offered(call, tools) for _, call in calls)
 
 
 def _calls(text: str, tools: ToolSet | None) -> bool:

@@ -14,9 +14,10 @@ DOTTED = r"[^\W\d]\w*(?:[.-]\w+)*"
 _WRAPPED = " \t\r\n\xa0`'\"[(;,."
 _TAGS = re.compile(r"</?(?:answer|response|output|code|tool_code)>", re.IGNORECASE)
 _WORD = re.compile(r"(?:python|json|tool_code|call|action:)\s+(?=[\w{\[])", re.IGNORECASE)
-_CALLEE = re.compile(rf"(?:await\s+|\w+\s*=\s*)?{DOTTED}(?:\(|\s+\((?=\s*[^\W\d]\w*\s*=(?!=)))")
+_CALLEE = re.compile(rf"(?:await\s+|\w+\s*=\s*)?({DOTTED})(?:\(|\s+\((?=\s*[^\W\d]\w*\s*=(?!=)))")
 # A quote that is never closed reaches to the end of its line, so that none is looked for twice.
 _BRACKET = re.compile(r"[()]|'(?:[^'\\\n]|\\.)*'?|\"(?:[^\"\\\n]|\\.)*\"?")
+_FLAT = re.compile(r"[^()'\"]*\)")
 _BETWEEN = re.compile(r"[\s,;\]\[]*(?:and\s+)?")
 _LISTED = re.compile(rf"\[\s*{DOTTED}\((?=\s*[^\W\d]\w*\s*=(?!=))")
 _KEYWORD = re.compile(r"\s*[^\W\d]\w*\s*=(?!=)")
@@ -43,14 +44,14 @@ def is_calls(text: str) -> bool:
     return calls_in(text) is not None
 
 
-def calls_in(text: str) -> list[str] | None:
-    """The calls of an unwrapped text that is nothing but calls; None of any other.
+def calls_in(text: str) -> list[tuple[str, str]] | None:
+    """The calls of an unwrapped text that is nothing but calls, each behind its name, or None.
 
     >>> calls_in("x = f('x'); g(a=1)")
-    ["x = f('x')", 'g(a=1)']
+    [('f', "x = f('x')"), ('g', 'g(a=1)')]
     """
     text = text.strip(_WRAPPED)
-    calls: list[str] = []
+    calls: list[tuple[str, str]] = []
     callee, at = _CALLEE.match(text), 0
     if callee is None:
         return None
@@ -58,7 +59,7 @@ def calls_in(text: str) -> list[str] | None:
         end = _closed(text, callee.end())
         if end is None:  # cut off: only what stands before can tell
             return calls if at > 0 or _KEYWORD.match(text, callee.end()) else None
-        calls.append(text[callee.start() : end])
+        calls.append((callee[1], text[callee.start() : end]))
         at = _skipped(text, end)
         callee = _CALLEE.match(text, at)
     return None if text[at:].strip(_WRAPPED + "])}") else calls
@@ -109,6 +110,9 @@ def is_json_call(text: str, names: Collection[str] | None) -> bool:
 
 def _closed(text: str, at: int) -> int | None:
     """The place behind the bracket that closes the one before `at`; quotes hide brackets."""
+    flat = _FLAT.match(text, at)
+    if flat:
+        return flat.end()
     depth = 1
     for bracket in _BRACKET.finditer(text, at):
         if bracket[0] == "(":
