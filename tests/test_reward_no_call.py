@@ -9,6 +9,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -363,6 +365,51 @@ def test_four_times_the_prose_takes_four_times_the_steps(piece: str) -> None:
         return count
 
     assert steps(1_000) <= 4 * steps(250) + 100
+
+
+LONG_LINES: dict[str, Callable[[int], str]] = {
+    "blanks, then mentions": lambda n: "x\n" + " " * (n // 2) + "a() " * (n // 8),
+    "no-break spaces, then mentions": lambda n: "x\n" + "\u00a0" * (n // 2) + "a() " * (n // 8),
+    "backticks, then mentions": lambda n: "x\n" + "` " * (n // 4) + "a() " * (n // 8),
+    "mentions, then blanks": lambda n: "x\n" + "a() " * (n // 8) + " " * (n // 2) + "x",
+    "mentions in sentences": lambda n: "x " + "a(). " * (n // 5),
+    "announcements": lambda n: "I'll call a() or " * (n // 17),
+    "names inside brackets": lambda n: ("a(f:" * 40 + ")" + " " * 240) * (n // 401),
+    "words of one letter": lambda n: "a b= " * (n // 5) + "(",
+    "one long word": lambda n: "a" * n + "(",
+    "words without blanks": lambda n: "天a" * (n // 2) + "(",
+    "full-width brackets": lambda n: "天（'" * (n // 3),
+    "formulas": lambda n: "g(x);" * (n // 5),
+    "blocks": lambda n: "x```\ng(a)\n" * (n // 10),
+    "a block with an import": lambda n: "x\n```\nimport b\n" + "g()\n" * (n // 4) + "```",
+    "comments": lambda n: "x <!-- " * (n // 7) + "(",
+    "assignments": lambda n: "x = 1\n" * (n // 6) + "(",
+    "bullets": lambda n: "- a\n" * (n // 4) + "(",
+}
+
+
+@pytest.mark.parametrize("shape", LONG_LINES.values(), ids=LONG_LINES)
+def test_time_grows_with_the_length_of_the_answer(shape: Callable[[int], str]) -> None:
+    # Searches inside one call of a regular expression take no steps, so time is what tells; eight
+    # times the answer takes 64 times as long where a line is looked at for each name in it.
+    tools = json.dumps([*json.loads(TOOLS), tool("a"), tool("f", "a")])
+
+    def seconds(length: int) -> float:
+        best = float("inf")
+        for blanks in range(5):
+            answer = shape(length) + " " * blanks + "x"
+            start = time.thread_time()
+            verdict(answer, tools)
+            best = min(best, time.thread_time() - start)
+        return best
+
+    verdict("compile the row", tools)
+    assert seconds(32_000) <= 20 * seconds(4_000)
+
+
+def test_more_functions_than_prose_names_are_no_prose() -> None:
+    assert verdict("I have now() and more. " * 900)["reason"] == Reason.OK
+    assert verdict("I have now() and more. " * 1_100)["reason"] == Reason.CALL_NOT_WANTED
 
 
 def test_prose_of_real_dialogues_is_hardly_ever_taken_for_a_call(real_rows: Path) -> None:
