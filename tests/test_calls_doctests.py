@@ -10,7 +10,19 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["reward", "calls.forms", "calls.matching", "calls.thought", "calls.tools", "calls.traces"],
+    [
+        "reward",
+        "calls.announcements",
+        "calls.forms",
+        "calls.matching",
+        "calls.mentions",
+        "calls.offered_names",
+        "calls.thought",
+        "calls.tools",
+        "calls.traces",
+        "calls.whole_answer",
+        "calls.words",
+    ],
 )
 def test_examples_run(module: str) -> None:
     result = doctest.testmod(import_module(f"egpo_verl.{module}"))

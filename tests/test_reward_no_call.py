@@ -9,6 +9,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,46 @@ PROSE = [
     'The report says {"weather": {"temperature": 20}}.',
     '{"weather": {"temperature": 20}}',
     "Weather: sunny (20 °C).",
+    # Signatures, with defaults too, in a list of tools.
+    "I have weather(city, unit=None) and now() only.",
+    "I have:\n- weather(city, unit=None)\n- now()\nNeither books a table.",
+    "I have:\n1. `weather(city: str, unit: str = 'metric')`\n2. `now()`\nNeither books a table.",
+    "There is weather(city=None, unit=None); which city?",
+    "My tools are [weather(city, unit=None), get_user_details(user_id)].",
+    # Formulas, citations and plain code of names that are not offered, as the whole answer.
+    "O(n)",
+    "`O(n log n)`",
+    "O(1)",
+    "len(x)",
+    "Psalm(23)",
+    "max(3, 4)",
+    "max(3, 4).",
+    "**sin(x)**",
+    "y = f(x)",
+    "print()",
+    "f(x), g(x)",
+    "```python\nlen(x)\n```",
+    "<answer>O(n)</answer>",
+    # Functions without parameters, spoken of.
+    "You could use now().",
+    "I can't call now().",
+    "I would call now(), but it has no calendar.",
+    "I'll call now() only if you ask me to.",
+    "There is one function for it: now().",
+    "I'll explain now().",
+    "now().hour is an attribute.",
+    # Glosses in full-width brackets, and words that end like a name.
+    "weather（天气）不在功能之内。",
+    "可以使用weather（城市）查询。",
+    "The function myweather('Paris') is none of mine, nor is get_now().",
+    # Code and data that explain.
+    "A program of yours:\n```python\nfrom api import weather\nreport = weather(city='Paris')\nfor line in report:\n    print(line)\n```\nwould do.",
+    "A feed has:\n```xml\n<weather><temperature>20</temperature></weather>\n```\nor so.",
+    "A feed has:\n```html\n<p>weather</p>\n```\nor so.",
+    "A config:\n```js\n// the name\n{\"name\": \"my-app\", \"version\": 1}\n```\nwould do.",
+    'OpenAI\'s answers have a key "tool_calls": a list of calls, or {"tool_calls": []}.',
+    '{"tool_calls": []}',
+    'He said {"name": "Ann"} to me.',
     "Hello! How can I help you?",
     "[]",
     "",
@@ -171,6 +213,9 @@ ATTEMPTS = [
     # Of a function that is not offered, as a list of calls by keyword.
     "Sure. [teleport(to='Mars')]",
     "Let me see. [teleport(to='Mars'), teleport(to='Venus')] Done.",
+    "teleport('Mars', speed=3)",
+    "teleport(3, speed=4)",
+    "[teleport(3)]",
     # As JSON and tags.
     '{"name": "weather", "arguments": {"city": "Paris"}}',
     '[{"name": "teleport", "arguments": {}}]',
@@ -192,8 +237,57 @@ ATTEMPTS = [
     '**Tool:** `weather`\n**Input:** {"city": "Paris"}',
     "<weather>\n<city>Paris</city>\n</weather>",
     '<weather city="Paris"/>',
+    # In a code block, behind a comment, an import or an assignment.
+    "Sure.\n```python\n# Get the weather\nweather(city='Paris')\n```",
+    "Sure.\n```python\nweather(city='Paris')  # the capital\n```",
+    "Sure.\n```python\nimport tools\nweather(city='Paris')\n```",
+    "Sure.\n```python\nfrom tools import weather\n\nresult = weather(city='Paris')\n```",
+    "Sure.\n```python\nimport tools\nprint(tools.weather('Paris'))\n```",
+    "Sure.\n```python\ncity = 'Paris'\nweather(city=city)\n```",
+    "Sure.\n```python\n# First the city.\ncity = 'Paris'\nweather(city)\n```\nThere.",
+    "```python\n# Go\nteleport(to='Mars')\n```",
+    "Sure.\n```json\n// call\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\"}}\n```",
+    "Sure.\n```json\n{\"tool_calls\": [{\"name\": \"weather\"}]}\n```",
+    '// call\n{"name": "teleport", "arguments": {}}',
+    "Sure.\n```xml\n<weather><city>Paris</city></weather>\n```",
+    'Sure.\n```xml\n<weather city="Paris"/>\n```',
+    'Sure.\n```xml\n<!-- call -->\n<weather city="Paris"/>\n```',
+    "```xml\n<weather>\n  <city>Paris</city>\n</weather>\n```",
+    # Of a function that needs no arguments.
+    "I'll call now().",
+    "I’ll call `now()`.",
+    "I will now call now() to get the time.",
+    "Let me use the function now().",
+    "I'm calling functions.now()",
+    "Calling now()...",
+    "Sure: now()",
+    "Sure, calling: now()",
+    "Okay: `now()`",
+    "**Tool call:** now()",
+    "- now()",
+    "* `now()`",
+    "Sure:\n- now()",
+    "- now()\n- weather(city='Paris')",
+    # With full-width signs, and where a language has no blanks between words.
+    'weather（city="北京"）',
+    "weather（city＝“北京”）",
+    "好的：weather（'北京'）",
+    'teleport（to="火星"）',
+    "天气weather('北京')",
+    "我来调用weather(city='北京')。",
+    # As JSON in some words, or in an envelope.
+    'Sure: {"name": "now"}',
+    'Sure: {"type": "function", "name": "now"}',
+    '{"function_call": {"name": "teleport"}}',
+    '{"function_call": {"teleport": {"to": "Mars"}}}',
+    'Sure: {"function_call": {"name": "teleport"}}',
+    '{"tool_calls": [{"name": "teleport"}]}',
+    '{"tool_calls": [{"id": "1", "function": {"name": "now"}}]}',
+    'Sure: {"tool_calls": [{"name": "now"}]}',
+    '{"tool_calls": ["now()"]}',
     '<tool_call>{"name": "teleport"}',
     '<invoke name="weather">',
+    '<function name="weather"><city>Paris</city></function>',
     "<start_function_call>call:weather{city:Paris}",
     "Action: now\nAction Input: {}",
 ]  # fmt: skip
@@ -271,6 +365,51 @@ def test_four_times_the_prose_takes_four_times_the_steps(piece: str) -> None:
         return count
 
     assert steps(1_000) <= 4 * steps(250) + 100
+
+
+LONG_LINES: dict[str, Callable[[int], str]] = {
+    "blanks, then mentions": lambda n: "x\n" + " " * (n // 2) + "a() " * (n // 8),
+    "no-break spaces, then mentions": lambda n: "x\n" + "\u00a0" * (n // 2) + "a() " * (n // 8),
+    "backticks, then mentions": lambda n: "x\n" + "` " * (n // 4) + "a() " * (n // 8),
+    "mentions, then blanks": lambda n: "x\n" + "a() " * (n // 8) + " " * (n // 2) + "x",
+    "mentions in sentences": lambda n: "x " + "a(). " * (n // 5),
+    "announcements": lambda n: "I'll call a() or " * (n // 17),
+    "names inside brackets": lambda n: ("a(f:" * 40 + ")" + " " * 240) * (n // 401),
+    "words of one letter": lambda n: "a b= " * (n // 5) + "(",
+    "one long word": lambda n: "a" * n + "(",
+    "words without blanks": lambda n: "天a" * (n // 2) + "(",
+    "full-width brackets": lambda n: "天（'" * (n // 3),
+    "formulas": lambda n: "g(x);" * (n // 5),
+    "blocks": lambda n: "x```\ng(a)\n" * (n // 10),
+    "a block with an import": lambda n: "x\n```\nimport b\n" + "g()\n" * (n // 4) + "```",
+    "comments": lambda n: "x <!-- " * (n // 7) + "(",
+    "assignments": lambda n: "x = 1\n" * (n // 6) + "(",
+    "bullets": lambda n: "- a\n" * (n // 4) + "(",
+}
+
+
+@pytest.mark.parametrize("shape", LONG_LINES.values(), ids=LONG_LINES)
+def test_time_grows_with_the_length_of_the_answer(shape: Callable[[int], str]) -> None:
+    # Searches inside one call of a regular expression take no steps, so time is what tells; eight
+    # times the answer takes 64 times as long where a line is looked at for each name in it.
+    tools = json.dumps([*json.loads(TOOLS), tool("a"), tool("f", "a")])
+
+    def seconds(length: int) -> float:
+        best = float("inf")
+        for blanks in range(5):
+            answer = shape(length) + " " * blanks + "x"
+            start = time.thread_time()
+            verdict(answer, tools)
+            best = min(best, time.thread_time() - start)
+        return best
+
+    verdict("compile the row", tools)
+    assert seconds(32_000) <= 20 * seconds(4_000)
+
+
+def test_more_functions_than_prose_names_are_no_prose() -> None:
+    assert verdict("I have now() and more. " * 900)["reason"] == Reason.OK
+    assert verdict("I have now() and more. " * 1_100)["reason"] == Reason.CALL_NOT_WANTED
 
 
 def test_prose_of_real_dialogues_is_hardly_ever_taken_for_a_call(real_rows: Path) -> None:

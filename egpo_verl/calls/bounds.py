@@ -14,6 +14,9 @@ MAX_DEPTH = 24
 MAX_MARKS = 4_096
 """Commas, quotes, backslashes and opening brackets in an answer, which bound the reader's steps."""
 
+MAX_MENTIONS = 1_000
+"""Functions offered that prose may name with brackets; more of them are no prose."""
+
 MAX_NUMBER = 320
 """Characters of a number: enough to spell the largest float in full."""
 

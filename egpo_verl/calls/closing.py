@@ -8,6 +8,7 @@ from typing import Any
 from egpo_verl.calls.type_names import Schema
 
 _COMBINED = ("allOf", "anyOf", "oneOf")
+_MORE = frozenset({*_COMBINED, "$ref"})
 
 
 def closed(root: Schema) -> Schema:
@@ -17,6 +18,8 @@ def closed(root: Schema) -> Schema:
     `oneOf` or a `$ref` declares is named beside it too. A part that takes further arguments leaves
     all open.
     """
+    if root.keys().isdisjoint(_MORE):
+        return {"properties": {}, "additionalProperties": False} | root
     parts = list(_parts(root))
     declared: Schema = {name: {} for part in parts for name in part.get("properties", {})}
     schema = {**root, "properties": declared | root.get("properties", {})}

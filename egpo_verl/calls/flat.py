@@ -13,7 +13,14 @@ _LISTS = ("items", "additionalItems", "additionalProperties", "anyOf", "oneOf", 
 _HOLDERS = frozenset({*_LISTS, "properties", "$ref"})
 _FUNCTION = frozenset({"type", "properties", "required", "additionalProperties"})
 _PLAIN = frozenset({"type", "default"})
-_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_ELSEWHERE = frozenset({"$ref", "allOf"})
+_TYPES = {
+    str: ("string",),
+    int: ("integer", "number"),
+    float: ("number",),
+    bool: ("boolean",),
+    type(None): ("null",),
+}
 DEFINITIONS = ("$defs", "definitions")
 
 
@@ -23,19 +30,28 @@ def is_flat(schema: Schema) -> bool:
 
 
 def flat_defaults(root: Schema) -> dict[str, Any] | None:
-    """Parameter -> its default; None where that takes a closer look."""
-    properties = root.get("properties", {})
-    if not root.keys() <= _FUNCTION or not all(map(is_flat, properties.values())):
+    """Parameter -> its default, where one fits; None where that takes a closer look."""
+    if not root.keys() <= _FUNCTION:
         return None
-    defaults = {name: one["default"] for name, one in properties.items() if "default" in one}
-    if all(fits_plainly(properties[name], default) for name, default in defaults.items()):
-        return defaults
-    return None
+    defaults = {}
+    for name, schema in root.get("properties", {}).items():
+        if "default" in schema:
+            fits = fits_plainly(schema, schema["default"])
+            if fits is None:
+                return None
+            if fits:
+                defaults[name] = schema["default"]
+        elif not schema.keys().isdisjoint(_ELSEWHERE):
+            return None
+    return defaults
 
 
-def fits_plainly(schema: Schema, value: Any) -> bool:
-    """Whether a type is all that a schema asks for, and is that of `value`."""
-    return schema.keys() <= _PLAIN and schema.get("type") == _TYPES.get(type(value))
+def fits_plainly(schema: Schema, value: Any) -> bool | None:
+    """Whether `value` fits a schema that asks for a type and no more; None of any other."""
+    kinds = _TYPES.get(type(value))
+    if kinds is None or "type" not in schema or not schema.keys() <= _PLAIN:
+        return None
+    return schema["type"] in kinds
 
 
 def has_defaults_inside(schema: Any, root: Schema) -> bool:

@@ -1,101 +1,135 @@
 """Whether a text calls one of the functions offered, wherever it stands in it.
 
-Prose speaks of functions too: `weather()`, `weather(city)`, `weather(city=...)` name one and its
-parameters, and do not call it unless they stand alone on their line.
+One pass over the text finds the words with something behind them that calls; only those are looked
+up among the functions, so the time is linear in the text and hardly depends on their number.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import chain
 
+from egpo_verl.calls.bounds import MAX_MENTIONS
+from egpo_verl.calls.json_keys import ARGUMENTS_KEY, NAME_KEY, TYPED
+from egpo_verl.calls.mentions import Mentions, opens_line
 from egpo_verl.calls.tools import ToolSet
-from egpo_verl.calls.whole_answer import ARGUMENTS_KEY, NAME_KEY
+from egpo_verl.calls.words import WORD, is_word_start, last_word
 
 # What may stand behind a name that is called.
-_BEHIND = re.compile(
-    r"(?P<bracket>\()"
-    r"|(?P<keyword>\s+\((?=\s*[^\W\d]\w*\s*=(?!=)))"
-    r"|(?P<quoted>\s+\((?=\s*[\"']))"
-    r"|[\"']?(?:\s*:)?\s*(?:\[ARGS\]\s*)?\{\s*(?P<object>\}|[\"'](?P<key>\w+)[\"']\s*:)"
-    r"|(?P<lines>[`*]*[ \t]*\r?\n[ \t*]*(?:arguments|args|parameters|input)\b[ \t*]*:)"
-    r"|(?P<tag>\s*/?>|\s+\w+=)",
-    re.IGNORECASE,
-)
-_MARKS = frozenset("({[/>'\"`*:")
-_NAMESPACE = re.compile(r"(?:\b(?:functions?|tools?|apis?|default_api)\.|(?<!\.))\Z")
+_BEHIND = r"""(?=
+    (?P<bracket>\()
+    | (?=\s*["'`*:({\[\n])(?:
+        (?P<spaced>\s+\((?=\s*(?:[^\W\d]\w*\s*=(?!=)|(?P<quote>["']))))
+        | ["']?(?:\s*:)?\s*(?:\[ARGS\]\s*)?\{\s*(?P<object>\}|["'](?P<key>\w+)["']\s*:)
+        | (?P<lines>[`*]*[ \t]*\r?\n[ \t*]*(?i:arguments|args|parameters|input)\b[ \t*]*:)
+    ))"""
+_SITE = re.compile(WORD + _BEHIND, re.VERBOSE)
+_SITE_IN_ASCII = re.compile(r"\b\w+\b" + _BEHIND, re.VERBOSE)  # the same, and faster
+_SITE_OF_SIGN = re.compile(r"[^\w\s({\['\"`*:]" + _BEHIND, re.VERBOSE)
+_TAG = re.compile(r"<([\w.-]{3,})(?:\s*/?>|\s+\w+=)")
+_NAMESPACE = re.compile(r"\b(?:functions?|tools?|apis?|default_api)\.")
+_LONGEST_NAMESPACE = len(" default_api.")
 _NAMED = re.compile(rf"{NAME_KEY}\\?[\"']([^\"'\\]*)")
-_LONGEST_BEFORE = 40
-_LONGEST_MENTION = 200
-_NO_ARGUMENTS = frozenset({"", "...", "…", "s", "es", "ies"})
-_PLACEHOLDER = re.compile(r"[\"']?(?:\.\.\.|…|<[^<>]*>)[\"']?")
-_ALONE = " \t\r\xa0;`"
+_ONLY_NAMED = re.compile(rf"\{{\s*{NAME_KEY}\\?[\"']([^\"'\\]*)\\?[\"']\s*\}}")
+_NAMED_TAG = re.compile(r"<(?:function|tool|call|action|api)\s+name\s*=\s*[\"']([^\"'\n]*)")
+_ELEMENT = re.compile(
+    r"\s*(?:<\?xml[^<>]*>\s*)?<([\w.-]+)\s*"
+    r"(?:/>|>\s*(?:</|<([\w.-]+)[\s/>])|([\w.-]+)\s*=)"
+)
 
 
 def calls_offered(text: str, tools: ToolSet) -> bool:
     """Whether `text` calls a function of `tools`, in Python's way, as JSON or as a tag."""
-    for name, at in _places(text, tools):
-        behind = _BEHIND.match(text, at + len(name))
-        if behind is not None and _is_called(text, at, name, behind, tools):
-            return True
-    if ARGUMENTS_KEY.search(text) is None:
+    if _has_called_site(text, tools):
+        return True
+    has_arguments = ARGUMENTS_KEY.search(text) or TYPED.search(text)
+    patterns = (_NAMED if has_arguments else _ONLY_NAMED, _NAMED_TAG, _TAG)
+    names = frozenset(tools.names)
+    return any(match[1] in names for pattern in patterns for match in pattern.finditer(text))
+
+
+def is_offered(name: str, tools: ToolSet) -> bool:
+    """Whether a function is offered by a name, perhaps behind a namespace as `functions.`."""
+    namespace = _NAMESPACE.match(name)
+    return any(
+        tools.specification(one) is not None
+        for one in (name, name[namespace.end() :] if namespace else name)
+    )
+
+
+def is_element(text: str, tools: ToolSet) -> bool:
+    """Whether `text` starts as an element that calls a function: its first member is an argument.
+
+    >>> tools = ToolSet({"weather": {"name": "weather", "parameters": {"city": "str"}}})
+    >>> is_element("<weather><city>Paris</city></weather>", tools)
+    True
+    >>> is_element("<weather><temperature>20</temperature></weather>", tools)
+    False
+    """
+    element = _ELEMENT.match(text)
+    if element is None:
         return False
-    names = set(tools.names)
-    return any(named[1] in names for named in _NAMED.finditer(text))
+    name, child, attribute = element.groups()
+    if _NAMED_TAG.match(text, element.start(1) - 1):
+        return True
+    signature, member = tools.signature(name), child or attribute
+    if signature is None:
+        return False
+    return member is None or member in signature.schema.get("properties", ())
 
 
-def _places(text: str, tools: ToolSet) -> Iterator[tuple[str, int]]:
-    """Each name that stands in `text` as a word of its own before a mark or a blank, and where."""
-    for name in tools.names:
-        at = text.find(name)
-        while at >= 0:
-            end = at + len(name)
-            behind, before = text[end : end + 1], text[at - 1 : at]
-            if (behind in _MARKS or behind.isspace()) and not (before.isalnum() or before == "_"):
-                yield name, at
-            at = text.find(name, end)
+def _has_called_site(text: str, tools: ToolSet) -> bool:
+    """Whether a name stands somewhere as words of its own and is called by what is behind it."""
+    by_last, mentions = _by_last_word(tools.names), Mentions(text)
+    patterns = [_SITE_IN_ASCII if text.isascii() else _SITE]
+    if any(re.match(r"\W", last) for last in by_last):
+        patterns.append(_SITE_OF_SIGN)
+    named = 0
+    for site in chain.from_iterable(pattern.finditer(text) for pattern in patterns):
+        word = site[0]
+        for name in by_last.get(word, ()):
+            if name != word and not _stands_before(text, site.end(), name):
+                continue
+            named += 1
+            if named > MAX_MENTIONS or _is_called(site, name, tools, mentions):
+                return True
+    return False
 
 
-def _is_called(text: str, at: int, name: str, behind: re.Match[str], tools: ToolSet) -> bool:
+@lru_cache(maxsize=256)
+def _by_last_word(names: tuple[str, ...]) -> Mapping[str, list[str]]:
+    by_last: dict[str, list[str]] = {}
+    for name in names:
+        by_last.setdefault(last_word(name), []).append(name)
+    return by_last
+
+
+def _stands_before(text: str, end: int, name: str) -> bool:
+    """Whether a name stands before a place as words of its own."""
+    start = end - len(name)
+    return start >= 0 and text.startswith(name, start) and is_word_start(text, start)
+
+
+def _is_called(site: re.Match[str], name: str, tools: ToolSet, mentions: Mentions) -> bool:
     """Whether a name at a place is called by what stands behind it."""
-    if behind["tag"]:
-        return text[at - 1 : at] == "<" and len(name) > 2
-    if not _NAMESPACE.search(text[max(0, at - _LONGEST_BEFORE) : at]):
-        return False  # a member of something else, as in `re.search('a')`
-    if behind["lines"]:
+    text, end = site.string, site.end()
+    start = end - len(name)
+    if text[start - 1 : start] == ".":
+        namespace = _NAMESPACE.search(text, max(0, start - _LONGEST_NAMESPACE), start)
+        if namespace is None or namespace.end() < start:
+            return False  # a member of something else, as in `re.search('a')`
+        start = namespace.start()
+    behind = site.lastgroup
+    if behind == "lines":
         return True
-    if behind["object"]:
-        return behind["key"] is None or behind["key"] in _parameters(name, tools)
-    if behind["quoted"] and name.isalpha():  # a word, and a quote in brackets
-        return not text[text.rfind("\n", 0, at) + 1 : at].strip(_ALONE)
-    return not _is_mention(text, at, behind.end(), name, tools)
-
-
-def _is_mention(text: str, at: int, inside: int, name: str, tools: ToolSet) -> bool:
-    """Whether a name with brackets is only spoken of: nothing in them, or names of parameters."""
-    end = text.find(")", inside, inside + _LONGEST_MENTION)
-    if end < 0 or text[at - 1 : at] == "[":
-        return False
-    start, stop = text.rfind("\n", 0, at) + 1, text.find("\n", end)
-    around = text[start:at] + text[end + 1 : stop if stop >= 0 else None]
-    if not around.strip(_ALONE):
-        return False
-    content = text[inside:end].strip()
-    if content in _NO_ARGUMENTS:
-        return True
-    parameters = _parameters(name, tools)
-    return all(_names_a_parameter(part, parameters) for part in content.split(","))
-
-
-def _names_a_parameter(part: str, parameters: Collection[str]) -> bool:
-    """`city`, `city: str` or `city=<city>`."""
-    name, given, value = part.partition("=")
-    if given and not _PLACEHOLDER.fullmatch(value.strip()):
-        return False
-    return name.partition(":")[0].strip() in parameters
-
-
-def _parameters(name: str, tools: ToolSet) -> Collection[str]:
     signature = tools.signature(name)
-    parameters: Collection[str] = signature.schema.get("properties", {}) if signature else ()
-    return parameters
+    schema = signature.schema if signature else {}
+    if behind == "bracket":
+        return not mentions.hold(start, end + 1, schema)
+    if behind == "spaced":
+        if site["quote"] and name.isalpha():  # a word, and a quote in brackets
+            return opens_line(text, start)
+        return not mentions.hold(start, site.end(behind), schema)
+    return site["key"] is None or site["key"] in schema.get("properties", ())

@@ -12,7 +12,7 @@ from typing import Any
 
 from egpo_verl.calls.closing import closed
 from egpo_verl.calls.limits import LIMITS, limits
-from egpo_verl.calls.type_names import Note, Schema, any_of, is_optional, schema_of_name
+from egpo_verl.calls.type_names import Note, Schema, any_of, basic_type, is_optional, schema_of_name
 from egpo_verl.calls.values import nfc
 
 _MAX_NESTING = 16
@@ -81,10 +81,13 @@ def _schema(spec: Any, note: Note, depth: int) -> Schema:
         if spec is not True:
             note(f"schema {spec!r:.60}")
         return {}
-    schema = _typed(spec, note)
+    kind = basic_type(spec.get("type"))
+    schema = _typed(spec, note) if kind is None or "nullable" in spec else {"type": kind}
     if "default" in spec:
         schema["default"] = spec["default"]
     more = spec.keys() - _PLAIN
+    if not more:
+        return schema
     if more & _ARRAYS:
         schema |= _array(spec, note, depth)
     if more & _OBJECTS:

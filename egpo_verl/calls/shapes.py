@@ -68,8 +68,9 @@ class Shapes:
 
     def takes(self, schema: Schema, value: Any) -> bool:
         """Whether `value` fits `schema`, a part of the root."""
-        if fits_plainly(schema, value):
-            return True
+        fits = fits_plainly(schema, value)
+        if fits is not None:
+            return fits
         if id(schema) not in self._validators:
             try:
                 compiled = jsonschema_rs.Draft4Validator({"allOf": [schema], **self._definitions})

@@ -20,7 +20,7 @@ from egpo_verl.calls.reasons import Reason
 from egpo_verl.calls.schemas import parameters_schema
 from egpo_verl.calls.shapes import Inside, Shapes
 from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import TextForm, float_of, in_form, nfc
+from egpo_verl.calls.values import SEQUENCES, TextForm, float_of, in_form, nfc
 
 PARAMETER_KEYS = ("parameters", "arguments", "input_schema")
 
@@ -52,6 +52,10 @@ class Signature:
         """The value of an argument in the form that is compared (see `shapes`)."""
         if isinstance(value, str):
             return text_form(value)
+        if value is None or isinstance(value, bool | float):
+            return value
+        if isinstance(value, SEQUENCES) and set(map(type, value)) == {str}:
+            return [text_form(text) for text in value]
         schema = self.schema.get("properties", {}).get(name)
         if type(value) is int and schema is not None and is_flat(schema):
             return float_of(value) if schema.get("type") == "number" else value

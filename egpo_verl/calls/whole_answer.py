@@ -8,23 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from egpo_verl.calls.json_keys import ARGUMENTS_KEY, ENVELOPE, NAME_KEY, NAMED, TYPED
+
 DOTTED = r"[^\W\d]\w*(?:[.-]\w+)*"
 _WRAPPED = " \t\r\n\xa0`'\"[(;,."
 _TAGS = re.compile(r"</?(?:answer|response|output|code|tool_code)>", re.IGNORECASE)
 _WORD = re.compile(r"(?:python|json|tool_code|call|action:)\s+(?=[\w{\[])", re.IGNORECASE)
-_CALLEE = re.compile(rf"(?:await\s+|\w+\s*=\s*)?{DOTTED}(?:\(|\s+\((?=\s*[^\W\d]\w*\s*=(?!=)))")
+_CALLEE = re.compile(rf"(?:await\s+|\w+\s*=\s*)?({DOTTED})(?:\(|\s+\((?=\s*[^\W\d]\w*\s*=(?!=)))")
 # A quote that is never closed reaches to the end of its line, so that none is looked for twice.
 _BRACKET = re.compile(r"[()]|'(?:[^'\\\n]|\\.)*'?|\"(?:[^\"\\\n]|\\.)*\"?")
+_FLAT = re.compile(r"[^()'\"]*\)")
 _BETWEEN = re.compile(r"[\s,;\]\[]*(?:and\s+)?")
 _LISTED = re.compile(rf"\[\s*{DOTTED}\((?=\s*[^\W\d]\w*\s*=(?!=))")
 _KEYWORD = re.compile(r"\s*[^\W\d]\w*\s*=(?!=)")
-NAME_KEY = r"\\?[\"'](?:name|function|api|tool|tool_name|recipient_name|action)\\?[\"']\s*:\s*"
-_NAMED = re.compile(NAME_KEY)
 _NAME_FIRST = re.compile(rf"\[?\s*\{{\s*{NAME_KEY}\\?[\"']([^\"'\\]*)")
-_TYPED = re.compile(r"[\"']type[\"']\s*:\s*[\"'](?:function|tool_use|tool_call)[\"']")
-ARGUMENTS_KEY = re.compile(
-    r"\\?[\"'](?:arguments|parameters|args|kwargs|(?:tool_|action_)?input)\\?[\"']\s*:"
-)
+_BULLET = re.compile(r"^[ \t]*(?:[-*+•]|\d+[.)])[ \t]+", re.MULTILINE)
+_IN_LIST = re.compile(r"[\s`'\"(;,.]*\[")
+_PASSED = re.compile(r"[(,]\s*(?:[^\W\d]\w*\s*=(?!=)|[\"'])")
 
 
 def unwrapped(text: str) -> str:
@@ -41,17 +41,46 @@ def is_calls(text: str) -> bool:
     >>> is_calls("[Smith (2020)]"), is_calls("f(x) is a function.")
     (False, False)
     """
+    return calls_in(text) is not None
+
+
+def calls_in(text: str) -> list[tuple[str, str]] | None:
+    """The calls of an unwrapped text that is nothing but calls, each behind its name, or None.
+
+    >>> calls_in("x = f('x'); g(a=1)")
+    [('f', "x = f('x')"), ('g', 'g(a=1)')]
+    """
     text = text.strip(_WRAPPED)
+    calls: list[tuple[str, str]] = []
     callee, at = _CALLEE.match(text), 0
     if callee is None:
-        return False
+        return None
     while callee is not None:
         end = _closed(text, callee.end())
         if end is None:  # cut off: only what stands before can tell
-            return at > 0 or _KEYWORD.match(text, callee.end()) is not None
+            return calls if at > 0 or _KEYWORD.match(text, callee.end()) else None
+        calls.append((callee[1], text[callee.start() : end]))
         at = _skipped(text, end)
         callee = _CALLEE.match(text, at)
-    return not text[at:].strip(_WRAPPED + "])}")
+    return None if text[at:].strip(_WRAPPED + "])}") else calls
+
+
+def is_no_formula(text: str) -> bool:
+    """Whether calls stand in a list, or pass an argument by keyword or a text.
+
+    Formulas, citations and plain code look like calls too, and do neither.
+
+    >>> is_no_formula("[f(1)]"), is_no_formula("f(a=1)"), is_no_formula("f('x')")
+    (True, True, True)
+    >>> is_no_formula("O(n)"), is_no_formula("Psalm(23)"), is_no_formula("print()")
+    (False, False, False)
+    """
+    return bool(_IN_LIST.match(text) or _PASSED.search(text.strip(_WRAPPED)))
+
+
+def without_bullets(text: str) -> str:
+    """`text` without the marks of lists, `- ` and `1. `, at the start of its lines."""
+    return _BULLET.sub("", text)
 
 
 def holds_list(text: str) -> bool:
@@ -69,9 +98,11 @@ def is_json_call(text: str, names: Collection[str] | None) -> bool:
     """
     if text[:1] not in ("{", "[", '"') or text.rstrip(";.")[-1:] not in ("}", "]", '"'):
         return False
-    if _NAMED.search(text) is None:
+    if ENVELOPE.search(text):
+        return True
+    if NAMED.search(text) is None:
         return False
-    if ARGUMENTS_KEY.search(text) or _TYPED.search(text):
+    if ARGUMENTS_KEY.search(text) or TYPED.search(text):
         return True
     first = _NAME_FIRST.match(text)
     return first is not None and (names is None or first[1] in names)
@@ -79,6 +110,9 @@ def is_json_call(text: str, names: Collection[str] | None) -> bool:
 
 def _closed(text: str, at: int) -> int | None:
     """The place behind the bracket that closes the one before `at`; quotes hide brackets."""
+    flat = _FLAT.match(text, at)
+    if flat:
+        return flat.end()
     depth = 1
     for bracket in _BRACKET.finditer(text, at):
         if bracket[0] == "(":

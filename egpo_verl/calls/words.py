@@ -1,0 +1,34 @@
+"""Where a word ends, in languages that write blanks between words and in those that do not."""
+
+from __future__ import annotations
+
+import re
+
+# Thai, Japanese, Chinese, Korean: `天气weather(` has the word `weather`.
+_UNSPACED = "\u0e00-\u0e7f\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+_UNSPACED += "\U00020000-\U0003ffff"
+_SPACED = rf"[^\W{_UNSPACED}]"
+_UNSPACED = f"[{_UNSPACED}]"
+
+WORD = rf"(?:(?<!{_SPACED}){_SPACED}+(?!{_SPACED})|(?<!{_UNSPACED}){_UNSPACED}+(?!{_UNSPACED}))"
+"""Pattern of a whole word."""
+
+_LAST = re.compile(rf"{WORD}\Z|\W\Z")
+_START = re.compile(
+    rf"(?:(?<!{_SPACED})|(?!{_SPACED}))(?:(?<!{_UNSPACED})|(?!{_UNSPACED}))",
+)
+
+
+def last_word(text: str) -> str:
+    """The word that `text` ends with, or the sign.
+
+    >>> last_word("Market Trends API"), last_word("天气weather"), last_word("C++")
+    ('API', 'weather', '+')
+    """
+    last = _LAST.search(text)
+    return last[0] if last else text
+
+
+def is_word_start(text: str, at: int) -> bool:
+    """Whether a place is not inside a word."""
+    return _START.match(text, at) is not None
