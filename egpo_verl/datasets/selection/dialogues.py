@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import pyarrow.compute as pc
 
+from egpo_verl.calls import Call
 from egpo_verl.datasets.parquet.columns import wholes
-from egpo_verl.datasets.sample import Message, Sample
+from egpo_verl.datasets.sample import Sample
+
+PLAIN = frozenset((str, int, float, bool))
+"""Types of values that hold no others."""
 
 
 def beginnings(sample: Sample) -> array[int]:
@@ -19,29 +23,39 @@ def beginnings(sample: Sample) -> array[int]:
     The system's messages are left out, and an assistant's words beside calls. Keys that are null
     count as absent, as they are in the structs of parquet.
     """
-    messages: Sequence[Message] = sample.dialogue or sample.messages
-    if not sample.dialogue and sample.calls:
-        messages = (*messages, {"role": "assistant", "content": "", "calls": sample.calls})
     digests, digest = array("q"), b""
-    for message in messages:
+    for message in sample.dialogue or sample.messages:
         if message["role"] != "system":
-            digest = hashlib.blake2b(digest + _bytes(message), digest_size=8).digest()
+            calls = message.get("calls")
+            text = _text(calls) if calls else f"{message['role']} {message['content']}".strip()
+            digest = _next(digest, text)
             digests.append(int.from_bytes(digest, "big", signed=True))
+    if sample.calls and not sample.dialogue:
+        digest = _next(digest, _text(sample.calls))
+        digests.append(int.from_bytes(digest, "big", signed=True))
     return digests
 
 
-def _bytes(message: Message) -> bytes:
-    text: Any = " ".join(str(message["content"]).split())
-    if "calls" in message:
-        text = repr([(call.name, _without_nulls(call.arguments)) for call in message["calls"]])
-    return f"{message['role']}\n{text}".encode("utf-8", "replace")
+def _next(digest: bytes, text: str) -> bytes:
+    """The digest after one more message."""
+    return blake2b(digest + text.encode("utf-8", "replace"), digest_size=8).digest()
+
+
+def _text(calls: Iterable[Call]) -> str:
+    return repr([(call.name, _members(call.arguments)) for call in calls])
+
+
+def _members(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [
+        (key, item if type(item) in PLAIN else _without_nulls(item))
+        for key, item in sorted(value.items())
+        if item is not None
+    ]
 
 
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return [
-            (key, _without_nulls(value[key])) for key in sorted(value) if value[key] is not None
-        ]
+        return _members(value)
     return list(map(_without_nulls, value)) if isinstance(value, list) else value
 
 
