@@ -1,7 +1,7 @@
-"""A small shop as an environment: `python -m egpo_verl.envs examples/shop.py:Shop --rows examples/shop.jsonl`.
+"""A small shop as an environment.
 
 The class needs nothing of this package, and TRL's `environment_factory` takes it as it is
-(docs/environments.md).
+(docs/environments.md). Try it: `python -m egpo_verl.envs shop.py:Shop --rows shop.jsonl`
 """
 
 

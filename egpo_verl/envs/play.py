@@ -99,7 +99,7 @@ async def play(
                 await _run_calls(episode, world)
                 seconds += time.perf_counter() - began
             else:
-                problem = check and check.failure(episode, await world.state())
+                problem = check.failure(episode, await world.state()) if check else None
                 failure = failure or problem
                 if failure and rules.stop_at_failure:
                     episode.end(failure)

@@ -32,9 +32,8 @@ def load(factory: str) -> Callable[[], Any]:
     if not place or not name.isidentifier():
         raise UserError(f"{factory!r} names no environment: write FILE.py:Class or module:Class.")
     try:
-        module = (
-            _from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-        )
+        is_file = place.endswith(".py")
+        module = _from_file(Path(place)) if is_file else importlib.import_module(place)
     except UserError:
         raise
     except Exception as error:

@@ -90,8 +90,8 @@ def _of_hint(hint: Any, label: str) -> Schema:
     elif origin is dict and inner[0] is str:
         return {"type": "object", "additionalProperties": _of_hint(inner[1], label)}
     raise UserError(
-        f"{label} has the type {hint}, which JSON cannot say; use str, int, float, bool, list[...], "
-        "dict[str, ...], Literal[...], or a union of them."
+        f"{label} has the type {hint}, which JSON cannot say; use str, int, float, bool, "
+        "list[...], dict[str, ...], Literal[...], or a union of them."
     )
 
 
