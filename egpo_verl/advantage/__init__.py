@@ -1,8 +1,9 @@
 """The EGPO advantage (arXiv:2508.05118v4, Eq. 1, 4 and 5) as pure tensor functions."""
 
-from egpo_verl.advantage.formula import EgpoAdvantage, Sessions, egpo, egpo_advantage
+from egpo_verl.advantage.formula import EgpoAdvantage, egpo, egpo_advantage
 from egpo_verl.advantage.grpo import NotFinite
 from egpo_verl.advantage.options import EgpoOptions, OptionError
+from egpo_verl.advantage.sessions import Sessions
 
 __all__ = [
     "EgpoAdvantage",

@@ -21,23 +21,10 @@ import numpy as np
 import torch
 
 from egpo_verl.advantage.grpo import finite_scores, group_numbers, grpo_scalars
-from egpo_verl.advantage.metrics import batch_metrics
+from egpo_verl.advantage.metrics import Figures, batch_metrics, turn_metrics
 from egpo_verl.advantage.options import EgpoOptions
 from egpo_verl.advantage.passes import MaskedSums, masked_sums, row_blocks, spread
-
-
-@dataclass(frozen=True)
-class Sessions:
-    """Which rows belong to one rollout, when an agent loop returns several outputs per rollout.
-
-    Attributes:
-        of_row: (bs,) int64, the session of each row, in [0, number of sessions).
-        final_row: (sessions,) int64, the row that holds the session's last output. It carries
-            the score, as in verl's own GRPO (verl/trainer/ppo/v1/utils.py).
-    """
-
-    of_row: torch.Tensor
-    final_row: torch.Tensor
+from egpo_verl.advantage.sessions import Sessions
 
 
 @dataclass(frozen=True)
@@ -131,7 +118,8 @@ def egpo_advantage(
     _check_shapes(token_level_rewards, response_mask, entropy, cot_mask)
     scope = response_mask if options.cot_scope == "response" else cot_mask
     sums = masked_sums(entropy, scope, response_mask)
-    mean_entropy = _mean_entropy(sums, sessions)
+    # Over several turns E is that of the rollout, or of each message alone.
+    mean_entropy = _mean_entropy(sums, None if options.granularity == "turn" else sessions)
     scores = finite_scores(token_level_rewards)
     groups = group_numbers(index, scores.device)
     base = _base_advantage(scores, groups, norm_by_std, epsilon, sessions)
@@ -144,7 +132,8 @@ def egpo_advantage(
         advantages = spread(base + bonus, response_mask)
         clipped = was_clipped.float()
 
-    metrics = batch_metrics(base, mean_entropy, bonus, clipped, sums, scores, groups)
+    rows = Figures(base, mean_entropy, bonus, clipped, sums.counts, sums.real, scores, groups)
+    metrics = batch_metrics(rows, sessions) | turn_metrics(sums, sessions)
     return EgpoAdvantage(advantages, base, mean_entropy, bonus, clipped, sums.counts, metrics)
 
 
@@ -202,9 +191,8 @@ def _mean_entropy(sums: MaskedSums, sessions: Sessions | None) -> torch.Tensor:
             "overflowed or hold NaN. Lower the learning rate or compute logits in float32."
         )
     if sessions is not None:
-        size = len(sessions.final_row)
-        totals = totals.new_zeros(size).index_add_(0, sessions.of_row, totals)[sessions.of_row]
-        counts = counts.new_zeros(size).index_add_(0, sessions.of_row, counts)[sessions.of_row]
+        totals = sessions.sum(totals)[sessions.of_row]
+        counts = sessions.sum(counts)[sessions.of_row]
     return (totals / counts.clamp_min(1)).clamp_min(0.0)
 
 

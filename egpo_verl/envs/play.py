@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from egpo_verl.calls import Reason
 from egpo_verl.envs.check import Check, Replay, score_of
@@ -13,6 +13,9 @@ from egpo_verl.envs.misfit import misfit_of_reference
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.world import Hung, World, Worlds
 from egpo_verl.errors import UserError
+
+FACTS = "env"
+"""Key of a row's `extra_fields` in verl, with an episode's `Outcome.facts`."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,23 @@ class Outcome:
 
     Attributes:
         reason: why it earns nothing, `Reason.OK` where it does.
+        ended_by: why it ended there; as `reason`, unless it went on after a turn that failed.
         score: the reward and its parts, under the keys of `compute_score`.
         dialogue: all messages, earlier thoughts left out.
         tool_seconds: time that was spent in tools.
     """
 
     reason: Reason
+    ended_by: Reason
     score: Mapping[str, float | int]
     counts: Counts
     dialogue: list[dict[str, str]]
     tool_seconds: float
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What the metrics of a training count."""
+        return {**asdict(self.counts), "no_room": int(self.ended_by is Reason.NO_ROOM)}
 
 
 async def play(
@@ -108,7 +118,7 @@ async def play(
         reason = failure or episode.reason
         reward = await world.reward() if worlds.owns_reward else None
     score = score_of(reason, episode.counts.calls, reward)
-    return Outcome(reason, score, episode.counts, episode.dialogue, seconds)
+    return Outcome(reason, episode.reason, score, episode.counts, episode.dialogue, seconds)
 
 
 async def _run_calls(episode: Episode, world: World) -> None:
