@@ -40,6 +40,11 @@ class Once(Generic[Value]):
                 self._tasks.pop(key, None)
             raise
 
+    def made(self) -> list[Value]:
+        """The values that are there."""
+        tasks = [task for task in self._tasks.values() if task.done() and not task.cancelled()]
+        return [task.result() for task in tasks if task.exception() is None]
+
 
 async def _made(make: Callable[[], Awaitable[Value]]) -> Value:
     return await make()
@@ -69,6 +74,11 @@ class Shared:
             return await worlds.__aenter__()
 
         return await self._worlds.get((factory,), make)
+
+    def stop(self) -> None:
+        """End the environments."""
+        for worlds in self._worlds.made():
+            worlds.stop()
 
     async def replay(self, text: str, script: Script, worlds: Worlds) -> Replay | None:
         """What the reference of a row, `text`, leaves behind; None where the world is the judge."""
