@@ -63,7 +63,7 @@ class Settings:
         return Limits(self.tool_seconds, self.reset_seconds)
 
     def _check(self) -> None:
-        if self.factory is not None and not (isinstance(self.factory, str) and self.factory):
+        if self.factory is not None and ":" not in str(self.factory):
             raise UserError(f"env.factory={self.factory!r} must be FILE.py:Class or module:Class.")
         for name in ("max_messages", "max_worlds"):
             value = getattr(self, name)
