@@ -334,7 +334,7 @@ def test_each_later_prompt_of_an_agent_loop_is_its_own(queue: None) -> None:
     )
     metrics: dict[str, Any] = {}
     trainer("actor_rollout_ref.rollout.n=2")._compute_advantage(meta, metrics)
-    assert metrics["egpo/no_cot_frac"] == pytest.approx(0.75)
+    assert metrics["egpo/no_cot_frac"] == 0.5, "one of two rollouts thinks, in one of its messages"
     tq.kv_clear(keys=keys, partition_id="prompts")
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from egpo_verl.calls import Reason
 from egpo_verl.calls.reasons import Stage
@@ -17,7 +15,7 @@ class Replay:
     """What the reference leaves behind in each user turn.
 
     Attributes:
-        states: the world's state after each turn, as `state_text` writes it.
+        states: the world's state after each turn, as `protocol.state_text` writes it.
         results: what the calls of each turn returned.
     """
 
@@ -47,15 +45,6 @@ class Check:
         if not self.replay.results[episode.turn] <= episode.seen:
             return Reason.RESULT_NOT_SEEN
         return None
-
-
-def state_text(state: Any) -> str:
-    """A state in a form in which equal states are equal texts.
-
-    Raises:
-        ValueError, TypeError: it is no JSON.
-    """
-    return json.dumps(state, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
 def score_of(reason: Reason, calls: int, reward: float | None = None) -> dict[str, float | int]:

@@ -11,8 +11,6 @@ in a socket is interrupted there and `_close()` is still called.
 
 from __future__ import annotations
 
-import asyncio
-import ctypes
 import gc
 import inspect
 import json
@@ -23,16 +21,22 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from egpo_verl.envs.check import state_text
-from egpo_verl.envs.protocol import CLOSE, REWARD, load, owns_reward, state_of, tools_of
+from egpo_verl.envs.protocol import (
+    CLOSE,
+    REWARD,
+    load,
+    owns_reward,
+    result_text,
+    state_of,
+    state_text,
+    tools_of,
+)
 from egpo_verl.errors import UserError
 
-_LIBC = ctypes.CDLL(None)
-_PDEATHSIG = 1
-"""Linux's prctl: the signal that a process gets when its parent is gone."""
 LAST_WAIT = 5
 """Seconds that worlds get to end when the other side is gone."""
 GRACE = 1.0
@@ -49,7 +53,7 @@ class World:
     def __init__(self, factory: Callable[[], Any] | UserError) -> None:
         self._factory = factory
         self._world: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: Any = None
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """`{"value"}`, `{"error"}` where user code raised, or `{"hung"}` where its time ended."""
@@ -96,6 +100,8 @@ class World:
         if not inspect.isawaitable(value):
             return value
         if self._loop is None:
+            import asyncio  # twice the size of a world that needs none
+
             self._loop = asyncio.new_event_loop()
             signal.setitimer(signal.ITIMER_REAL, limit + GRACE)
         return self._loop.run_until_complete(_within(value, limit))
@@ -103,17 +109,14 @@ class World:
 
 async def _within(task: Any, limit: float) -> Any:
     """The task's result; one that runs longer is cancelled."""
+    import asyncio
+
     done, late = await asyncio.wait([asyncio.ensure_future(task)], timeout=limit)
     if done:
         return done.pop().result()
     late.pop().cancel()
     await asyncio.sleep(0)
     raise TimeUp
-
-
-def result_text(value: Any) -> str:
-    """What the policy sees of a tool's result: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _observation(value: Any) -> str | None:
@@ -147,7 +150,6 @@ def _fork(connection: socket.socket, control: socket.socket, factory: Any) -> No
         connection.close()
         return
     os.setpgid(0, 0)
-    _LIBC.prctl(_PDEATHSIG, signal.SIGKILL)
     control.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, _time_is_up)
@@ -171,10 +173,23 @@ def _loaded(name: str) -> Callable[[], Any] | UserError:
         return error
 
 
+def _bury() -> None:
+    """Wait for the worlds, which end when their sockets close, and kill those that hang."""
+    signal.signal(signal.SIGALRM, _time_is_up)
+    signal.alarm(LAST_WAIT)
+    with suppress(ChildProcessError, TimeUp):
+        os.wait()
+    with suppress(OSError):
+        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            os.killpg(int(child), signal.SIGKILL)
+
+
 def main() -> None:
     """Fork a world for every socket that comes, until the other side is gone."""
     control = socket.socket(fileno=int(sys.argv[1]))
     factory = _loaded(sys.argv[2])
+    if any(map(inspect.iscoroutinefunction, vars(factory).values())):
+        import asyncio  # noqa: F401  once, and not in each world
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the other side's to take
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the dead
     gc.collect()
@@ -185,9 +200,7 @@ def main() -> None:
             break
         for descriptor in descriptors:
             _fork(socket.socket(fileno=descriptor), control, factory)
-    signal.alarm(LAST_WAIT)
-    with suppress(ChildProcessError):
-        os.wait()
+    _bury()
 
 
 if __name__ == "__main__":

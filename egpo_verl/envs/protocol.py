@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -100,3 +101,17 @@ def state_of(world: Any) -> Any:
         return getattr(world, STATE)()
     attributes: Mapping[str, Any] = vars(world)
     return {name: value for name, value in attributes.items() if not name.startswith("_")}
+
+
+def state_text(state: Any) -> str:
+    """A state in a form in which equal states are equal texts.
+
+    Raises:
+        ValueError, TypeError: it is no JSON.
+    """
+    return json.dumps(state, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def result_text(value: Any) -> str:
+    """What the policy sees of a tool's result: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
