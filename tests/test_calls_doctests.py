@@ -10,7 +10,16 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["reward", "calls.forms", "calls.matching", "calls.thought", "calls.tools", "calls.traces"],
+    [
+        "reward",
+        "calls.forms",
+        "calls.matching",
+        "calls.thought",
+        "calls.tools",
+        "calls.traces",
+        "envs.misfit",
+        "envs.script",
+    ],
 )
 def test_examples_run(module: str) -> None:
     result = doctest.testmod(import_module(f"egpo_verl.{module}"))
