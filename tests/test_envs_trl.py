@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,8 +25,10 @@ def test_the_example_runs_in_trls_own_trainer(tmp_path: Path) -> None:
     if had.returncode:
         pytest.skip(f"trl cannot be had: {had.stderr[-200:]}")
     out.mkdir()
-    command = [sys.executable, str(TESTS / "trl_shop.py"), str(libraries), str(out)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, str(TESTS / "trl_shop.py"), str(out)]
+    path = [str(libraries), str(TESTS.parent / "examples"), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert ran.returncode == 0, ran.stderr[-4000:]
     written = json.loads((out / "seen.json").read_text())
     assert [world["cart"] for world in written["seen"]] == [{"lamp": 2}] * 2

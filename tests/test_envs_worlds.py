@@ -18,6 +18,8 @@ import pytest
 from egpo_verl.calls import Reason
 from egpo_verl.envs.play import Message, Outcome, play
 from egpo_verl.envs.script import Script
+from egpo_verl.envs.settings import Settings
+from egpo_verl.envs.shared import Shared
 from egpo_verl.envs.world import Limits, World, WorldError, Worlds
 from egpo_verl.errors import UserError
 
@@ -128,6 +130,27 @@ def test_worlds_share_nothing_in_memory() -> None:
             return list(await asyncio.gather(notes(one), notes(other)))
 
     assert run(work, "envs_worlds:Shared") == ['["mine"]', '["mine"]']
+
+
+def test_a_host_that_the_system_ends_is_started_anew(tmp_path: Path) -> None:
+    async def main() -> None:
+        shared, row = Shared(), Script.from_mapping({"turns": [{"user": "Go."}]})
+        settings = Settings("envs_worlds:Shared")
+        before = {child.pid for child in psutil.Process().children()}
+        worlds = await shared.worlds(row, settings)
+        (host,) = [one for one in psutil.Process().children() if one.pid not in before]
+        host.kill()
+        host.wait()
+        with pytest.raises(WorldError, match="has ended"):
+            async with worlds.open():
+                pass
+        again = await shared.worlds(row, settings)
+        async with again.open() as world:
+            await world.reset({})
+            assert await world.state() == "[]"
+        shared.stop()
+
+    asyncio.run(main())
 
 
 def left() -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 """A step of TRL's own `GRPOTrainer` in examples/shop.py, for a policy whose messages are known.
 
-`python trl_shop.py LIBRARIES OUT`: the folder with trl, and one to write to. Prints what the reward
-function saw of the environments, and what TRL logged, as JSON.
+`python trl_shop.py OUT`, with trl and the example on PYTHONPATH. Writes what the reward function
+saw of the environments, and what TRL logged, to OUT/seen.json.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LIBRARIES, OUT = sys.argv[1:]
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [LIBRARIES, str(ROOT / "examples")]
-
 import torch
 from datasets import Dataset
 from shop import Shop
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
+from trl import __file__ as TRL
 
+OUT = sys.argv[1]
+ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "egpo_verl" / "toolworld" / "model"
 CALL = '<tool_call>\n{"name": "add", "arguments": {"item": "lamp", "count": 2}}\n</tool_call>'
 MESSAGES = iter([CALL, "Done."])
 
 tokenizer = AutoTokenizer.from_pretrained(MODEL)
-template = Path(LIBRARIES) / "trl" / "chat_templates" / "qwen3.jinja"
+template = Path(TRL).parent / "chat_templates" / "qwen3.jinja"
 tokenizer.chat_template = template.read_text()
 seen: list[dict[str, Any]] = []
 

@@ -40,6 +40,12 @@ class Once(Generic[Value]):
                 self._tasks.pop(key, None)
             raise
 
+    def forget(self, key: tuple[str, ...], value: Value) -> None:
+        """Make the value of a key anew when it is asked for, unless that was done already."""
+        task = self._tasks.get(key)
+        if task is not None and task.done() and task.result() is value:
+            del self._tasks[key]
+
     def made(self) -> list[Value]:
         """The values that are there."""
         tasks = [task for task in self._tasks.values() if task.done() and not task.cancelled()]
@@ -73,7 +79,12 @@ class Shared:
             worlds = Worlds(factory, settings.limits, settings.max_worlds)
             return await worlds.__aenter__()
 
-        return await self._worlds.get((factory,), make)
+        worlds = await self._worlds.get((factory,), make)
+        if not worlds.is_running:
+            worlds.stop()
+            self._worlds.forget((factory,), worlds)
+            worlds = await self._worlds.get((factory,), make)
+        return worlds
 
     def stop(self) -> None:
         """End the environments."""

@@ -167,6 +167,11 @@ class Worlds:
     ) -> None:
         self.stop()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the host is there; the system may have ended it where memory ran out."""
+        return self._host.poll() is None
+
     def stop(self) -> None:
         """End the host; worlds that are open end with their sockets."""
         self._control.close()
@@ -177,11 +182,14 @@ class Worlds:
         """A world in a process of its own, which ends with the context."""
         async with self._places:
             ours, theirs = socket.socketpair()
-            with theirs:
+            with theirs, suppress(OSError):
                 socket.send_fds(self._control, [b"w"], [theirs.fileno()])
             reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
-            pid = int(await reader.readline())
-            world = World(reader, writer, pid, self.limits)
+            pid = await reader.readline()
+            if not pid:
+                writer.close()
+                raise WorldError(f"the process that worlds of {self.factory} come from has ended.")
+            world = World(reader, writer, int(pid), self.limits)
             try:
                 yield world
             finally:
