@@ -23,7 +23,7 @@ from egpo_verl.envs.episode import Episode, Phase, Result
 from egpo_verl.envs.play import Message, play, replay_of
 from egpo_verl.envs.protocol import result_text, state_of, state_text, tools_of
 from egpo_verl.envs.script import Script
-from egpo_verl.envs.world import Worlds
+from egpo_verl.envs.worlds import Worlds
 
 EPISODES = 2_000
 AT_ONCE = 512

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from egpo_verl.calls import Call, Reason, render
 from egpo_verl.envs.play import Message, Outcome, Rules, play, replay_of
 from egpo_verl.envs.script import Script
-from egpo_verl.envs.world import Worlds
+from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
 LEDGER, GAME = "envs_worlds:Ledger", "envs_worlds:Game"

@@ -20,7 +20,8 @@ from egpo_verl.envs.play import Message, Outcome, play
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.settings import Settings
 from egpo_verl.envs.shared import Shared
-from egpo_verl.envs.world import Limits, World, WorldError, Worlds
+from egpo_verl.envs.world import Limits, World, WorldError
+from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
 TRICKY = "envs_worlds:Tricky"
@@ -200,7 +201,7 @@ def test_a_world_whose_trainer_is_gone_ends_too(tmp_path: Path) -> None:
     """Killed without a word, as the system does it where memory ends."""
     code = (
         "import asyncio, sys\n"
-        "from egpo_verl.envs.world import Worlds\n"
+        "from egpo_verl.envs.worlds import Worlds\n"
         "async def main():\n"
         "    async with Worlds('envs_worlds:Tricky') as worlds, worlds.open() as world:\n"
         f"        await world.reset({{'folder': {str(tmp_path)!r}}})\n"

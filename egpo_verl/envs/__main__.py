@@ -20,7 +20,8 @@ from egpo_verl.envs.script import Script
 from egpo_verl.envs.settings import Settings
 from egpo_verl.envs.shared import Shared
 from egpo_verl.envs.show import show_episode, summary, undocumented
-from egpo_verl.envs.world import WorldError, Worlds
+from egpo_verl.envs.world import WorldError
+from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
 TOLD = 10

@@ -11,7 +11,8 @@ from egpo_verl.envs.check import Check, Replay, score_of
 from egpo_verl.envs.episode import MAX_MESSAGES, Counts, Episode, Phase, Result
 from egpo_verl.envs.misfit import misfit_of_reference
 from egpo_verl.envs.script import Script
-from egpo_verl.envs.world import Hung, World, Worlds
+from egpo_verl.envs.world import Hung, World
+from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
 FACTS = "env"

@@ -10,7 +10,8 @@ from egpo_verl.calls import Call, render
 from egpo_verl.envs.check import Replay
 from egpo_verl.envs.play import Message, Outcome, Policy, Rules, play, replay_of
 from egpo_verl.envs.script import Script
-from egpo_verl.envs.world import Hung, WorldError, Worlds
+from egpo_verl.envs.world import Hung, WorldError
+from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
 THOUGHT = "<think>So.</think>\n"

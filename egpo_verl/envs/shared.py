@@ -10,7 +10,7 @@ from egpo_verl.envs.check import Replay
 from egpo_verl.envs.play import replay_of
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.settings import Settings
-from egpo_verl.envs.world import Worlds
+from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
 REPLAYS = 512
