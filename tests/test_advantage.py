@@ -167,7 +167,7 @@ def test_a_batch_of_padding_alone_has_no_metrics() -> None:
     length=st.integers(1, 40),
     lam=st.floats(0, 10),
     alpha=st.floats(1.001, 50),
-    granularity=st.sampled_from(["response", "token"]),
+    granularity=st.sampled_from(["response", "turn", "token"]),
     scope=st.sampled_from(["thought", "response"]),
 )
 @settings(max_examples=150)
@@ -249,6 +249,41 @@ def test_a_session_of_several_outputs_counts_once() -> None:
     assert torch.equal(result.advantages[0], result.advantages[1])
 
 
+def test_by_turn_each_message_has_the_entropy_of_its_own_thought_and_its_rollouts_cap() -> None:
+    """Three rollouts, the first of three messages: their E are 0.2, 0.6 and 5."""
+    rewards = torch.tensor([[1.0], [1.0], [1.0], [0.0], [0.0]])
+    entropy = torch.tensor([[0.2], [0.6], [5.0], [0.3], [0.1]])
+    ones = torch.ones(5, 1)
+    sessions = Sessions(
+        of_row=torch.tensor([0, 0, 0, 1, 2]),
+        final_row=torch.tensor([2, 3, 4]),
+        turn_of_row=torch.tensor([0, 1, 2, 0, 0]),
+    )
+    rows = (rewards, ones, np.array(["a"] * 5), entropy, ones.bool())
+    result = egpo_advantage(*rows, EgpoOptions(granularity="turn"), sessions=sessions)
+    right = result.base[0].item()
+    assert result.base.tolist() == pytest.approx([right] * 3 + [-right / 2] * 2, rel=1e-4)
+    assert result.bonus.tolist() == pytest.approx([0.08, 0.24, right / 2, 0.12, 0.04], rel=1e-4)
+    torch.testing.assert_close(result.advantages[:, 0], result.base + result.bonus)
+    pooled = egpo_advantage(*rows, EgpoOptions(), sessions=sessions)
+    assert pooled.bonus[:3].tolist() == pytest.approx([right / 2] * 3, rel=1e-4)
+    metrics = result.metrics
+    assert metrics["egpo/cot_entropy"] == pytest.approx((5.8 / 3 + 0.3 + 0.1) / 3, rel=1e-4)
+    assert metrics["egpo/bonus"] == pytest.approx(((0.32 + right / 2) / 3 + 0.16) / 3, rel=1e-4)
+    assert metrics["egpo/cot_tokens"] == pytest.approx(5 / 3)
+    turns = {name: value for name, value in metrics.items() if "turn" in name}
+    assert turns == pytest.approx(
+        {
+            "egpo/cot_entropy_turn_1": (0.2 + 0.3 + 0.1) / 3,
+            "egpo/cot_entropy_turn_2": 0.6,
+            "egpo/cot_entropy_turn_3": 5.0,
+        }
+    )
+    alone = (rewards[2:], ones[2:], np.array(["a"] * 3), entropy[2:], ones[2:].bool())
+    by_turn = egpo_advantage(*alone, EgpoOptions(granularity="turn"))
+    assert torch.equal(by_turn.advantages, egpo_advantage(*alone, EgpoOptions()).advantages)
+
+
 def test_entropy_outside_the_thought_is_never_read() -> None:
     rows = batch(5)
     rows["entropy"][~rows["cot_mask"]] = torch.nan
@@ -313,7 +348,7 @@ def test_huge_integer_labels_need_no_huge_memory() -> None:
         ({"lam": "0.4"}, "must be a number"),
         ({"lam": True}, "must be a number"),
         ({"cot_scope": "all"}, "thought, response"),
-        ({"granularity": "sequence"}, "response, token"),
+        ({"granularity": "sequence"}, "response, turn, token"),
         ({"positive_only": "yes"}, "true or false"),
         ({"clip": 1}, "true or false"),
         ({"cliip": False}, "did you mean 'clip'"),

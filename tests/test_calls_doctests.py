@@ -22,6 +22,8 @@ import pytest
         "calls.traces",
         "calls.whole_answer",
         "calls.words",
+        "envs.misfit",
+        "envs.script",
     ],
 )
 def test_examples_run(module: str) -> None:

@@ -41,6 +41,7 @@ def test_a_row_has_what_verl_and_the_reward_read() -> None:
         "think_in_prompt": False,
         "renamed": "{}",
         "facts": '{"id": 7}',
+        "env": "",
     }
 
 

@@ -7,10 +7,12 @@ import contextlib
 import dataclasses
 import importlib.util
 import io
+import json
 import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,8 @@ import pytest
 
 from egpo_verl.advantage.options import RECORD_OPTIONS, EgpoOptions
 from egpo_verl.compare.run_log import Run
+from egpo_verl.envs.__main__ import main as prove
+from egpo_verl.envs.settings import Settings
 from egpo_verl.integration.config import ConfigError
 from egpo_verl.integration.hooks import HOOKS
 
@@ -89,6 +93,24 @@ def test_every_option_is_explained() -> None:
         assert f"| `{name}` |" in page, name
 
 
+def test_every_option_of_environments_is_explained_with_its_default() -> None:
+    page = (ROOT / "docs" / "environments.md").read_text()
+    for field in dataclasses.fields(Settings):
+        default = json.dumps(field.default).removesuffix(".0")
+        assert re.search(rf"^\| `{field.name}` \| `?{default}`? \|", page, re.MULTILINE), field.name
+    for metric in ("turns", "calls", "tool_errors", "turns_solved", "no_room_frac"):
+        assert f"| `env/{metric}` |" in page
+
+
+def test_the_environment_on_the_page_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "environments.md").read_text()
+    (example,) = re.findall(r"^ *```python\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
+    (row,) = re.findall(r"^ *```json\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "shop.py").write_text(textwrap.dedent(example))
+    (tmp_path / "rows.jsonl").write_text(textwrap.dedent(row))
+    assert prove([f"{tmp_path / 'shop.py'}:Shop", "--rows", str(tmp_path / "rows.jsonl")]) == 0
+
+
 @pytest.mark.slow
 def test_every_metric_that_a_training_logs_is_explained(
     undisturbed: tuple[Run, Path, str],
@@ -129,13 +151,18 @@ def refusals() -> list[re.Pattern[str]]:
         "algorithm.egpo.granularity=word",
         "algorithm.egpo.positive_only=3",
         "algorithm.rollout_correction.bypass_mode=True",
+        "+env=own trainer.use_v1=False",
+        "+env=own env.factory=shop.py",
+        "+env=own env.max_messages=0",
+        "+env=own env.reset_seconds=-1",
+        "+env=own +env.seconds=1",
     ],
 )
 def test_who_is_refused_finds_the_message_on_the_page(
     override: str, composed: Callable[..., Any], validate: Callable[[Any], None]
 ) -> None:
     with pytest.raises(ConfigError) as refused:
-        validate(composed("+egpo=paper", override))
+        validate(composed("+egpo=paper", *override.split()))
     assert [quote for quote in refusals() if quote.search(str(refused.value))]
 
 

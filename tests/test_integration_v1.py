@@ -203,6 +203,51 @@ def test_several_outputs_of_a_rollout_count_once(queue: None) -> None:
     tq.kv_clear(keys=keys, partition_id="sessions")
 
 
+@pytest.mark.parametrize("estimator", ["egpo", "grpo"])
+def test_episodes_are_counted_by_rollout_and_not_by_row(queue: None, estimator: str) -> None:
+    """In each group one rollout has three messages and the other one; verl pads with a copy."""
+    rows = content()
+    places = ["0_0", "0_1", "0_2", "1_0"]
+    keys = [f"{uid}_{places[row % ROLLOUTS]}" for row, uid in enumerate(rows["uids"])]
+    keys[-1] = "pad_0_0"
+    facts = {"calls": 1, "tool_errors": 0, "turns_solved": 1}
+    episodes = [
+        {
+            "reward_extra_info": {"acc": float(place[0])},
+            "env": {**facts, "messages": 3 - 2 * int(place[0]), "no_room": int(place[0])},
+        }
+        for _ in range(GROUPS)
+        for place in places
+    ]
+    masks = list(rows["fields"]["response_mask"].unbind())
+    masks[-1] = torch.zeros_like(masks[-1])
+    changed = {
+        "extra_fields": NonTensorStack(*episodes),
+        "response_mask": torch.nested.as_nested_tensor(masks, layout=torch.jagged),
+    }
+    meta = tq.kv_batch_put(
+        keys=keys,
+        partition_id=f"episodes-{estimator}",
+        fields=TensorDict(rows["fields"] | changed, batch_size=len(keys)),
+        tags=[{"is_padding": key.startswith("pad")} for key in keys],
+    )
+    metrics: dict[str, Any] = {}
+    live = ["+env=own", f"algorithm.adv_estimator={estimator}"]
+    trainer(*live)._compute_advantage(meta, metrics)
+    short, long = GROUPS - 1, GROUPS
+    number = short + long
+    assert metrics["env/turns"] == pytest.approx((3 * long + short) / number)
+    assert metrics["env/no_room_frac"] == pytest.approx(short / number)
+    assert metrics["env/calls"] == metrics["env/turns_solved"] == 1
+    if estimator == "egpo":
+        assert metrics["reward/acc"] == pytest.approx(short / number)
+        turns = [name for name in metrics if "_turn_" in name]
+        assert turns == [f"egpo/cot_entropy_turn_{turn}" for turn in (1, 2, 3)]
+    else:
+        assert not any(name.startswith("egpo/") for name in metrics)
+    tq.kv_clear(keys=keys, partition_id=meta.partition_id)
+
+
 def test_rejected_tokens_do_not_hide_the_thought(batch: Any) -> None:
     """Half of the tokens are rejected, tags among them; verl trains on the rest."""
     meta, rows = batch
@@ -289,7 +334,7 @@ def test_each_later_prompt_of_an_agent_loop_is_its_own(queue: None) -> None:
     )
     metrics: dict[str, Any] = {}
     trainer("actor_rollout_ref.rollout.n=2")._compute_advantage(meta, metrics)
-    assert metrics["egpo/no_cot_frac"] == pytest.approx(0.75)
+    assert metrics["egpo/no_cot_frac"] == 0.5, "one of two rollouts thinks, in one of its messages"
     tq.kv_clear(keys=keys, partition_id="prompts")
 
 

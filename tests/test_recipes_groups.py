@@ -136,7 +136,7 @@ def test_the_twin_by_group_is_the_twin_by_estimator() -> None:
         ("+algorithm.egpo.cot_scop=response", "did you mean 'cot_scope'"),
         ("+algorithm.egpo.token_level=true", "token_level is not an option of EGPO"),
         ("algorithm.egpo.clip=never", "clip='never' must be true or false"),
-        ("algorithm.egpo.granularity=tokens", "must be one of response, token"),
+        ("algorithm.egpo.granularity=tokens", "must be one of response, turn, token"),
     ],
 )
 def test_an_option_that_is_none_is_refused_by_name(override: str, says: str) -> None:

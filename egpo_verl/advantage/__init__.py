@@ -3,7 +3,8 @@
 from egpo_verl.advantage.formula import egpo, egpo_advantage
 from egpo_verl.advantage.grpo import NotFinite
 from egpo_verl.advantage.options import EgpoOptions, OptionError, settings_of
-from egpo_verl.advantage.result import EgpoAdvantage, Sessions
+from egpo_verl.advantage.result import EgpoAdvantage
+from egpo_verl.advantage.sessions import Sessions
 
 __all__ = [
     "EgpoAdvantage",

@@ -21,10 +21,11 @@ import torch
 
 from egpo_verl.advantage.bonus import bonus_per_token, entropy_bonus
 from egpo_verl.advantage.grpo import finite_scores, group_numbers, grpo_scalars
-from egpo_verl.advantage.metrics import batch_metrics
+from egpo_verl.advantage.metrics import Figures, batch_metrics, turn_metrics
 from egpo_verl.advantage.options import EgpoOptions, settings_of
 from egpo_verl.advantage.passes import MaskedSums, masked_sums, spread
-from egpo_verl.advantage.result import EgpoAdvantage, Sessions
+from egpo_verl.advantage.result import EgpoAdvantage
+from egpo_verl.advantage.sessions import Sessions
 
 
 def egpo(
@@ -87,7 +88,8 @@ def egpo_advantage(
     _check_shapes(token_level_rewards, response_mask, entropy, cot_mask)
     scope = response_mask if options.cot_scope == "response" else cot_mask
     sums = masked_sums(entropy, scope, response_mask)
-    mean_entropy = _mean_entropy(sums, sessions)
+    # Over several turns E is that of the rollout, or of each message alone.
+    mean_entropy = _mean_entropy(sums, None if options.granularity == "turn" else sessions)
     scores = finite_scores(token_level_rewards)
     groups = group_numbers(index, scores.device)
     base = _base_advantage(scores, groups, norm_by_std, epsilon, sessions)
@@ -100,7 +102,8 @@ def egpo_advantage(
         advantages = spread(base + bonus, response_mask)
         clipped = was_clipped.float()
 
-    metrics = batch_metrics(base, mean_entropy, bonus, clipped, sums, scores, groups)
+    rows = Figures(base, mean_entropy, bonus, clipped, sums.counts, sums.real, scores, groups)
+    metrics = batch_metrics(rows, sessions) | turn_metrics(sums, sessions)
     return EgpoAdvantage(advantages, base, mean_entropy, bonus, clipped, sums.counts, metrics)
 
 
@@ -122,9 +125,8 @@ def _mean_entropy(sums: MaskedSums, sessions: Sessions | None) -> torch.Tensor:
             "overflowed or hold NaN. Lower the learning rate or compute logits in float32."
         )
     if sessions is not None:
-        size = len(sessions.final_row)
-        totals = totals.new_zeros(size).index_add_(0, sessions.of_row, totals)[sessions.of_row]
-        counts = counts.new_zeros(size).index_add_(0, sessions.of_row, counts)[sessions.of_row]
+        totals = sessions.sum(totals)[sessions.of_row]
+        counts = sessions.sum(counts)[sessions.of_row]
     return (totals / counts.clamp_min(1)).clamp_min(0.0)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from egpo_verl.errors import UserError
 
 COT_SCOPES = ("thought", "response")
-GRANULARITIES = ("response", "token")
+GRANULARITIES = ("response", "turn", "token")
 RECORD_OPTIONS = ("record_dir", "record_groups")
 """In `algorithm.egpo` too: what a training records (`egpo_verl.integration.record`)."""
 
@@ -29,8 +29,9 @@ class EgpoOptions:
         lam: lambda of Eq. 5, the weight of the entropy; >= 0, and 0 is GRPO.
         alpha: alpha of Eq. 5; the bonus is at most |A|/alpha. > 1, so that no sign can turn.
         cot_scope: tokens whose entropy counts: "thought" (the paper) or the whole "response".
-        granularity: one bonus per "response" (the paper), or one per "token" as in
-            Cheng et al. (arXiv:2506.14758).
+        granularity: one bonus per "response" (the paper; of a rollout of several turns all thoughts
+            together), one per "turn", the mean of that message's own thought, or one per "token" as
+            in Cheng et al. (arXiv:2506.14758).
         positive_only: give the bonus only where A > 0 (the paper gives it to every response).
         clip: cut the bonus at |A|/alpha (the paper). False leaves lam * E as it is, an ablation:
             signs can turn, and groups of equal rewards get a bonus too.

@@ -1,24 +1,10 @@
-"""What the estimator takes of rollouts beside tensors, and what it makes."""
+"""What the estimator makes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-
-
-@dataclass(frozen=True)
-class Sessions:
-    """Which rows belong to one rollout, when an agent loop returns several outputs per rollout.
-
-    Attributes:
-        of_row: (bs,) int64, the session of each row, in [0, number of sessions).
-        final_row: (sessions,) int64, the row that holds the session's last output. It carries
-            the score, as in verl's own GRPO (verl/trainer/ppo/v1/utils.py).
-    """
-
-    of_row: torch.Tensor
-    final_row: torch.Tensor
 
 
 @dataclass(frozen=True)

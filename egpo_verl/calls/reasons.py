@@ -74,6 +74,13 @@ class Reason(IntEnum):
     WRONG_FUNCTION = 63, Stage.MATCH, "other functions than those expected"
     WRONG_ARGUMENT = 64, Stage.MATCH, "the functions expected, with other arguments"
 
+    # Of live episodes (docs/environments.md).
+    WRONG_STATE = 80, Stage.MATCH, "after a user turn the world is not as the reference leaves it"
+    RESULT_NOT_SEEN = 81, Stage.MATCH, "a result that the reference saw was never asked for"
+    TOO_MANY_MESSAGES = 82, Stage.MATCH, "a user turn did not end within its limit of messages"
+    NO_ROOM = 83, Stage.MATCH, "the episode's next prompt is longer than the limit for prompts"
+    TOOL_HUNG = 84, Stage.MATCH, "a tool hung past its time limit, or ended the world's process"
+
 
 def describe(number: int) -> str:
     """What a logged `reason` means; that of another version is named by its number."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from egpo_verl.advantage import EgpoOptions, OptionError
+from egpo_verl.envs.settings import Settings
+from egpo_verl.errors import UserError
 from egpo_verl.integration import hooks
 from egpo_verl.integration.precision import CHUNKING, in_float32, reader_of_chunking
 from egpo_verl.integration.record import RecordOptions
@@ -33,10 +35,9 @@ def validate_config(stock: Callable[..., Any], config: Any, *args: Any, **kwargs
     """In place of verl's own, which every `main_ppo` calls before it trains.
 
     Raises:
-        ConfigError: see `check`.
+        ConfigError: see `check` and `check_live`.
     """
-    check(config)
-    _warn(config)
+    _check_run(config)
     load_in_workers(config)
     return stock(config, *args, **kwargs)
 
@@ -46,12 +47,36 @@ def run_ppo(stock: Callable[..., Any], config: Any, *args: Any, **kwargs: Any) -
     they validate nothing, or only in a worker.
 
     Raises:
-        ConfigError: see `check`.
+        ConfigError: see `check` and `check_live`.
     """
-    check(config)
-    _warn(config)
+    _check_run(config)
     load_in_workers(config)
     return stock(config, *args, **kwargs)
+
+
+def _check_run(config: Any) -> None:
+    if hooks.is_live(config):
+        check_live(config)
+    if hooks.is_egpo(config):
+        check(config)
+        _warn(config)
+
+
+def check_live(config: Any) -> None:
+    """Refuse what live episodes cannot work under, whatever the estimator.
+
+    Raises:
+        ConfigError: a wrong option under `env`, or a trainer that takes one output a rollout.
+    """
+    if trainer_of(config) != hooks.V1:
+        raise ConfigError(
+            "live episodes (+env=own) have an output for each message, and verl's legacy trainer "
+            "takes one a rollout: set trainer.use_v1=True, and run python -m verl.trainer.main_ppo."
+        )
+    try:
+        Settings.of(config.get("env"))
+    except UserError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _warn(config: Any) -> None:

@@ -18,6 +18,8 @@ from types import ModuleType
 from typing import Any
 
 ESTIMATOR = "egpo"
+AGENT_LOOP = "egpo_env"
+"""The agent loop of live episodes (egpo_verl/envs/loop.py)."""
 REPLACED = "__egpo_verl_replaced__"
 V1, LEGACY = "v1", "legacy"
 
@@ -74,6 +76,12 @@ def is_egpo(config: Any) -> bool:
     return bool(_member(algorithm, "adv_estimator") == ESTIMATOR)
 
 
+def is_live(config: Any) -> bool:
+    """Whether verl's whole configuration asks for live episodes, whatever its estimator."""
+    rollout = _member(_member(config, "actor_rollout_ref"), "rollout")
+    return bool(_member(_member(rollout, "agent"), "default_agent_loop") == AGENT_LOOP)
+
+
 def _member(node: Any, name: str) -> Any:
     return node.get(name) if hasattr(node, "get") else getattr(node, name, None)
 
@@ -82,8 +90,13 @@ def _trainer_asks(trainer: Any, *_: Any, **__: Any) -> bool:
     return is_egpo(getattr(trainer, "config", None))
 
 
+def _v1_trainer_asks(trainer: Any, *_: Any, **__: Any) -> bool:
+    config = getattr(trainer, "config", None)
+    return is_egpo(config) or is_live(config)
+
+
 def _config_asks(config: Any, *_: Any, **__: Any) -> bool:
-    return is_egpo(config)
+    return is_egpo(config) or is_live(config)
 
 
 def _estimator_asks(data: Any, adv_estimator: Any, *_: Any, **__: Any) -> bool:
@@ -100,7 +113,7 @@ _RAY = "verl.trainer.ppo.ray_trainer"
 HOOKS = (
     Hook("verl.utils.config", None, "validate_config", "config:validate_config", _config_asks),
     Hook("verl.trainer.main_ppo", None, "run_ppo", "config:run_ppo", _config_asks),
-    Hook(_BASE, "PPOTrainer", "_compute_advantage", "v1:compute_advantage", _trainer_asks, V1),
+    Hook(_BASE, "PPOTrainer", "_compute_advantage", "v1:compute_advantage", _v1_trainer_asks, V1),
     Hook(_BASE, "PPOTrainer", "_val_metrics_update", "metrics:val_metrics_update", _trainer_asks),
     Hook(_BASE, "PPOTrainer", "_save_checkpoint", "saving:save_checkpoint", _trainer_asks),
     Hook(

@@ -13,12 +13,13 @@ from typing import Any
 
 import wrapt
 
-from egpo_verl.integration.hooks import ESTIMATOR, HOOKS
+from egpo_verl.integration.hooks import AGENT_LOOP, ESTIMATOR, HOOKS
 
 
 def register() -> None:
     """Attach to verl; calling it again changes nothing."""
     wrapt.register_post_import_hook(_register_estimator, "verl.trainer.ppo.core_algos")
+    wrapt.register_post_import_hook(_register_loop, "verl.experimental.agent_loop.agent_loop")
     for hook in HOOKS:
         wrapt.register_post_import_hook(hook.attach, hook.module)
     if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
@@ -35,6 +36,12 @@ def _register_estimator(core_algos: ModuleType) -> None:
 
     if ESTIMATOR not in core_algos.ADV_ESTIMATOR_REGISTRY:
         core_algos.register_adv_est(ESTIMATOR)(egpo)
+
+
+def _register_loop(agent_loop: ModuleType) -> None:
+    # What verl's own `register` writes, without importing the class for runs that do not use it.
+    registry: dict[str, Any] = getattr(agent_loop, "_agent_loop_registry", {})
+    registry.setdefault(AGENT_LOOP, {"_target_": "egpo_verl.envs.loop.EnvLoop"})
 
 
 register()

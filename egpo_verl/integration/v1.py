@@ -20,6 +20,8 @@ import torch
 from egpo_verl.advantage import NotFinite, Sessions
 from egpo_verl.integration import record
 from egpo_verl.integration.batch import PROMPT_END, Batch, handing_over
+from egpo_verl.integration.episodes import episode_metrics
+from egpo_verl.integration.hooks import is_egpo
 from egpo_verl.integration.metrics import index_of, returned_by_reward, reward_metrics
 from egpo_verl.integration.record_table import Answers
 
@@ -28,6 +30,11 @@ def compute_advantage(
     stock: Callable[..., Any], trainer: Any, batch: Any, metrics: dict[str, Any]
 ) -> Any:
     """In place of `PPOTrainer._compute_advantage`; `batch` is a `KVBatchMeta`."""
+    if not is_egpo(trainer.config):
+        result = stock(batch, metrics)
+        padding = [bool(tag.get("is_padding", False)) for tag in batch.tags]
+        metrics.update(episode_metrics(_of_rollouts(batch, torch.tensor(padding).logical_not())))
+        return result
     handed = _fetch(trainer, batch)
     try:
         with handing_over(handed):
@@ -71,18 +78,28 @@ def _prompt_ends(batch: Any) -> list[torch.Tensor]:
     return [end_of[prompt] for prompt in prompt_of]
 
 
-def _report(trainer: Any, batch: Any, handed: Batch, metrics: dict[str, Any]) -> None:
+def _of_rollouts(batch: Any, real: torch.Tensor) -> list[Any]:
+    """The `extra_fields` of the last row of each rollout, without verl's padding."""
     import transfer_queue as tq
 
+    several = sessions(batch.keys)
+    rows = torch.arange(len(batch.keys)) if several is None else several.final_row
+    keys = [batch.keys[row] for row in rows.tolist() if real[row]]
+    if not keys:
+        return []
+    data = tq.kv_batch_get(
+        keys=keys, partition_id=batch.partition_id, select_fields=["extra_fields"]
+    )
+    return list(data["extra_fields"]) if "extra_fields" in set(data.keys()) else [{} for _ in keys]
+
+
+def _report(trainer: Any, batch: Any, handed: Batch, metrics: dict[str, Any]) -> None:
     if handed.advantage is None or handed.real is None:
         raise RuntimeError("verl computed its advantages without calling adv_estimator=egpo.")
-    rows = tq.kv_batch_get(
-        keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"]
-    )
-    returned = _returned(rows, len(batch.keys))
-    real = [info for info, is_real in zip(returned, handed.real.tolist(), strict=True) if is_real]
+    rollouts = _of_rollouts(batch, handed.real)
     metrics.update(handed.advantage.metrics)
-    metrics.update(reward_metrics(real))
+    metrics.update(reward_metrics([returned_by_reward(fields) for fields in rollouts]))
+    metrics.update(episode_metrics(rollouts))
     metrics["egpo/failed_rollouts"] = _missing(trainer, batch)
     options = record.RecordOptions.of(trainer.config.algorithm)
     if options.folder is not None:
@@ -161,6 +178,7 @@ def sessions(keys: Sequence[str]) -> Sessions | None:
     return Sessions(
         of_row=torch.tensor([numbers[name] for name in names]),
         final_row=torch.tensor([last[number][1] for number in range(len(numbers))]),
+        turn_of_row=torch.tensor([int(index) for _, _, index in parts]),
     )
 
 

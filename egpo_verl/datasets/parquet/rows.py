@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
                     ("think_in_prompt", pa.bool_()),
                     ("renamed", pa.string()),
                     ("facts", pa.string()),
+                    ("env", pa.string()),
                 ]
             ),
         ),
@@ -105,6 +106,7 @@ def build_row(
             "think_in_prompt": think_in_prompt,
             "renamed": renamed,
             "facts": json_text(dict(sample.extra)),
+            "env": "",
         },
     }
 

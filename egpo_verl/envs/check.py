@@ -1,0 +1,62 @@
+"""Whether an episode does what its reference does: the world's state, and what was seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from egpo_verl.calls import Reason
+from egpo_verl.calls.reasons import Stage
+from egpo_verl.envs.episode import Episode
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What the reference leaves behind in each user turn.
+
+    Attributes:
+        states: the world's state after each turn, as `protocol.state_text` writes it.
+        results: what the calls of each turn returned.
+    """
+
+    states: Sequence[str]
+    results: Sequence[frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a user turn is judged.
+
+    Attributes:
+        replay: of the reference.
+        strict_no_call: where the reference calls nothing, because a tool or a value is missing, a
+            call fails the turn even if it changes nothing.
+    """
+
+    replay: Replay
+    strict_no_call: bool = True
+
+    def failure(self, episode: Episode, state: str) -> Reason | None:
+        """Why the user turn that has just ended fails, None where it is right."""
+        if self.strict_no_call and not episode.user_turn.reference and episode.calls_in_turn:
+            return Reason.CALL_NOT_WANTED
+        if state != self.replay.states[episode.turn]:
+            return Reason.WRONG_STATE
+        if not self.replay.results[episode.turn] <= episode.seen:
+            return Reason.RESULT_NOT_SEEN
+        return None
+
+
+def score_of(reason: Reason, calls: int, reward: float | None = None) -> dict[str, float | int]:
+    """What the episode is worth, under the keys of `egpo_verl.reward.compute_score`.
+
+    Args:
+        reason: why it ended.
+        calls: that were made.
+        reward: of the environment's own `get_reward`, where it has one.
+    """
+    score = float(reason is Reason.OK) if reward is None else reward
+    passed = [float(reason.stage > stage) for stage in Stage if stage is not Stage.DONE]
+    names = ("format_ok", "parse_ok", "schema_ok", "match_ok")
+    numbers = dict(zip(names, passed, strict=True))
+    return {"score": score, "acc": score, **numbers, "num_calls": calls, "reason": int(reason)}

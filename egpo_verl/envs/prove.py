@@ -1,0 +1,118 @@
+"""Is a row ready to train on: its world deterministic and isolated, its reference worth 1?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from egpo_verl.calls import Call, render
+from egpo_verl.envs.check import Replay
+from egpo_verl.envs.play import Message, Outcome, Policy, Rules, play, replay_of
+from egpo_verl.envs.script import Script
+from egpo_verl.envs.world import Hung, WorldError
+from egpo_verl.envs.worlds import Worlds
+from egpo_verl.errors import UserError
+
+THOUGHT = "<think>So.</think>\n"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found out about a row.
+
+    Attributes:
+        problem: why it is not ready, as a sentence; None where it is.
+        outcome: of the reference as the policy; None where it could not be played.
+        replay: what the reference leaves behind; None where the environment scores itself.
+        idle: what a policy earns that calls nothing.
+    """
+
+    problem: str | None = None
+    outcome: Outcome | None = None
+    replay: Replay | None = None
+    idle: float = 0.0
+
+
+async def prove(script: Script, worlds: Worlds, call_form: str = "python") -> Proof:
+    """Play the row's reference several times, alone and beside itself, and as a policy would."""
+    try:
+        if worlds.owns_reward and any(turn.reference is None for turn in script.turns):
+            return await _without_reference(script, worlds)
+        return await _with_reference(script, worlds, call_form)
+    except (UserError, WorldError, Hung, ValueError) as error:
+        return Proof(problem=str(error))
+
+
+async def _with_reference(script: Script, worlds: Worlds, call_form: str) -> Proof:
+    alone = await replay_of(script, worlds)
+    beside = await asyncio.gather(replay_of(script, worlds), _twice(script, worlds))
+    for replay in (beside[0], beside[1][0]):
+        if replay != alone:
+            return Proof(
+                f"{_difference(alone, replay)}, though the calls were the same: the world is not "
+                "deterministic, or worlds share a file, a service or a clock."
+            )
+    if beside[1][1] != alone:
+        return Proof(
+            f"{_difference(alone, beside[1][1])} in a second world of the same process: worlds "
+            "share a class attribute or a global; make it in reset."
+        )
+    rules, check = Rules(), None if worlds.owns_reward else alone
+    texts = [text for turn in script.turns for text in _as_policy(turn.reference or (), call_form)]
+    outcome = await play(script, worlds, _reciting(texts), check, rules, call_form)
+    idle = await play(script, worlds, _idle, check, rules, call_form)
+    earned = outcome.score["score"]
+    problem = None if earned == 1 else f"its reference earns {earned:g}: {outcome.reason.words}."
+    return Proof(problem, outcome, alone, float(idle.score["score"]))
+
+
+async def _without_reference(script: Script, worlds: Worlds) -> Proof:
+    """For an environment that scores itself: only its start can be compared."""
+    outcome = await play(script, worlds, _idle, None)
+    again = await play(script, worlds, _idle, None)
+    if outcome.dialogue != again.dialogue or outcome.score != again.score:
+        return Proof("two episodes without a call differ: the world is not deterministic.", outcome)
+    return Proof(outcome=outcome, idle=float(outcome.score["score"]))
+
+
+async def _twice(script: Script, worlds: Worlds) -> tuple[Replay, Replay]:
+    """Two worlds one after the other in one process."""
+    async with worlds.open() as world:
+        return await replay_of(script, worlds, world), await replay_of(script, worlds, world)
+
+
+def _as_policy(reference: Sequence[Call], call_form: str) -> Iterator[str]:
+    if reference:
+        yield THOUGHT + render(reference, call_form)
+    yield f"{THOUGHT}Done."
+
+
+def _reciting(texts: list[str]) -> Policy:
+    answers = iter(texts)
+
+    async def policy(messages: list[dict[str, str]]) -> Message:
+        return Message(next(answers))
+
+    return policy
+
+
+async def _idle(messages: list[dict[str, str]]) -> Message:
+    return Message(f"{THOUGHT}Done.")
+
+
+def _difference(one: Replay, other: Replay) -> str:
+    """Where two replays part, as the start of a sentence."""
+    for turn, (state, another) in enumerate(zip(one.states, other.states, strict=True)):
+        if one.results[turn] != other.results[turn]:
+            texts = one.results[turn] ^ other.results[turn]
+            return f"in turn {turn} a tool returned {min(texts)[:60]!r} once and not always"
+        if state != another:
+            place = next(
+                (n for n, (a, b) in enumerate(zip(state, another, strict=False)) if a != b),
+                min(len(state), len(another)),
+            )
+            start = max(0, place - 20)
+            parts = f"{state[start : place + 30]!r} and {another[start : place + 30]!r}"
+            return f"after turn {turn} the state had {parts}"
+    return "the replays differ"
