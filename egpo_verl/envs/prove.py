@@ -46,8 +46,10 @@ async def prove(script: Script, worlds: Worlds, call_form: str = "python") -> Pr
 
 async def _with_reference(script: Script, worlds: Worlds, call_form: str) -> Proof:
     alone = await replay_of(script, worlds)
+    # In turn, so that what both write to is seen whatever the timing; then side by side.
+    again = await replay_of(script, worlds)
     beside = await asyncio.gather(replay_of(script, worlds), _twice(script, worlds))
-    for replay in (beside[0], beside[1][0]):
+    for replay in (again, beside[0], beside[1][0]):
         if replay != alone:
             return Proof(
                 f"{_difference(alone, replay)}, though the calls were the same: the world is not "
