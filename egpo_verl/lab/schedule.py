@@ -1,0 +1,135 @@
+"""Which run is next: several at once, seed by seed, until each is done or has failed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from egpo_verl.cli import Report, progress, say
+from egpo_verl.errors import UserError
+from egpo_verl.lab.child import Child, end, record_end, start
+from egpo_verl.lab.command import START, arm_overrides
+from egpo_verl.lab.resume import next_phase
+from egpo_verl.lab.run_folder import TRAIN, RunFolder
+from egpo_verl.lab.study import Study
+
+PAUSE, REPORT_EVERY = 0.5, 5.0
+"""Seconds between two looks at the processes, and at their logs."""
+
+
+def folders_of(study: Study) -> list[RunFolder]:
+    """The runs of a study: all arms with the first seed, then all with the second, ..."""
+    root = Path(study.folder)
+    return [RunFolder(root, arm, seed, study.steps) for seed in study.seeds for arm in study.arms]
+
+
+def start_folder(study: Study) -> RunFolder:
+    """Of the measurement before any training."""
+    return RunFolder(Path(study.folder), START, 0, 0)
+
+
+def check_folders(study: Study) -> None:
+    """Raises:
+    UserError: a run was made under the same name with other overrides.
+    """
+    for folder in folders_of(study):
+        known = folder.facts().get("arm_overrides")
+        if known is not None and known != arm_overrides(study, folder.arm):
+            raise UserError(
+                f"{folder.path} was made with other overrides than arm {folder.arm} has: give the "
+                "arm another name."
+            )
+
+
+class Schedule:
+    """The runs of a study that are waiting, running and failed."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.folders = [start_folder(study), *folders_of(study)]
+        self.waiting = deque(folder for folder in self.folders if next_phase(folder))
+        self.running: list[Child] = []
+        self.crashes: Counter[str] = Counter()
+        self.failed: list[RunFolder] = []
+        self.done = {folder.name: folder.last_step() for folder in self.folders}
+        self.next_report = 0.0
+
+    def run(self) -> list[RunFolder]:
+        """Start and watch until nothing is left; the runs that failed."""
+        total = self.study.steps * (len(self.folders) - 1)
+        with progress(self.study.name, total) as report, self._ending():
+            while self.waiting or self.running:
+                self._reap()
+                self._fill()
+                self._report(report)
+                time.sleep(PAUSE)
+        return self.failed
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Whatever happens, no process is left behind and each end is written down."""
+        try:
+            yield
+        finally:
+            end(self.running)
+            for child in self.running:
+                record_end(self.study, child, stopped=True)
+
+    def _reap(self) -> None:
+        for child in [child for child in self.running if child.ended()]:
+            self.running.remove(child)
+            succeeded = record_end(self.study, child)
+            if succeeded and child.phase == TRAIN:
+                self.waiting.appendleft(child.folder)
+            elif succeeded:
+                say(f"{child.folder.name}: done")
+            else:
+                self._crashed(child)
+
+    def _crashed(self, child: Child) -> None:
+        folder = child.folder
+        self.crashes[folder.name] += 1
+        words = f"{folder.name} crashed at step {folder.last_step()}: {folder.problem()}"
+        if self.crashes[folder.name] > self.study.retries:
+            self.failed.append(folder)
+            say(f"{words}; see {folder.console}")
+        else:
+            self.waiting.appendleft(folder)
+            say(f"{words}; started again")
+
+    def _fill(self) -> None:
+        for slot in self._free_slots():
+            for folder in list(self.waiting):
+                child = self._started(folder, slot)
+                if child is not None:
+                    self.running.append(child)
+                    break
+
+    def _started(self, folder: RunFolder, slot: int) -> Child | None:
+        """Start a run, unless another process holds it, or has done it meanwhile."""
+        child = start(self.study, folder, slot)
+        if child is not None or next_phase(folder) is None:
+            self.waiting.remove(folder)
+        return child
+
+    def _free_slots(self) -> Sequence[int]:
+        taken = {child.slot for child in self.running}
+        return [slot for slot in range(self.study.parallel) if slot not in taken]
+
+    def _report(self, report: Report) -> None:
+        if time.monotonic() < self.next_report:
+            return
+        self.next_report = time.monotonic() + REPORT_EVERY
+        self.done |= {child.folder.name: child.folder.last_step() for child in self.running}
+        parts = [f"{child.folder.name} {self._place(child)}" for child in self.running]
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
+        report(sum(self.done.values()), ", ".join(parts) or "waiting for another process")
+
+    def _place(self, child: Child) -> str:
+        if child.phase != TRAIN:
+            return "final measurement"
+        return f"{self.done[child.folder.name]}/{self.study.steps}"
