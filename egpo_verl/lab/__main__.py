@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from egpo_verl.cli import Parser, out, run, say
-from egpo_verl.errors import STOPPED
+from egpo_verl.errors import STOPPED, UserError
 from egpo_verl.lab.study import read_study
 
 EXAMPLES = """\
 examples:
   python -m egpo_verl.lab run examples/studies/spread.yaml
   python -m egpo_verl.lab status examples/studies/spread.yaml
+  python -m egpo_verl.lab report examples/studies/*.yaml --pack benchmarks/evidence
+  python -m egpo_verl.lab report benchmarks/evidence/* --out docs/evidence.md
 """
 GOES_ON = "interrupted: the same command goes on from here."
 
@@ -48,6 +50,16 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
+def _report(options: argparse.Namespace) -> None:
+    from egpo_verl.lab.report import report
+
+    try:
+        report(options.studies, options.out, options.pack)
+    except ImportError as error:
+        raise UserError(f"pictures need {error.name}: pip install matplotlib") from error
+    say(f"report: {options.out}")
+
+
 def _show(options: argparse.Namespace) -> None:
     from egpo_verl.lab.status import failures, status_table
 
@@ -57,7 +69,7 @@ def _show(options: argparse.Namespace) -> None:
         say(sentence)
 
 
-_COMMANDS = {"run": _run, "status": _status}
+_COMMANDS = {"run": _run, "status": _status, "report": _report}
 
 
 def parser() -> Parser:
@@ -75,6 +87,15 @@ def parser() -> Parser:
     }.items():
         command = commands.add_parser(name, help=words, description=words)
         command.add_argument("study", type=Path, metavar="STUDY.yaml")
+    words = "a page of tables and curves on one or several studies"
+    command = commands.add_parser("report", help=words, description=words)
+    command.add_argument(
+        "studies", type=Path, nargs="+", metavar="STUDY", help="STUDY.yaml, or a packed study"
+    )
+    command.add_argument("--out", type=Path, default=Path("evidence.md"), help="page to write")
+    command.add_argument(
+        "--pack", type=Path, metavar="DIR", help="also write the runs' numbers to DIR/NAME"
+    )
     return parser
 
 

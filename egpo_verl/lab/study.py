@@ -12,6 +12,7 @@ from typing import Any
 from egpo_verl.errors import UserError
 
 ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+EQUAL, LOSES = EXPECTED = ("equal", "loses")
 OWN_KEYS = (
     "data.train_files",
     "data.val_files",
@@ -86,6 +87,7 @@ class Study:
         question: what the study asks, for the report.
         folder: of the runs, `runs/lab/NAME` unless given; studies may share one.
         level: accuracy that "steps to a level" counts to.
+        expect: of a control, by arm: `equal` to the baseline to the digit, or that it `loses`.
         save_every: steps between checkpoints.
         test_every: steps between validations.
         parallel: runs at once.
@@ -107,6 +109,7 @@ class Study:
     question: str = ""
     folder: str = ""
     level: float = 0.5
+    expect: dict[str, str] = field(default_factory=dict)
     final: Final = field(default_factory=Final)
     save_every: int = 20
     test_every: int = 10
@@ -172,6 +175,9 @@ def problems(study: Study) -> Iterable[str]:
             yield f"arm {name!r}: a name is letters, digits, _ and ., and not start"
     if not study.arms or not study.seeds:
         yield "it needs at least one arm and one seed"
+    for arm, word in study.expect.items():
+        if arm not in study.arms or arm == study.baseline or word not in EXPECTED:
+            yield f"expect.{arm} must be {' or '.join(EXPECTED)}, of an arm beside the baseline"
     if study.baseline not in study.arms:
         yield f"baseline {study.baseline!r} is none of its arms ({', '.join(study.arms)})"
     for seed, times in Counter(study.seeds).items():
