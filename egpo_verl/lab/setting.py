@@ -9,16 +9,17 @@ from egpo_verl.lab.evidence import Evidence
 from egpo_verl.lab.markdown import markdown
 
 PAPER = {
-    "model": "Qwen3-4B, Llama-3.2-3B (version 4)",
+    "model": "Qwen3-4B, Llama-3.2-3B",
     "start": "the published model",
-    "data": "xLAM and FunReason-MT, about 60,000 rows",
+    "data": "xLAM and FunReason-MT, judged by a language model",
     "steps": "5 epochs",
     "data.train_batch_size": "1024",
     "actor_rollout_ref.rollout.n": "8",
     "actor_rollout_ref.actor.optim.lr": "1e-6",
-    "measured on": "BFCL, API-Bank, ACEBench",
-    "seeds": "one run of each",
+    "measured on": "BFCLv3",
+    "seeds": "none reported",
 }
+"""arXiv:2508.05118v4."""
 KEYS = ("data.train_batch_size", "actor_rollout_ref.rollout.n", "actor_rollout_ref.actor.optim.lr")
 
 

@@ -83,7 +83,7 @@ def sign_flip_p(values: Sequence[float]) -> float:
     observed = abs(sum(values)) * (1 - 1e-12)
     if len(values) <= EXACT:
         signs: Iterable[Sequence[int]] = product((1, -1), repeat=len(values))
-        total, start = 2 ** len(values), 0
+        total, start = 1 << len(values), 0
     else:
         random = Random(0)
         signs = (random.choices((1, -1), k=len(values)) for _ in range(RESAMPLES))
@@ -96,7 +96,7 @@ def sign_flip_p(values: Sequence[float]) -> float:
 
 def smallest_p(seeds: int) -> float:
     """What the test gives where all seeds agree in sign."""
-    return 2 / 2**seeds if seeds <= EXACT else 1 / (RESAMPLES + 1)
+    return 0.5 ** (seeds - 1) if seeds <= EXACT else 1 / (RESAMPLES + 1)
 
 
 def seeds_for_significance(arms: int) -> int:
