@@ -1,7 +1,7 @@
 """The last measurement of a run: every sampled response, counted by part, level and kind.
 
 verl writes prompts and responses as text, in the order of random names. A response is traced to its
-row by the reference and the question.
+row by the reference and the user's turns.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Row:
     level: str
     kind: str
     skill: str
-    question: str
+    turns: tuple[str, ...]
 
     @property
     def cell(self) -> tuple[str, ...]:
@@ -74,9 +74,8 @@ def read_rows(parts: Mapping[str, str]) -> dict[str, list[Row]]:
         for row in pq.read_table(file, columns=columns).to_pylist():
             facts = json.loads(row["extra_info"].get("facts") or "{}")
             level, kind, skill = (str(facts.get(key) or "") for key in FACTS)
-            question = _squeezed(row["prompt"][-1]["content"])
             rows[row["reward_model"]["ground_truth"]].append(
-                Row(part, level, kind, skill, question)
+                Row(part, level, kind, skill, _asked(row["prompt"]))
             )
     return rows
 
@@ -95,13 +94,18 @@ def _answers(dump: Path) -> Iterator[dict[str, Any]]:
 def _row_of(answer: Mapping[str, Any], rows: Mapping[str, list[Row]], dump: Path) -> Row:
     prompt = _squeezed(answer["input"])
     candidates = rows.get(answer["gts"], [])
-    asked = [row for row in candidates if row.question in prompt]
+    asked = [row for row in candidates if all(turn in prompt for turn in row.turns)]
     if not asked:
         raise UserError(
             f"{dump} answers a question that is not in the study's final files: they changed "
             "after the run."
         )
-    return max(asked, key=lambda row: len(row.question))
+    return max(asked, key=lambda row: sum(map(len, row.turns)))
+
+
+def _asked(messages: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The user's turns; a system message may hold tags that verl leaves out as special tokens."""
+    return tuple(_squeezed(one["content"]) for one in messages if one["role"] == "user")
 
 
 def _squeezed(text: str) -> str:

@@ -123,7 +123,7 @@ def _final_file(folder: RunFolder) -> bool:
 
 
 def end(children: Sequence[Child]) -> None:
-    """End processes in order: asked first, then not."""
+    """End processes in order, asked first, then not; what Ray left of ended ones goes too."""
     for child in children:
         with suppress(ProcessLookupError):
             child.process.terminate()

@@ -81,6 +81,7 @@ class Schedule:
     def _reap(self) -> None:
         for child in [child for child in self.running if child.ended()]:
             self.running.remove(child)
+            end([child])
             succeeded = record_end(self.study, child)
             if succeeded and child.phase == TRAIN:
                 self.waiting.appendleft(child.folder)

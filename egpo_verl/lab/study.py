@@ -11,7 +11,7 @@ from typing import Any
 
 from egpo_verl.errors import UserError
 
-ARM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+ARM = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 EQUAL, LOSES = EXPECTED = ("equal", "loses")
 OWN_KEYS = (
     "data.train_files",
@@ -169,10 +169,10 @@ def _first_line(error: Exception) -> str:
 def problems(study: Study) -> Iterable[str]:
     """What keeps a study from being one, a phrase each."""
     if not ARM.fullmatch(study.name):
-        yield f"name {study.name!r} must be letters, digits, _ and ."
+        yield f"name {study.name!r} must be letters, digits, _, - and ."
     for name in study.arms:
         if not ARM.fullmatch(name) or name == "start":
-            yield f"arm {name!r}: a name is letters, digits, _ and ., and not start"
+            yield f"arm {name!r}: a name is letters, digits, _, - and ., and not start"
     if not study.arms or not study.seeds:
         yield "it needs at least one arm and one seed"
     for arm, word in study.expect.items():
