@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ import pytest
 from lab_runs import OVERRIDES, study_file, write_run
 
 from egpo_verl.lab.__main__ import main
+from egpo_verl.lab.statistics import seeds_for_significance
+from egpo_verl.lab.study import read_study
+
+STUDIES = Path(__file__).parents[1] / "examples" / "studies"
 
 
 def refused(path: Path, capsys: pytest.CaptureFixture[str], command: str = "run") -> str:
@@ -53,6 +59,30 @@ def test_a_wrong_key_or_value(
     error = refused(study_file(tmp_path, rows, **changes), capsys)
     assert sentence in error
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_studies_of_the_examples_share_their_runs(path: Path) -> None:
+    """One folder, one common part, and under one name of an arm the same overrides."""
+    first = read_study(STUDIES / "a.yaml")
+    study = read_study(path)
+    assert study.name == path.stem
+    assert (study.folder, study.common(), study.seeds) == (
+        first.folder,
+        first.common(),
+        first.seeds,
+    )
+    assert study.arms[study.baseline] == first.arms[first.baseline]
+    assert len(study.seeds) >= seeds_for_significance(len(study.arms) - 1)
+
+
+def test_the_laboratory_loads_neither_torch_nor_verl() -> None:
+    code = (
+        "import sys, egpo_verl.lab.__main__, egpo_verl.lab.schedule, egpo_verl.lab.report;"
+        "print({'torch', 'verl', 'ray'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("text", ["arms: [", "- a\n- b\n", "\x00", "name: x\n"])
@@ -113,8 +143,8 @@ def test_the_status_says_how_far_each_run_is(
 ) -> None:
     path = study_file(tmp_path, rows)
     write_run(path, "grpo", 1, 0.5)
-    folder = write_run(path, "egpo", 1, 0.5, done=False, starts=[{"phase": "train", "exit": 1}])
-    (folder / "console.log").write_text("\x1b[36m(pid=7)\x1b[0m ValueError: too much\nbye\n")
+    crash = {"phase": "train", "exit": 1, "problem": "ValueError: too much"}
+    write_run(path, "egpo", 1, 0.5, done=False, starts=[crash])
     write_run(path, "grpo", 2, 0.5, done=False, starts=[{"phase": "train", "exit": "stopped"}])
     assert main(["status", str(path)]) == 0
     printed = capsys.readouterr().out

@@ -108,14 +108,20 @@ def record_end(study: Study, child: Child, stopped: bool = False) -> bool:
     known["starts"][-1] |= {"ended": facts.now(), "exit": code}
     measured = code == 0 and _final_file(folder)
     succeeded = is_trained(folder) if child.phase == TRAIN else measured
-    if code not in (0, STOPPED):
-        known["starts"][-1]["problem"] = folder.problem()
+    if not succeeded and not stopped:
+        known["starts"][-1]["problem"] = _problem(child)
     if succeeded and child.phase == FINAL:
         known["done"] = True
     folder.keep(known)
     if known.get("done") and not study.keep_checkpoints:
         remove_others(folder, None)
     return succeeded
+
+
+def _problem(child: Child) -> str:
+    """Why a start did not do what it was to do."""
+    code = child.process.returncode
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else child.folder.problem()
 
 
 def _final_file(folder: RunFolder) -> bool:

@@ -27,9 +27,15 @@ seeds; p is an exact two-sided sign-flip test with Holm's correction over the ar
 
 
 def page(studies: Sequence[Evidence], figures: str) -> str:
-    """The whole page; `figures` is where the pictures lie, beside the page."""
-    parts = [INTRODUCTION, *(section(one, figures) for one in studies), *setting(studies)]
+    """The whole page, calibration first; `figures` is where the pictures lie, beside it."""
+    ordered = sorted(studies, key=lambda one: not is_calibration(one))
+    parts = [INTRODUCTION, *(section(one, figures) for one in ordered), *setting(ordered)]
     return "\n\n".join(parts) + "\n"
+
+
+def is_calibration(evidence: Evidence) -> bool:
+    """Whether a study is about the laboratory itself: one arm alone, or controls."""
+    return len(evidence.study["arms"]) == 1 or bool(evidence.study["expect"])
 
 
 def picture(evidence: Evidence) -> str:

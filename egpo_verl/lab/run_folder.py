@@ -107,7 +107,7 @@ class RunFolder:
         starts = facts.get("starts", [])
         if not starts:
             return WAITING
-        return FAILED if starts[-1].get("exit", None) not in (None, STOPPED) else STOPPED
+        return FAILED if starts[-1].get("problem") else STOPPED
 
     def lock(self) -> int | None:
         """A descriptor that holds the run, for a child to inherit; None where another has it."""
@@ -129,6 +129,11 @@ class RunFolder:
             return True
         os.close(descriptor)
         return False
+
+    def last_problem(self) -> str:
+        """Why the last start failed, as `run.json` has it."""
+        starts = self.facts().get("starts", [])
+        return str(starts[-1].get("problem", "")) if starts else ""
 
     def problem(self) -> str:
         """The last error that the console shows, on one line."""

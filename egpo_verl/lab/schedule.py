@@ -93,7 +93,7 @@ class Schedule:
     def _crashed(self, child: Child) -> None:
         folder = child.folder
         self.crashes[folder.name] += 1
-        words = f"{folder.name} crashed at step {folder.last_step()}: {folder.problem()}"
+        words = f"{folder.name} crashed at step {folder.last_step()}: {folder.last_problem()}"
         if self.crashes[folder.name] > self.study.retries:
             self.failed.append(folder)
             say(f"{words}; see {folder.console}")

@@ -27,7 +27,7 @@ def failures(study: Study) -> Iterable[str]:
     for folder in folders_of(study):
         if folder.state() == FAILED:
             yield (
-                f"{folder.name} failed at step {folder.last_step()}: {folder.problem()}; "
+                f"{folder.name} failed at step {folder.last_step()}: {folder.last_problem()}; "
                 f"see {folder.console}"
             )
 
