@@ -65,7 +65,7 @@ def test_few_seeds_are_said_to_resolve_nothing(tmp_path: Path, rows: Path) -> No
         write_run(path, "egpo", seed, 0.6)
     assert report(path, "--out", tmp_path / "evidence.md") == 0
     page = (tmp_path / "evidence.md").read_text()
-    assert "cannot fall below p = 0.500; against 1 arms it needs 6" in page
+    assert "cannot fall below p = 0.500; with 1 compared it needs 6" in page
     assert "not significant" in page
 
 

@@ -108,9 +108,15 @@ def records_of(study: Study, folder: RunFolder) -> Iterator[Record]:
     steps = sorted({step for of_metric in values.values() for step in of_metric})
     for step in steps:
         kept = {name: of[step] for name, of in values.items() if step in of and KEPT.match(name)}
-        yield {"step": step, "data": kept | entropies.get(step, {})}
+        numbers = kept | entropies.get(step, {})
+        yield {"step": step, "data": {name: _rounded(value) for name, value in numbers.items()}}
     if facts.get("done"):
         yield {"final": _final(study, folder)}
+
+
+def _rounded(value: float) -> float:
+    """All digits that a 32-bit number has."""
+    return float(f"{value:.9g}")
 
 
 def _about_start(start: Mapping[str, Any]) -> Record:

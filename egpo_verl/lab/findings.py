@@ -31,8 +31,14 @@ def _baseline(evidence: Evidence, part: str) -> Iterator[str]:
         mean, deviation = both
         yield (
             f"{baseline} ends at {mean:.1%} on {part}, with a standard deviation of "
-            f"{100 * deviation:.1f} points over {len(values)} seeds."
+            f"{100 * deviation:.1f} points over {_seeds(len(values))}."
         )
+        if len(evidence.study["arms"]) == 1:
+            needed = seeds_to_resolve(2**0.5 * deviation, POINTS)
+            yield (
+                f"Two arms that spread so, and that share nothing, need {needed} seeds each to "
+                f"resolve {100 * POINTS:.0f} points at 95 %."
+            )
 
 
 def _compared(one: Compared, evidence: Evidence) -> str:
@@ -43,7 +49,7 @@ def _compared(one: Compared, evidence: Evidence) -> str:
     resolved = "significant" if one.is_significant else "not significant"
     return (
         f"{one.arm} ends {size}{verdict} {evidence.study['baseline']} over "
-        f"{len(found.values)} paired seeds ({between}p = {one.p:.3f}): {resolved}."
+        f"{_seeds(len(found.values), 'paired ')} ({between}p = {one.p:.3f}): {resolved}."
     )
 
 
@@ -82,8 +88,8 @@ def _apart(run: RunEvidence, other: RunEvidence) -> int | None:
     return step
 
 
-def _seeds(number: int) -> str:
-    return "1 seed" if number == 1 else f"{number} seeds"
+def _seeds(number: int, kind: str = "") -> str:
+    return f"{number} {kind}seed{'' if number == 1 else 's'}"
 
 
 def unresolved(evidence: Evidence) -> Iterator[str]:
@@ -95,7 +101,7 @@ def unresolved(evidence: Evidence) -> Iterator[str]:
     if results and seeds < enough:
         yield (
             f"With {_seeds(seeds)} the sign-flip test cannot fall below p = {smallest_p(seeds):.3f}"
-            f"; against {len(results)} arms it needs {enough}."
+            f"; with {len(results)} compared it needs {enough}."
         )
     for one in results.values():
         if not one.is_significant and one.difference.spread > 0:

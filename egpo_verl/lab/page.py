@@ -73,7 +73,7 @@ def _arms(evidence: Evidence) -> Iterator[str]:
         (name, "`" + "` `".join(overrides) + "`" if overrides else "the shared overrides alone")
         for name, overrides in evidence.study["arms"].items()
     ]
-    yield markdown(("arm", "what it changes"), rows)
+    yield markdown(("arm", "what it changes"), rows, numbers=False)
 
 
 def final_tables(evidence: Evidence) -> Iterator[str]:

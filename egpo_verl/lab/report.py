@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from egpo_verl.cli import write_file_aside
+from egpo_verl.cli import say, write_file_aside
 from egpo_verl.errors import UserError
 from egpo_verl.lab import figures
 from egpo_verl.lab.evidence import Evidence, from_folders, from_packed, pack
+from egpo_verl.lab.findings import paragraph, unresolved
 from egpo_verl.lab.page import page, picture
 from egpo_verl.lab.study import read_study
 
@@ -33,6 +34,10 @@ def report(sources: Sequence[Path], out: Path, packed: Path | None) -> None:
         figures.draw(one, pictures / picture(one))
     with write_file_aside(out) as part:
         part.write_text(page(studies, out.stem), encoding="utf-8")
+    for one in studies:
+        say(f"{one.study['name']}: {paragraph(one)}")
+        for sentence in unresolved(one):
+            say(sentence)
 
 
 def read(source: Path) -> Evidence:

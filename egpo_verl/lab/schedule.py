@@ -8,15 +8,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from egpo_verl.cli import Report, progress, say
+from egpo_verl.cli import say
 from egpo_verl.errors import UserError
 from egpo_verl.lab.child import Child, end, record_end, start
 from egpo_verl.lab.command import START, arm_overrides
 from egpo_verl.lab.resume import next_phase
 from egpo_verl.lab.run_folder import TRAIN, RunFolder
 from egpo_verl.lab.study import Study
+from egpo_verl.lab.summary import REST, Pace, Show, line, work
 
-PAUSE, REPORT_EVERY = 0.5, 5.0
+PAUSE, SUMMARY_EVERY = 0.5, 5.0
 """Seconds between two looks at the processes, and at their logs."""
 
 
@@ -54,17 +55,20 @@ class Schedule:
         self.running: list[Child] = []
         self.crashes: Counter[str] = Counter()
         self.failed: list[RunFolder] = []
-        self.done = {folder.name: folder.last_step() for folder in self.folders}
-        self.next_report = 0.0
+        self.trained = self.folders[1:]
+        self.steps = {folder.name: folder.last_step() for folder in self.folders}
+        waiting = {folder.name for folder in self.waiting}
+        self.done = {folder.name for folder in self.folders if folder.name not in waiting}
+        self.next_summary = 0.0
+        self.pace = Pace(self._work())
 
     def run(self) -> list[RunFolder]:
         """Start and watch until nothing is left; the runs that failed."""
-        total = self.study.steps * (len(self.folders) - 1)
-        with progress(self.study.name, total) as report, self._ending():
+        with line() as show, self._ending():
             while self.waiting or self.running:
                 self._reap()
                 self._fill()
-                self._report(report)
+                self._summarize(show)
                 time.sleep(PAUSE)
         return self.failed
 
@@ -86,6 +90,7 @@ class Schedule:
             if succeeded and child.phase == TRAIN:
                 self.waiting.appendleft(child.folder)
             elif succeeded:
+                self.done.add(child.folder.name)
                 say(f"{child.folder.name}: done")
             else:
                 self._crashed(child)
@@ -112,7 +117,10 @@ class Schedule:
     def _started(self, folder: RunFolder, slot: int) -> Child | None:
         """Start a run, unless another process holds it, or has done it meanwhile."""
         child = start(self.study, folder, slot)
-        if child is not None or next_phase(folder) is None:
+        is_done = child is None and next_phase(folder) is None
+        if is_done:
+            self.done.add(folder.name)
+        if child is not None or is_done:
             self.waiting.remove(folder)
         return child
 
@@ -120,17 +128,30 @@ class Schedule:
         taken = {child.slot for child in self.running}
         return [slot for slot in range(self.study.parallel) if slot not in taken]
 
-    def _report(self, report: Report) -> None:
-        if time.monotonic() < self.next_report:
+    def _summarize(self, show: Show) -> None:
+        if time.monotonic() < self.next_summary:
             return
-        self.next_report = time.monotonic() + REPORT_EVERY
-        self.done |= {child.folder.name: child.folder.last_step() for child in self.running}
-        parts = [f"{child.folder.name} {self._place(child)}" for child in self.running]
-        if self.failed:
-            parts.append(f"{len(self.failed)} failed")
-        report(sum(self.done.values()), ", ".join(parts) or "waiting for another process")
+        self.next_summary = time.monotonic() + SUMMARY_EVERY
+        self.steps |= {child.folder.name: child.folder.last_step() for child in self.running}
+        runs = len(self.trained)
+        done = sum(folder.name in self.done for folder in self.trained)
+        at_work = [f"{child.folder.name} {self._place(child)}" for child in self.running]
+        parts = [
+            f"{self.study.name}: {done} of {runs} runs done",
+            f"{len(self.failed)} failed" if self.failed else "",
+            ", ".join(at_work) or "waiting for another process",
+            self.pace.left(self._work(), runs * (1 + REST)),
+        ]
+        show("; ".join(filter(None, parts)))
+
+    def _work(self) -> float:
+        """How much is done, in trainings."""
+        return sum(
+            work(self.steps[folder.name], self.study.steps, folder.name in self.done)
+            for folder in self.trained
+        )
 
     def _place(self, child: Child) -> str:
         if child.phase != TRAIN:
-            return "final measurement"
-        return f"{self.done[child.folder.name]}/{self.study.steps}"
+            return "is measured"
+        return f"{self.steps[child.folder.name]}/{self.study.steps}"

@@ -29,7 +29,9 @@ def setting(studies: Sequence[Evidence]) -> Iterator[str]:
         return
     columns = ["", "paper", *(str(one.study["name"]) for one in studies)]
     rows = [[name, text, *(_of(one, name) for one in studies)] for name, text in PAPER.items()]
-    yield "## How this differs from the paper's setting\n\n" + markdown(columns, rows)
+    yield "## How this differs from the paper's setting\n\n" + markdown(
+        columns, rows, numbers=False
+    )
     yield "Runs were made " + "; ".join(_machines(studies)) + "."
 
 
