@@ -12,8 +12,8 @@ import pytest
 from lab_runs import OVERRIDES, study_file, write_run
 
 from egpo_verl.lab.__main__ import main
+from egpo_verl.lab.checks import read_study
 from egpo_verl.lab.statistics import seeds_for_significance
-from egpo_verl.lab.study import read_study
 
 STUDIES = Path(__file__).parents[1] / "examples" / "studies"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from egpo_verl.cli import Parser, out, run, say
 from egpo_verl.errors import STOPPED, UserError
-from egpo_verl.lab.study import read_study
+from egpo_verl.lab.checks import read_study
 
 EXAMPLES = """\
 examples:
@@ -34,12 +34,12 @@ def _run(options: argparse.Namespace) -> int:
     from egpo_verl.lab.identity import claim
     from egpo_verl.lab.schedule import Schedule, check_folders
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     study = read_study(options.study)
     check_folders(study)
     make_data(study)
     check_arms(study)
     claim(study)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = Schedule(study).run()
     _show(options)
     return STOPPED if failed else 0

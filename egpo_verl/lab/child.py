@@ -63,8 +63,9 @@ def start(study: Study, folder: RunFolder, slot: int) -> Child | None:
     finally:
         os.close(lock)
     step = checkpoint.step if checkpoint is not None else 0
-    _record_start(study, folder, phase, overrides, step, process.pid)
-    return Child(folder, phase, slot, process)
+    child = Child(folder, phase, slot, process)
+    _record_start(study, child, overrides, step)
+    return child
 
 
 def _spawn(
@@ -82,9 +83,8 @@ def _spawn(
         )
 
 
-def _record_start(
-    study: Study, folder: RunFolder, phase: str, overrides: Sequence[str], step: int, pid: int
-) -> None:
+def _record_start(study: Study, child: Child, overrides: Sequence[str], step: int) -> None:
+    folder = child.folder
     known = folder.facts()
     known |= {
         "arm": folder.arm,
@@ -95,8 +95,15 @@ def _record_start(
         "commit": facts.commit(),
         "machine": facts.machine(),
     }
-    begun = {"phase": phase, "from_step": step, "began": facts.now(), "pid": pid}
-    known["starts"] = [*known.get("starts", []), begun | {"overrides": list(overrides)}]
+    begun = {
+        "phase": child.phase,
+        "from_step": step,
+        "began": facts.now(),
+        "pid": child.process.pid,
+        "slot": child.slot,
+        "overrides": list(overrides),
+    }
+    known["starts"] = [*known.get("starts", []), begun]
     folder.keep(known)
 
 

@@ -1,26 +1,18 @@
 """What the report is made of: every number of a study's runs, without weights and texts.
 
-Run folders and packed folders give the same records, so that the report of either is the same. A
-packed study is a folder with `study.json` and one `ARM-seedN.jsonl.gz` for each run: a line with
-what the run is, a line for each step, a line with the counts of its last measurement.
+Run folders and packed folders (`packed`) give the same records, so that the report of either is the
+same: of each run what it is, its steps, and the counts of its last measurement.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from egpo_verl.cli import write_file_aside
 from egpo_verl.compare.run_log import Run
-from egpo_verl.errors import UserError
 from egpo_verl.lab.answers import Counts, count_answers
-from egpo_verl.lab.command import START
 from egpo_verl.lab.entropies import recorded_entropies
 from egpo_verl.lab.run_folder import RunFolder
 from egpo_verl.lab.schedule import folders_of, start_folder
@@ -33,7 +25,6 @@ KEPT = re.compile(
 """Metrics of verl's log that are packed."""
 ABOUT = ("arm", "seed", "steps", "arm_overrides", "versions", "commit", "machine", "done", "state")
 ABOUT_START = ("phase", "from_step", "began", "ended", "exit", "problem")
-SUFFIX = ".jsonl.gz"
 PLACE = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
 """A folder of the machine, which a packed sentence does not name."""
 
@@ -76,10 +67,8 @@ class Evidence:
 
 def from_folders(study: Study) -> Evidence:
     """The evidence of a study's run folders, finished or not."""
-    start = start_folder(study)
-    counts = list(_final(study, start)) if start.facts().get("done") else []
     runs = [read_records(records_of(study, folder)) for folder in folders_of(study)]
-    return Evidence(about_study(study), runs, counts)
+    return Evidence(about_study(study), runs, start_counts(study))
 
 
 def about_study(study: Study) -> Record:
@@ -111,7 +100,7 @@ def records_of(study: Study, folder: RunFolder) -> Iterator[Record]:
         numbers = kept | entropies.get(step, {})
         yield {"step": step, "data": {name: _rounded(value) for name, value in numbers.items()}}
     if facts.get("done"):
-        yield {"final": _final(study, folder)}
+        yield {"final": final_counts(study, folder)}
 
 
 def _rounded(value: float) -> float:
@@ -126,7 +115,14 @@ def _about_start(start: Mapping[str, Any]) -> Record:
     return about
 
 
-def _final(study: Study, folder: RunFolder) -> list[Counts]:
+def start_counts(study: Study) -> list[Counts]:
+    """Of the model before any training; empty where it is not measured yet."""
+    start = start_folder(study)
+    return final_counts(study, start) if start.facts().get("done") else []
+
+
+def final_counts(study: Study, folder: RunFolder) -> list[Counts]:
+    """Of the last measurement of a run."""
     return count_answers(folder.final, study.data.final)
 
 
@@ -141,65 +137,3 @@ def read_records(records: Iterable[Record]) -> RunEvidence:
         for metric, value in record.get("data", {}).items():
             values.setdefault(metric, {})[record["step"]] = value
     return RunEvidence(about, Run(f"{about['arm']}-seed{about['seed']}", values), final)
-
-
-def pack(study: Study, folder: Path) -> None:
-    """Write the packed study `folder/NAME`, each file whole or not at all."""
-    target = folder / study.name
-    target.mkdir(parents=True, exist_ok=True)
-    start = start_folder(study)
-    counts = _final(study, start) if start.facts().get("done") else []
-    names = set()
-    for run in folders_of(study):
-        lines = [json.dumps(record, separators=(",", ":")) for record in records_of(study, run)]
-        names.add(f"{run.name}{SUFFIX}")
-        _write(target / f"{run.name}{SUFFIX}", _compressed("\n".join(lines) + "\n"))
-    content = json.dumps(about_study(study) | {START: counts}, indent=1) + "\n"
-    _write(target / "study.json", content.encode())
-    for stale in target.glob(f"*{SUFFIX}"):
-        if stale.name not in names:
-            stale.unlink()
-
-
-def _compressed(text: str) -> bytes:
-    """The same bytes for the same text."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as file:
-        file.write(text.encode())
-    return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with write_file_aside(path) as part:
-        part.write_bytes(content)
-
-
-def from_packed(folder: Path) -> Evidence:
-    """The evidence of a packed study.
-
-    Raises:
-        UserError: a file that `pack` did not write, or not to its end.
-    """
-    try:
-        study = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-        start = study.pop(START)
-        runs = [
-            _read_packed(folder / f"{arm}-seed{seed}{SUFFIX}")
-            for seed in study["seeds"]
-            for arm in study["arms"]
-        ]
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename} is not there: {folder} is no packed study.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{folder}/study.json was not written by `lab report --pack`.") from None
-    return Evidence(study, runs, start)
-
-
-def _read_packed(path: Path) -> RunEvidence:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            return read_records(json.loads(line) for line in file)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise UserError(f"{path} is damaged: pack the study again.") from None

@@ -8,10 +8,11 @@ from pathlib import Path
 from egpo_verl.cli import say, write_file_aside
 from egpo_verl.errors import UserError
 from egpo_verl.lab import figures
-from egpo_verl.lab.evidence import Evidence, from_folders, from_packed, pack
+from egpo_verl.lab.checks import read_study
+from egpo_verl.lab.evidence import Evidence, from_folders
 from egpo_verl.lab.findings import paragraph, unresolved
+from egpo_verl.lab.packed import from_packed, pack
 from egpo_verl.lab.page import page, picture
-from egpo_verl.lab.study import read_study
 
 
 def report(sources: Sequence[Path], out: Path, packed: Path | None) -> None:

@@ -130,6 +130,11 @@ class RunFolder:
         os.close(descriptor)
         return False
 
+    def slot(self) -> int:
+        """Which of the runs at once the last start was."""
+        starts = self.facts().get("starts", [])
+        return int(starts[-1].get("slot", 0)) if starts else 0
+
     def last_problem(self) -> str:
         """Why the last start failed, as `run.json` has it."""
         starts = self.facts().get("starts", [])

@@ -125,7 +125,9 @@ class Schedule:
         return child
 
     def _free_slots(self) -> Sequence[int]:
+        """Those that neither this process nor an earlier one's orphan uses."""
         taken = {child.slot for child in self.running}
+        taken |= {folder.slot() for folder in self.waiting if folder.is_locked()}
         return [slot for slot in range(self.study.parallel) if slot not in taken]
 
     def _summarize(self, show: Show) -> None:
