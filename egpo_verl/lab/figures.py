@@ -48,6 +48,9 @@ def draw(evidence: Evidence, out: Path) -> None:
             axis.grid(alpha=0.3)
             for number, arm in enumerate(arms):
                 _draw(axis, arm, metric, number)
+            if not any(len(line.get_xdata()) for line in axis.lines):
+                axis.set(xticks=[], yticks=[])
+                axis.text(0.5, 0.5, "not logged", ha="center", transform=axis.transAxes)
         handles, labels = axes.flat[0].get_legend_handles_labels()
         if handles:
             figure.legend(handles, labels, loc="outside lower center", ncols=6)

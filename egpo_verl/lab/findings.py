@@ -106,16 +106,18 @@ def unresolved(evidence: Evidence) -> Iterator[str]:
     for one in results.values():
         if not one.is_significant and one.difference.spread > 0:
             yield (
-                f"{one.arm}: a difference of {100 * POINTS:.0f} points would take {one.needed} "
-                f"seeds (the differences spread by {100 * one.difference.spread:.1f} points), "
-                f"and the one that was seen {_seen(one)}."
+                f"{one.arm}: the differences spread by {100 * one.difference.spread:.1f} points, "
+                f"so that {100 * POINTS:.0f} points would take {one.needed} seeds"
+                f"{_for_what_was_seen(one)}."
             )
 
 
-def _seen(one: Compared) -> str:
+def _for_what_was_seen(one: Compared) -> str:
     if not one.difference.mean:
-        return "is none"
-    return f"{seeds_to_resolve(one.difference.spread, abs(one.difference.mean))}"
+        return ""
+    size = abs(one.difference.mean)
+    needed = seeds_to_resolve(one.difference.spread, size)
+    return f", and the {100 * size:.1f} points that were seen {needed}"
 
 
 def runs_kept(evidence: Evidence) -> Iterator[str]:
