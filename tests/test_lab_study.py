@@ -138,6 +138,29 @@ def test_an_arm_with_other_overrides_needs_another_name(
     assert "was made with other overrides than arm egpo has" in refused(path, capsys)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("study.json", '{"model": "another"}', "is the folder of another study, with other model"),
+        ("study.json", '{"model', "study.json is damaged"),
+        ("notes.txt", "mine", "holds other things"),
+    ],
+)
+def test_a_folder_that_is_not_the_studys(
+    tmp_path: Path,
+    rows: Path,
+    name: str,
+    text: str,
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = study_file(tmp_path, rows)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / name).write_text(text)
+    assert sentence in refused(path, capsys)
+    assert [file.name for file in (tmp_path / "runs").iterdir()] == [name]
+
+
 def test_the_status_says_how_far_each_run_is(
     tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,13 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from egpo_verl.lab.composing import check_arms
     from egpo_verl.lab.data import make_data
-    from egpo_verl.lab.identity import claim
+    from egpo_verl.lab.identity import check_folder, claim
     from egpo_verl.lab.schedule import Schedule, check_folders
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     study = read_study(options.study)
     check_folders(study)
     make_data(study)
+    check_folder(study)
     check_arms(study)
     claim(study)
     failed = Schedule(study).run()

@@ -16,27 +16,31 @@ WHOLE = 2**26
 """Bytes up to which a file of the model counts by content, above by size."""
 
 
-def claim(study: Study) -> None:
-    """Make the folder of a study its own, or see that it already is.
-
-    Raises:
-        UserError: it holds the runs of another study.
+def check_folder(study: Study) -> None:
+    """Raises:
+    UserError: the folder holds the runs of another study, or other things.
     """
-    file = Path(study.folder) / FILE
-    mine = identity(study)
-    if not file.exists():
-        if file.parent.is_dir() and any(file.parent.iterdir()):
-            raise UserError(f"{file.parent} holds other things: give the study another folder.")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with write_file_aside(file) as part:
-            part.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
+    folder = Path(study.folder)
+    if not (folder / FILE).exists():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder} holds other things: give the study another folder.")
         return
-    others = differing(study, mine)
+    others = differing(study, identity(study))
     if others:
         raise UserError(
-            f"{study.folder} is the folder of another study, with other {', '.join(others)}: give "
+            f"{folder} is the folder of another study, with other {', '.join(others)}: give "
             "this one a folder of its own."
         )
+
+
+def claim(study: Study) -> None:
+    """Write down whose folder it is, once."""
+    file = Path(study.folder) / FILE
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with write_file_aside(file) as part:
+        part.write_text(json.dumps(identity(study), indent=1) + "\n", encoding="utf-8")
 
 
 def differing(study: Study, mine: dict[str, Any]) -> list[str]:
