@@ -103,8 +103,8 @@ def test_a_file_that_is_no_study(
         ({"grpo": ["+algorithm.egpo.lamda=0"]}, "did you mean 'lam'?"),
         ({"grpo": ["algorithm.egpo.lam=0.4"], "egpo": []}, "arms grpo and egpo are equal"),
         (
-            {"grpo": ["actor_rollout_ref.actor.ppo_mini_batch_size=8"]},
-            "verl refuses arm grpo: train_batch_size (4) must be >= actor.ppo_mini_batch_size (8)",
+            {"grpo": ["actor_rollout_ref.actor.loss_agg_mode=odd"]},
+            "Invalid loss_agg_mode: odd",
         ),
     ],
 )
