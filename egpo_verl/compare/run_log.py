@@ -34,7 +34,7 @@ def read_run(path: Path) -> Run:
     files = _files(path)
     values: dict[str, dict[int, float]] = {}
     for file in files:
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(_lines(file), start=1):
             step, data = _record(file, number, line)
             for metric, value in data.items():
                 if isinstance(value, (int, float)):
@@ -42,6 +42,21 @@ def read_run(path: Path) -> Run:
     if not values:
         raise UserError(f"{path} holds no step: did the run end before its first one?")
     return Run(name=path.stem if path.is_file() else path.name, values=values)
+
+
+def _lines(file: Path) -> list[str]:
+    """The lines of a log; a last one that a killed run, or a full disk, cut short is left out."""
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    cut_short = bool(lines) and not lines[-1].endswith("\n") and not _is_json(lines[-1])
+    return lines[:-1] if cut_short else lines
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,0 +1,136 @@
+"""The last measurement of a run: every sampled response, counted by part, level and kind.
+
+verl writes prompts and responses as text, in the order of random names. A response is traced to its
+row by the reference and the user's turns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from egpo_verl.errors import UserError
+from egpo_verl.lab.thoughts import ways
+
+ACCURACY = "acc"
+"""What the reward returns: 1.0 iff all is right, whatever its options."""
+CELL = ("part", "level", "kind", "skill")
+FACTS = ("difficulty", "kind", "skill")
+"""Keys of a row's `extra_info.facts`."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the data, as far as a table tells rows apart."""
+
+    part: str
+    level: str
+    kind: str
+    skill: str
+    turns: tuple[str, ...]
+
+    @property
+    def cell(self) -> tuple[str, ...]:
+        return tuple(getattr(self, name) for name in CELL)
+
+
+Counts = dict[str, Any]
+"""Of one cell (part, level, kind): prompts, responses, right ones, prompts with a right one, ..."""
+
+
+def count_answers(dump: Path, parts: Mapping[str, str]) -> list[Counts]:
+    """The cells of a measurement.
+
+    Args:
+        dump: what `trainer.validation_data_dir` holds of one validation.
+        parts: name -> parquet file that was measured.
+
+    Raises:
+        UserError: a response that answers no row of these files.
+    """
+    rows = read_rows(parts)
+    cells: dict[tuple[str, ...], list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    for answer in _answers(dump):
+        row = _row_of(answer, rows, dump)
+        cells[row.cell].append((answer["uid"].split("_")[0], answer))
+    order = list(parts)
+    return [
+        _counts(cell, answers)
+        for cell, answers in sorted(cells.items(), key=lambda one: (order.index(one[0][0]), one[0]))
+    ]
+
+
+def read_rows(parts: Mapping[str, str]) -> dict[str, list[Row]]:
+    """Reference of a row, as JSON text -> the rows that have it."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for part, file in parts.items():
+        columns = ["prompt", "reward_model", "extra_info"]
+        for row in pq.read_table(file, columns=columns).to_pylist():
+            facts = json.loads(row["extra_info"].get("facts") or "{}")
+            level, kind, skill = (str(facts.get(key) or "") for key in FACTS)
+            rows[row["reward_model"]["ground_truth"]].append(
+                Row(part, level, kind, skill, _asked(row["prompt"]))
+            )
+    return rows
+
+
+def _answers(dump: Path) -> Iterator[dict[str, Any]]:
+    with dump.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                answer = json.loads(line)
+                _ = answer["gts"], answer["input"], answer["output"], answer["uid"]
+            except (ValueError, KeyError, TypeError):
+                raise UserError(f"{dump}:{number} is no validated response of verl's.") from None
+            yield answer
+
+
+def _row_of(answer: Mapping[str, Any], rows: Mapping[str, list[Row]], dump: Path) -> Row:
+    prompt = _squeezed(answer["input"])
+    candidates = rows.get(answer["gts"], [])
+    asked = [row for row in candidates if all(turn in prompt for turn in row.turns)]
+    if not asked:
+        raise UserError(
+            f"{dump} answers a question that is not in the study's final files: they changed "
+            "after the run."
+        )
+    return max(asked, key=lambda row: sum(map(len, row.turns)))
+
+
+def _asked(messages: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The user's turns; a system message may hold tags that verl leaves out as special tokens."""
+    return tuple(_squeezed(one["content"]) for one in messages if one["role"] == "user")
+
+
+def _squeezed(text: str) -> str:
+    """Without white space, which a tokenizer may set otherwise."""
+    return "".join(text.split())
+
+
+def _counts(cell: tuple[str, ...], answers: Iterable[tuple[str, dict[str, Any]]]) -> Counts:
+    by_prompt: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for prompt, answer in answers:
+        by_prompt[prompt].append(answer)
+    everything = [answer for group in by_prompt.values() for answer in group]
+    thoughts = Counter(
+        way for answer in everything for way, goes in ways()(answer["output"]).items() if goes
+    )
+    names = ways()("")
+    return {
+        **dict(zip(CELL, cell, strict=True)),
+        "prompts": len(by_prompt),
+        "responses": len(everything),
+        "right": sum(map(_is_right, everything)),
+        "passed": sum(any(map(_is_right, group)) for group in by_prompt.values()),
+        **{way: thoughts[way] for way in names},
+    }
+
+
+def _is_right(answer: Mapping[str, Any]) -> bool:
+    return bool(answer.get(ACCURACY, answer.get("score")) == 1.0)

@@ -1,0 +1,152 @@
+"""One start of a run: a process of verl's main_ppo, its lock, and its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from egpo_verl.lab import facts
+from egpo_verl.lab.command import arm_overrides, command_of, environment, overrides_of, resuming
+from egpo_verl.lab.cores import pin
+from egpo_verl.lab.resume import best_checkpoint, is_trained, next_phase, remove_others
+from egpo_verl.lab.run_folder import FINAL, STOPPED, TRAIN, RunFolder
+from egpo_verl.lab.study import Study
+
+PATIENCE = 30.0
+"""Seconds that a process has to end in order."""
+
+
+@dataclass
+class Child:
+    """A running start.
+
+    Attributes:
+        slot: which of the study's runs at once it is.
+    """
+
+    folder: RunFolder
+    phase: str
+    slot: int
+    process: subprocess.Popen[bytes]
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+def start(study: Study, folder: RunFolder, slot: int) -> Child | None:
+    """Start what a run has to do next; None where another process is at work on it.
+
+    The process inherits the lock of the run and holds it to its end, whatever becomes of this one.
+    """
+    lock = folder.lock()
+    if lock is None:
+        return None
+    try:
+        phase = next_phase(folder)
+        if phase is None:
+            return None
+        checkpoint = best_checkpoint(folder)
+        if phase == TRAIN:
+            remove_others(folder, checkpoint)
+        overrides = overrides_of(study, folder, phase)
+        command = command_of(
+            [*overrides, *resuming(checkpoint.folder if checkpoint is not None else None)]
+        )
+        log = folder.next_log() if phase == TRAIN else folder.path / "final.log"
+        devices = study.devices[slot] if study.devices else None
+        process = _spawn(command, environment(study, log, devices), folder, lock)
+        if devices is None:
+            pin(process.pid, slot, study.parallel)
+    finally:
+        os.close(lock)
+    step = checkpoint.step if checkpoint is not None else 0
+    child = Child(folder, phase, slot, process)
+    _record_start(study, child, overrides, step)
+    return child
+
+
+def _spawn(
+    command: Sequence[str], env: Mapping[str, str], folder: RunFolder, lock: int
+) -> subprocess.Popen[bytes]:
+    with folder.console.open("ab") as console:
+        return subprocess.Popen(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
+
+
+def _record_start(study: Study, child: Child, overrides: Sequence[str], step: int) -> None:
+    folder = child.folder
+    known = folder.facts()
+    known |= {
+        "arm": folder.arm,
+        "seed": folder.seed,
+        "steps": folder.steps,
+        "arm_overrides": arm_overrides(study, folder.arm),
+        "versions": facts.versions(),
+        "commit": facts.commit(),
+        "machine": facts.machine(),
+    }
+    begun = {
+        "phase": child.phase,
+        "from_step": step,
+        "began": facts.now(),
+        "pid": child.process.pid,
+        "slot": child.slot,
+        "overrides": list(overrides),
+    }
+    known["starts"] = [*known.get("starts", []), begun]
+    folder.keep(known)
+
+
+def record_end(study: Study, child: Child, stopped: bool = False) -> bool:
+    """Write down how a start ended; whether it did what it was to do."""
+    folder = child.folder
+    known = folder.facts()
+    code: Any = STOPPED if stopped else child.process.returncode
+    known["starts"][-1] |= {"ended": facts.now(), "exit": code}
+    measured = code == 0 and _final_file(folder)
+    succeeded = is_trained(folder) if child.phase == TRAIN else measured
+    if not succeeded and not stopped:
+        known["starts"][-1]["problem"] = _problem(child)
+    if succeeded and child.phase == FINAL:
+        known["done"] = True
+    folder.keep(known)
+    if known.get("done") and not study.keep_checkpoints:
+        remove_others(folder, None)
+    return succeeded
+
+
+def _problem(child: Child) -> str:
+    """Why a start did not do what it was to do."""
+    code = child.process.returncode
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else child.folder.problem()
+
+
+def _final_file(folder: RunFolder) -> bool:
+    return folder.final.exists() and folder.final.stat().st_size > 0
+
+
+def end(children: Sequence[Child]) -> None:
+    """End processes in order, asked first, then not; what Ray left of ended ones goes too."""
+    for child in children:
+        with suppress(ProcessLookupError):
+            child.process.terminate()
+    until = time.monotonic() + PATIENCE
+    for child in children:
+        with suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(0.1, until - time.monotonic()))
+        with suppress(ProcessLookupError):
+            os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()

@@ -1,0 +1,133 @@
+"""What a study found and what it did not resolve, in sentences made from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from egpo_verl.lab.comparison import POINTS, Compared, accuracies, compared, spread
+from egpo_verl.lab.evidence import Evidence, RunEvidence
+from egpo_verl.lab.markdown import span
+from egpo_verl.lab.measures import first_difference
+from egpo_verl.lab.statistics import seeds_for_significance, seeds_to_resolve, smallest_p
+from egpo_verl.lab.study import EQUAL, LOSES
+
+
+def paragraph(evidence: Evidence) -> str:
+    """All that was found of the first part, in one paragraph."""
+    part = evidence.study["parts"][0]
+    sentences = [
+        *_baseline(evidence, part),
+        *(_compared(one, evidence) for one in compared(evidence, part).values()),
+        *controls(evidence, part),
+    ]
+    return " ".join(sentences) or "No run of it is finished yet."
+
+
+def _baseline(evidence: Evidence, part: str) -> Iterator[str]:
+    baseline = evidence.study["baseline"]
+    values = accuracies(evidence, baseline, part)
+    both = spread(values)
+    if both is not None:
+        mean, deviation = both
+        yield (
+            f"{baseline} ends at {mean:.1%} on {part}, with a standard deviation of "
+            f"{100 * deviation:.1f} points over {_seeds(len(values))}."
+        )
+        if len(evidence.study["arms"]) == 1:
+            needed = seeds_to_resolve(2**0.5 * deviation, POINTS)
+            yield (
+                f"Two arms that spread so, and that share nothing, need {needed} seeds each to "
+                f"resolve {100 * POINTS:.0f} points at 95 %."
+            )
+
+
+def _compared(one: Compared, evidence: Evidence) -> str:
+    found = one.difference
+    verdict = "above" if found.mean > 0 else "below" if found.mean < 0 else "the same as"
+    size = f"{abs(100 * found.mean):.1f} points " if found.mean else ""
+    between = f"95 % interval {span(found)}, " if found.low is not None else ""
+    resolved = "significant" if one.is_significant else "not significant"
+    return (
+        f"{one.arm} ends {size}{verdict} {evidence.study['baseline']} over "
+        f"{_seeds(len(found.values), 'paired ')} ({between}p = {one.p:.3f}): {resolved}."
+    )
+
+
+def controls(evidence: Evidence, part: str) -> Iterator[str]:
+    """Whether each control came out as it must."""
+    results = compared(evidence, part)
+    for arm, word in evidence.study["expect"].items():
+        if word == LOSES and arm in results:
+            one = results[arm]
+            held = one.is_significant and one.difference.mean < 0
+            yield f"The positive control {arm} {'loses, as it must' if held else 'did NOT lose'}."
+        if word == EQUAL:
+            yield _equal(evidence, arm)
+
+
+def _equal(evidence: Evidence, arm: str) -> str:
+    baseline = evidence.study["baseline"]
+    others = {run.seed: run for run in evidence.of_arm(baseline)}
+    pairs = [(run, others[run.seed]) for run in evidence.of_arm(arm) if run.seed in others]
+    if not pairs:
+        return f"The null {arm} has no finished pair yet."
+    apart = [(run.seed, step) for run, other in pairs if (step := _apart(run, other)) is not None]
+    if not apart:
+        return f"The null {arm} agrees with {baseline} to the last digit on {_seeds(len(pairs))}."
+    seed, step = apart[0]
+    return (
+        f"The null {arm} does NOT agree with {baseline}: {len(apart)} of {_seeds(len(pairs))} "
+        f"differ, seed {seed} from step {step} on."
+    )
+
+
+def _apart(run: RunEvidence, other: RunEvidence) -> int | None:
+    step = first_difference(run, other)
+    if step is None and list(run.final) != list(other.final):
+        return int(run.about["steps"])
+    return step
+
+
+def _seeds(number: int, kind: str = "") -> str:
+    return f"{number} {kind}seed{'' if number == 1 else 's'}"
+
+
+def unresolved(evidence: Evidence) -> Iterator[str]:
+    """What more seeds would tell, and how many."""
+    part = evidence.study["parts"][0]
+    results = compared(evidence, part)
+    seeds = len(evidence.study["seeds"])
+    enough = seeds_for_significance(max(1, len(results)))
+    if results and seeds < enough:
+        yield (
+            f"With {_seeds(seeds)} the sign-flip test cannot fall below p = {smallest_p(seeds):.3f}"
+            f"; with {len(results)} compared it needs {enough}."
+        )
+    for one in results.values():
+        if not one.is_significant and one.difference.spread > 0:
+            yield (
+                f"{one.arm}: the differences spread by {100 * one.difference.spread:.1f} points, "
+                f"so that {100 * POINTS:.0f} points would take {one.needed} seeds"
+                f"{_for_what_was_seen(one)}."
+            )
+
+
+def _for_what_was_seen(one: Compared) -> str:
+    if not one.difference.mean:
+        return ""
+    size = abs(one.difference.mean)
+    needed = seeds_to_resolve(one.difference.spread, size)
+    return f", and the {100 * size:.1f} points that were seen {needed}"
+
+
+def runs_kept(evidence: Evidence) -> Iterator[str]:
+    """Each run that is not done, or that was started more than was needed."""
+    for run in evidence.runs:
+        starts = run.about.get("starts", [])
+        crashes = [one for one in starts if one.get("problem")]
+        name = f"{run.arm}-seed{run.seed}"
+        if not run.is_done:
+            why = f": {crashes[-1]['problem']}" if crashes else ""
+            yield f"{name} is {run.about.get('state', 'not done')}{why}; it is in no table."
+        elif len(starts) > 2:
+            yield f"{name} was started {len(starts)} times and went on from its checkpoints."

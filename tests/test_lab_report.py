@@ -1,0 +1,165 @@
+"""`lab report`: a page made of run folders or of packed ones, the same of both."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from lab_runs import study_file, write_log, write_run
+
+from egpo_verl.lab.__main__ import main
+
+SEEDS = (1, 2, 3, 4, 5, 6)
+
+
+@pytest.fixture
+def study(tmp_path: Path, rows: Path) -> Path:
+    """Six seeds of two arms that differ much, and what both started from."""
+    path = study_file(tmp_path, rows, seeds=list(SEEDS))
+    write_run(path, "start", 0, 0.0)
+    for seed in SEEDS:
+        write_run(path, "grpo", seed, 0.1)
+        write_run(path, "egpo", seed, 0.95)
+    return path
+
+
+def report(*arguments: object) -> int:
+    return main(["report", *map(str, arguments)])
+
+
+def test_the_page_says_what_was_found_and_a_packed_study_gives_the_same(
+    study: Path, tmp_path: Path
+) -> None:
+    assert report(study, "--out", tmp_path / "a" / "evidence.md", "--pack", tmp_path / "p") == 0
+    assert report(tmp_path / "p" / "pairs", "--out", tmp_path / "b" / "evidence.md") == 0
+    page = (tmp_path / "a" / "evidence.md").read_text()
+    assert page == (tmp_path / "b" / "evidence.md").read_text()
+    assert (tmp_path / "a" / "evidence" / "pairs.png").stat().st_size > 10_000
+    assert "Does the bonus help?" in page
+    assert re.search(r"egpo ends \d+\.\d points above grpo over 6 paired seeds", page)
+    assert "p = 0.031): significant" in page
+    assert "(start 0.0%)" in page
+    assert "level 1, single" in page
+    assert str(tmp_path) not in page
+
+
+def test_packing_twice_gives_the_same_bytes_and_no_path_of_the_machine(
+    study: Path, tmp_path: Path
+) -> None:
+    contents = []
+    for name in ("p", "q"):
+        assert report(study, "--out", tmp_path / "evidence.md", "--pack", tmp_path / name) == 0
+        files = sorted((tmp_path / name / "pairs").iterdir())
+        contents.append({file.name: file.read_bytes() for file in files})
+    assert contents[0] == contents[1]
+    assert len(contents[0]) == 13
+    assert str(tmp_path).encode() not in contents[0]["study.json"]
+
+
+def test_few_seeds_are_said_to_resolve_nothing(tmp_path: Path, rows: Path) -> None:
+    path = study_file(tmp_path, rows)
+    for seed in (1, 2):
+        write_run(path, "grpo", seed, 0.3)
+        write_run(path, "egpo", seed, 0.6)
+    assert report(path, "--out", tmp_path / "evidence.md") == 0
+    page = (tmp_path / "evidence.md").read_text()
+    assert "cannot fall below p = 0.500; with 1 compared it needs 6" in page
+    assert "not significant" in page
+
+
+def test_a_run_that_crashed_is_named_with_its_error_and_not_dropped(
+    tmp_path: Path, rows: Path
+) -> None:
+    path = study_file(tmp_path, rows)
+    write_run(path, "grpo", 1, 0.3)
+    write_run(path, "egpo", 1, 0.6)
+    crash = {"phase": "train", "exit": 1, "problem": "OSError: /home/someone/x: no space left"}
+    write_run(path, "egpo", 2, 0.6, done=False, starts=[crash])
+    assert report(path, "--out", tmp_path / "evidence.md") == 0
+    page = (tmp_path / "evidence.md").read_text()
+    assert "egpo-seed2 is failed: OSError: x: no space left; it is in no table" in page
+    assert "grpo-seed2 is waiting" in page
+
+
+def test_the_controls_are_held_to_what_they_must_do(study: Path, tmp_path: Path) -> None:
+    text = study.read_text() + "expect: {egpo: equal}\n"
+    study.write_text(text)
+    assert report(study, "--out", tmp_path / "evidence.md") == 0
+    page = (tmp_path / "evidence.md").read_text()
+    assert "The null egpo does NOT agree with grpo: 6 of 6 seeds differ, seed 1 from step 1" in page
+    study.write_text(text.replace("equal}", "loses}"))
+    assert report(study, "--out", tmp_path / "evidence.md") == 0
+    assert "The positive control egpo did NOT lose" in (tmp_path / "evidence.md").read_text()
+
+
+def test_a_null_that_holds_agrees_to_the_last_digit(tmp_path: Path, rows: Path) -> None:
+    path = study_file(tmp_path, rows, expect={"egpo": "equal"})
+    for seed in (1, 2):
+        for arm in ("grpo", "egpo"):
+            write_run(path, arm, seed, 0.4)
+    assert report(path, "--out", tmp_path / "evidence.md") == 0
+    page = (tmp_path / "evidence.md").read_text()
+    assert "The null egpo agrees with grpo to the last digit on 2 seeds" in page
+
+
+def test_one_arm_alone_gives_the_spread_and_the_seeds_to_resolve_two_points(
+    tmp_path: Path, rows: Path
+) -> None:
+    path = study_file(tmp_path, rows, arms={"grpo": {}}, seeds=list(SEEDS))
+    for seed in SEEDS:
+        write_run(path, "grpo", seed, 0.3 + seed / 20)
+    assert report(path, "--out", tmp_path / "evidence.md") == 0
+    page = (tmp_path / "evidence.md").read_text()
+    for row in ("step 2, greedy", "step 4, greedy", "last measurement, values", "tools"):
+        assert row in page
+    assert "seeds an arm for 2 points" in page
+
+
+def test_a_resumed_run_is_read_as_one(tmp_path: Path, rows: Path) -> None:
+    """The later start counts where both logged a step, and a line cut short is left out."""
+    path = study_file(tmp_path, rows, arms={"grpo": {}}, seeds=[1])
+    folder = write_run(path, "grpo", 1, 0.5)
+    whole = (folder / "steps-0001.jsonl").read_text()
+    (folder / "steps-0001.jsonl").write_text(whole.replace("0.5", "0.9")[:-9])
+    write_log(folder / "steps-0002.jsonl", range(1, 5), 0.5)
+    assert report(path, "--out", tmp_path / "e.md", "--pack", tmp_path / "p") == 0
+    assert report(tmp_path / "p" / "pairs", "--out", tmp_path / "e.md") == 0
+    assert "| grpo | " in (tmp_path / "e.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("study.json", "was not written by `lab report --pack`"),
+        ("grpo-seed1.jsonl.gz", "is damaged: pack the study again"),
+        ("missing", "is no packed study"),
+    ],
+)
+def test_a_damaged_pack_is_one_sentence(
+    study: Path, tmp_path: Path, damage: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(study, "--out", tmp_path / "e.md", "--pack", tmp_path / "p") == 0
+    packed = tmp_path / "p" / "pairs"
+    if damage == "missing":
+        (packed / "egpo-seed2.jsonl.gz").unlink()
+    else:
+        (packed / damage).write_bytes((packed / damage).read_bytes()[:-20])
+    capsys.readouterr()
+    assert report(packed, "--out", tmp_path / "e.md") == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+
+
+def test_rows_that_changed_after_the_run_are_noticed(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study_file(tmp_path, rows, seeds=[1])
+    folder = write_run(path, "grpo", 1, 0.5)
+    lines = (folder / "final" / "4.jsonl").read_text().splitlines()
+    changed = json.dumps(json.loads(lines[0]) | {"gts": "[]"})
+    (folder / "final" / "4.jsonl").write_text("\n".join([changed, *lines[1:]]) + "\n")
+    assert report(path, "--out", tmp_path / "e.md") == 2
+    assert "changed after the run" in capsys.readouterr().err

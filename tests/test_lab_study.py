@@ -1,0 +1,188 @@
+"""A study file that makes no study is one sentence before anything starts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab_runs import OVERRIDES, study_file, write_run
+
+from egpo_verl.lab.__main__ import main
+from egpo_verl.lab.checks import read_study
+from egpo_verl.lab.statistics import seeds_for_significance
+
+STUDIES = Path(__file__).parents[1] / "examples" / "studies"
+
+
+def refused(path: Path, capsys: pytest.CaptureFixture[str], command: str = "run") -> str:
+    """The sentence that a command ends with."""
+    assert main([command, str(path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"stepz": 3}, "stepz: Key 'stepz' not in 'Study'"),
+        ({"steps": "many"}, "steps: Value 'many' of type 'str' could not be converted"),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"seeds": [1, 2, 1]}, "seed 1 is there 2 times"),
+        ({"seeds": []}, "at least one arm and one seed"),
+        ({"seeds": [-1]}, "seed -1 is not between 0"),
+        ({"baseline": "gpo"}, "baseline 'gpo' is none of its arms (grpo, egpo)"),
+        ({"arms": {"grpo": {}, "a b": {}}}, "arm 'a b': a name is letters"),
+        ({"arms": {"grpo": {}, "start": {}}}, "arm 'start'"),
+        ({"arms": {"grpo": {"override": []}}}, "override: Key 'override' not in 'Arm'"),
+        ({"arms": {"grpo": {"overrides": ["data.seed=4"]}}}, "arm grpo: data.seed is set by"),
+        ({"overrides": ["trainer.save_freq=4"]}, "overrides: trainer.save_freq is set by"),
+        ({"overrides": ["+machine"]}, "'+machine' is no override"),
+        ({"expect": {"egpo": "wins"}}, "expect.egpo must be equal or loses"),
+        ({"expect": {"grpo": "equal"}}, "expect.grpo must be"),
+        ({"parallel": 2, "devices": ["0"]}, "devices must name one set for each of the 2"),
+        ({"final": {"responses": 0}}, "final.responses"),
+        ({"name": "a/b"}, "name 'a/b'"),
+    ],
+)
+def test_a_wrong_key_or_value(
+    tmp_path: Path,
+    rows: Path,
+    changes: dict[str, Any],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = refused(study_file(tmp_path, rows, **changes), capsys)
+    assert sentence in error
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_studies_of_the_examples_share_their_runs(path: Path) -> None:
+    """One folder, one common part, and under one name of an arm the same overrides."""
+    first = read_study(STUDIES / "a.yaml")
+    study = read_study(path)
+    assert study.name == path.stem
+    assert (study.folder, study.common(), study.seeds) == (
+        first.folder,
+        first.common(),
+        first.seeds,
+    )
+    assert study.arms[study.baseline] == first.arms[first.baseline]
+    assert len(study.seeds) >= seeds_for_significance(len(study.arms) - 1)
+
+
+def test_the_laboratory_loads_neither_torch_nor_verl() -> None:
+    code = (
+        "import sys, egpo_verl.lab.__main__, egpo_verl.lab.schedule, egpo_verl.lab.report;"
+        "print({'torch', 'verl', 'ray'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("text", ["arms: [", "- a\n- b\n", "\x00", "name: x\n"])
+def test_a_file_that_is_no_study(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    assert "is no study" in refused(path, capsys)
+    assert "is not there" in refused(tmp_path / "none.yaml", capsys, "status")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arms", "sentence"),
+    [
+        ({"grpo": ["algorithm.egpo.lamda=0"]}, "verl refuses arm grpo: Could not override"),
+        ({"grpo": ["+algorithm.egpo.lamda=0"]}, "did you mean 'lam'?"),
+        ({"grpo": ["algorithm.egpo.lam=0.4"], "egpo": []}, "arms grpo and egpo are equal"),
+        (
+            {"grpo": ["actor_rollout_ref.actor.loss_agg_mode=odd"]},
+            "Invalid loss_agg_mode: odd",
+        ),
+    ],
+)
+def test_what_verl_refuses_and_arms_that_are_equal(
+    tmp_path: Path,
+    rows: Path,
+    arms: dict[str, list[str]],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    of_study = {name: {"overrides": overrides} for name, overrides in arms.items()}
+    error = refused(study_file(tmp_path, rows, arms=of_study), capsys)
+    assert sentence in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_missing_data_are_made_or_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = study_file(tmp_path, tmp_path / "none")
+    assert "none/train.parquet is not there" in refused(path, capsys)
+    text = path.read_text().replace("data:\n", "data:\n  make: python -m egpo_verl.preprocess xl\n")
+    path.write_text(text)
+    assert main(["run", str(path)]) == 2
+    assert "data.make failed: " in capsys.readouterr().err
+
+
+def test_an_arm_with_other_overrides_needs_another_name(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study_file(tmp_path, rows)
+    write_run(path, "egpo", 1, 0.5, arm_overrides=[*OVERRIDES, "algorithm.egpo.lam=9"])
+    assert "was made with other overrides than arm egpo has" in refused(path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("study.json", '{"model": "another"}', "is the folder of another study, with other model"),
+        ("study.json", '{"model', "study.json is damaged"),
+        ("notes.txt", "mine", "holds other things"),
+    ],
+)
+def test_a_folder_that_is_not_the_studys(
+    tmp_path: Path,
+    rows: Path,
+    name: str,
+    text: str,
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = study_file(tmp_path, rows)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / name).write_text(text)
+    assert sentence in refused(path, capsys)
+    assert [file.name for file in (tmp_path / "runs").iterdir()] == [name]
+
+
+def test_the_status_says_how_far_each_run_is(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study_file(tmp_path, rows)
+    write_run(path, "grpo", 1, 0.5)
+    crash = {"phase": "train", "exit": 1, "problem": "ValueError: too much"}
+    write_run(path, "egpo", 1, 0.5, done=False, starts=[crash])
+    write_run(path, "grpo", 2, 0.5, done=False, starts=[{"phase": "train", "exit": "stopped"}])
+    assert main(["status", str(path)]) == 0
+    printed = capsys.readouterr().out
+    rows_of = {line.split()[1]: line for line in printed.splitlines() if "-seed" in line[:16]}
+    assert " done " in rows_of["grpo-seed1"]
+    assert " failed " in rows_of["egpo-seed1"]
+    assert " stopped " in rows_of["grpo-seed2"]
+    assert " waiting " in rows_of["egpo-seed2"]
+    assert "egpo-seed1 failed at step 4: ValueError: too much; see" in printed
+
+
+def test_a_damaged_run_record_is_one_sentence(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study_file(tmp_path, rows)
+    folder = write_run(path, "grpo", 1, 0.5)
+    (folder / "run.json").write_text(json.dumps({"arm": "grpo"})[:-4])
+    assert "is damaged: remove" in refused(path, capsys, "status")
