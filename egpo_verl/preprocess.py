@@ -186,7 +186,8 @@ def _output(options: argparse.Namespace) -> Output:
         if name not in ("run", "source", "command")
     }
     run = {"command": options.command, "egpo-verl": __version__, **chosen}
-    return Output(options.local_save_dir, options.overwrite, run)
+    sft_seed = options.seed if options.sft else None
+    return Output(options.local_save_dir, options.overwrite, run, sft_seed)
 
 
 def _tell(report: list[Section], folder: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Duplicates
+from egpo_verl.datasets.demonstrations.files import PREFIX, Counts, demonstrate
 from egpo_verl.datasets.jobs.chunk import Chunk
 from egpo_verl.datasets.jobs.collect import Collection
 from egpo_verl.datasets.jobs.convert import (
@@ -31,7 +32,14 @@ from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 
 SPLITS = ("train", "test", "test_hard")
-OUTPUTS = (*(f"{name}.parquet" for name in SPLITS), REPORT, *FILES)
+DEMONSTRATED = ("train", "test")
+"""Splits that are written as demonstrations too, where that is asked for."""
+OUTPUTS = (
+    *(f"{name}.parquet" for name in SPLITS),
+    *(f"{PREFIX}{name}.parquet" for name in DEMONSTRATED),
+    REPORT,
+    *FILES,
+)
 """Files that a job may write."""
 
 Progress = Callable[[float], None]
@@ -46,11 +54,13 @@ class Output:
         folder: made if it is not there.
         overwrite: replace files in `folder` though no earlier job wrote them.
         run: what the report says of how the job was started: command, version, options.
+        sft_seed: write the rows as demonstrations too, worded by this seed; None not to.
     """
 
     folder: Path
     overwrite: bool = False
     run: Mapping[str, str] = field(default_factory=dict)
+    sft_seed: int | None = None
 
 
 def convert_file(
@@ -99,6 +109,7 @@ def convert_file(
         result = replace(
             result, warnings=[*warnings, *result.warnings], run=output.run, listings=listings
         )
+        result = replace(result, demonstrated=_demonstrate(scratch, output.sft_seed))
         if row_config.benchmarks:
             result = replace(result, benchmarks=benchmarks_in(row_config.benchmarks).files)
         tables = write_report(f"{source.name} from {rows.path.name}", result, scratch)
@@ -152,7 +163,17 @@ def write_samples(
                 spool.remove()
                 stats.add(collection.stats)
                 progress((number + 1) / len(splits))
-        return write_report(title, JobResult(stats, written, run=output.run), scratch)
+        demonstrated = _demonstrate(scratch, output.sft_seed)
+        result = JobResult(stats, written, run=output.run, demonstrated=demonstrated)
+        return write_report(title, result, scratch)
+
+
+def _demonstrate(folder: Path, seed: int | None) -> dict[str, Counts]:
+    """Split -> what became of its rows as demonstrations, which are written beside it."""
+    if seed is None:
+        return {}
+    paths = {name: folder / f"{name}.parquet" for name in DEMONSTRATED}
+    return {name: demonstrate(path, seed) for name, path in paths.items() if path.exists()}
 
 
 def _files_in(paths: Sequence[Path]) -> list[Path]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.datasets.checks.contamination import BenchmarkFile
+from egpo_verl.datasets.demonstrations.files import PREFIX, Counts
+from egpo_verl.datasets.demonstrations.reasons import REASONS as NO_DEMONSTRATION
 from egpo_verl.datasets.jobs.output import Written
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.jobs.stats import Stats, quantile
@@ -43,6 +45,7 @@ class JobResult:
         split_by: how the rows were split.
         warnings: sentences on the reading and the split.
         run: how the job was started: command, version, options.
+        demonstrated: name of the split -> what became of its rows as demonstrations.
     """
 
     stats: Stats
@@ -57,6 +60,7 @@ class JobResult:
     split_by: str = ""
     warnings: Sequence[str] = ()
     run: Mapping[str, str] = field(default_factory=dict)
+    demonstrated: Mapping[str, Counts] = field(default_factory=dict)
 
 
 def write_report(title: str, result: JobResult, folder: Path) -> list[Section]:
@@ -91,6 +95,8 @@ def sections(result: JobResult) -> list[Section]:
     if stats.repairs:
         repairs = tuple((kind, f"{n:,}") for kind, n in stats.repairs.most_common())
         tables.append(Section("Repaired arguments", ("repair", "count"), repairs))
+    if result.demonstrated:
+        tables.append(_demonstrations(result.demonstrated))
     if stats.kept:
         tables.append(_kinds(result))
         tables.append(_shares("Calls per row", "calls", stats.calls))
@@ -128,6 +134,36 @@ def _flow(result: JobResult) -> Section:
     return Section("Rows", ("", "count"), (*counts, *split_by))
 
 
+def _demonstrations(counts: Mapping[str, Counts]) -> Section:
+    """How many rows of each file have a thought that leads to the reference, and why not all."""
+    sources = sorted({source for file in counts.values() for source in file.thoughts})
+    lines = [
+        *(
+            (f"thought by {source}", [file.thoughts[source] for file in counts.values()], "")
+            for source in sources
+        ),
+        *(
+            (f"left out: {reason}", [file.left_out[reason] for file in counts.values()], meaning)
+            for reason, meaning in NO_DEMONSTRATION.items()
+        ),
+    ]
+    shares = tuple(
+        (
+            label,
+            *(_of(n, file.rows) for n, file in zip(numbers, counts.values(), strict=True)),
+            meaning,
+        )
+        for label, numbers, meaning in lines
+        if any(numbers)
+    )
+    columns = ("rows", *(f"{PREFIX}{name}.parquet" for name in counts), "meaning")
+    return Section("Demonstrations", columns, shares)
+
+
+def _of(number: int, total: int) -> str:
+    return f"{number:,} ({number / (total or 1):.1%})"
+
+
 def _kinds(result: JobResult) -> Section:
     """Kinds of rows before selection, and in each file after it."""
     columns = [("kept", result.stats.kinds)]
@@ -141,7 +177,7 @@ def _kinds(result: JobResult) -> Section:
 
 
 def _share(counts: Counter[str], kind: str) -> str:
-    return f"{counts[kind]:,} ({counts[kind] / (counts.total() or 1):.1%})"
+    return _of(counts[kind], counts.total())
 
 
 def _shares(title: str, label: str, counts: Counter[Any]) -> Section:
