@@ -54,7 +54,7 @@ def days_in(text: str) -> Iterator[tuple[Triple, Span]]:
         yield from _day(found, found[3], found[2], found[1])
     for pattern, month, day in ((_MONTH_FIRST, 1, 2), (_DAY_FIRST, 2, 1)):
         for found in pattern.finditer(text):
-            number = [name[:3] for name in _MONTHS].index(found[month][:3].lower()) + 1
+            number = [name[:3] for name in _MONTHS].index(found[month][:3].casefold()) + 1
             for year in [found[3]] if found[3] else sorted(years) if len(years) == 1 else []:
                 yield from _day(found, year, number, found[day])
 
@@ -67,7 +67,7 @@ def times_in(text: str) -> Iterator[tuple[Triple, Span]]:
             for part in (found[1] or found[5], found[2] or found[6], found[3] or found[7])
         )
         if found[4]:
-            hour = hour % 12 + 12 * (found[4].lower() == "p")
+            hour = hour % 12 + 12 * (found[4].casefold() == "p")
         if hour < 24 and minute < 60 and second < 60:
             yield (hour, minute, second), Span(*found.span())
     for name, time in _NAMED.items():

@@ -48,7 +48,7 @@ def numbers_in(text: str) -> Iterator[tuple[float, Span]]:
     """Each number that `text` states and where; a percentage as a share too."""
     for found in _DIGITS.finditer(text):
         number = float(found["number"].replace(",", ""))
-        scale, span = (found["scale"] or "").lower(), Span(*found.span())
+        scale, span = (found["scale"] or "").casefold(), Span(*found.span())
         for value in (number, number * _SCALES.get(scale, 1.0)):
             yield (-value if found["minus"] else value), span
             if found["minus"]:  # it may be a hyphen
@@ -56,12 +56,15 @@ def numbers_in(text: str) -> Iterator[tuple[float, Span]]:
         if scale in ("%", "percent"):
             yield number / 100, span
     for found in _IN_WORDS.finditer(text):
-        yield _in_words(found.group().lower()), Span(*found.span())
+        yield _in_words(found.group().casefold()), Span(*found.span())
 
 
 def find_number(text: str, value: float) -> Span | None:
     """Where `text` states the number, None where it does not."""
-    near = abs(value) * 1e-9
+    try:
+        near = abs(float(value)) * 1e-9
+    except OverflowError:  # a whole number beyond all floats
+        return None
     return next((span for number, span in numbers_in(text) if abs(number - value) <= near), None)
 
 
