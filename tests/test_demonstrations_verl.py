@@ -42,18 +42,6 @@ def load(file: str, composed_sft: Callable[..., Any]) -> Load:
     return dataset
 
 
-@pytest.fixture(scope="session")
-def composed_sft() -> Callable[..., Any]:
-    """`composed_sft(*overrides)` is verl's configuration as its SFT trainer composes it."""
-    from hydra import compose, initialize_config_module
-
-    def config(*overrides: str) -> Any:
-        with initialize_config_module("verl.trainer.config", version_base=None):
-            return compose("sft_trainer_engine", overrides=list(overrides))
-
-    return config
-
-
 def tokenizer_with(template: str | None) -> Any:
     tokenizer = transformers.AutoTokenizer.from_pretrained(MODEL)
     if template is not None:
