@@ -24,11 +24,13 @@ from egpo_verl.judge.prompts import Prompts
 from egpo_verl.judge.results import FAILED, JUDGED, Results, sections, shown_changes
 from egpo_verl.judge.run import judged
 from egpo_verl.judge.stages import KEPT, UNANSWERED, Question, cleaned
+from egpo_verl.judge.thoughts import thought_over
 from egpo_verl.judge.usage import Settings
 
 LETTERS_PER_TOKEN = 4
 ANSWER_TOKENS = 80
-"""What an answer is taken to cost in an estimate."""
+THOUGHT_TOKENS = 150
+"""What an answer, and a thought, is taken to cost in an estimate."""
 
 
 def clean_files(
@@ -53,7 +55,7 @@ def clean_files(
     """
     names = [*(file.name for file in files), JUDGED, FAILED, REPORT]
     usage, done, results = judge.usage, 0, []
-    with output_folder(folder, names, files, overwrite) as scratch, _interruptible(judge):
+    with output_folder(folder, names, files, overwrite) as scratch, interruptible(judge):
         for file in files:
             rows = judged(rows_of(file), judge, prompts, in_flight)
             # Closed also where a row cannot be written: nothing more is asked then.
@@ -82,7 +84,7 @@ def _nothing_left(result: Results, judge: Judge) -> str:
 
 
 @contextmanager
-def _interruptible(judge: Judge) -> Iterator[None]:
+def interruptible(judge: Judge) -> Iterator[None]:
     """Let Ctrl-C or SIGTERM end the job in order: what is paid for is still kept."""
 
     def stop(number: int, frame: object) -> None:
@@ -138,22 +140,30 @@ class Estimate:
 
 
 def estimate(
-    files: Sequence[Path], store: Store | None, prompts: Prompts, settings: Settings
+    files: Sequence[Path],
+    store: Store | None,
+    prompts: Prompts,
+    settings: Settings,
+    thoughts: bool = False,
 ) -> Estimate:
     """Count letters instead of asking; four letters are taken for a token.
 
     Args:
         store: of answers so far; None where there is none yet.
+        thoughts: it is for them that is asked, in two questions a row.
     """
     rows = known = letters = 0
     for row in (row for path in files for row in rows_of(path)):
         rows += 1
-        question = first_question(row, prompts)
+        question = next(thought_over(row, prompts)) if thoughts else first_question(row, prompts)
         if store and store.get(question.key(settings.model, settings.temperature)):
             known += 1
         else:
             letters += len(question.text)
     tokens, unknown = letters // LETTERS_PER_TOKEN, rows - known
+    if thoughts:
+        answers = unknown * (THOUGHT_TOKENS + ANSWER_TOKENS)
+        return Estimate(rows, known, 2 * tokens, answers, 0, 0)
     # A wrong row is corrected, judged again and evaluated.
     return Estimate(
         rows, known, tokens, unknown * ANSWER_TOKENS, 3 * tokens, 3 * unknown * ANSWER_TOKENS
