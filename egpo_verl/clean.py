@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from rich.table import Table
-
-from egpo_verl.cli import Parser, amount, count, out, progress, run, say, share_or_all, table, tell
+from egpo_verl.cli import Parser, amount, count, out, progress, run, say, share_or_all, tell
 from egpo_verl.client.endpoint import Endpoint, Stopped
 from egpo_verl.client.store import Store
 from egpo_verl.datasets.jobs.report import show
 from egpo_verl.errors import STOPPED, UserError
-from egpo_verl.judge.job import Estimate, clean_files, count_rows, estimate
+from egpo_verl.judge.estimate import estimate, estimated
+from egpo_verl.judge.job import clean_files, count_rows
 from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts, load_prompts
 from egpo_verl.judge.results import JUDGED
@@ -109,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
         # A dry run leaves nothing behind, so it makes no store.
         with closing(Store(path)) if path.exists() else nullcontext() as known:
             job = estimate(options.files, known, prompts, settings, options.thoughts)
-        out().print(_estimated(job, settings, options.thoughts))
+        out().print(estimated(job, settings, options.thoughts))
         return 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -185,21 +184,6 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError("--local_save_dir is where the files are; they would be overwritten.")
     if options.budget is not None and not (options.price_in or options.price_out):
         raise UserError("--budget is in dollars; give --price_in and --price_out to count them.")
-
-
-def _estimated(job: Estimate, settings: Settings, thoughts: bool) -> Table:
-    unknown, lines = job.rows - job.known, []
-    cases = (("all rows right", 0.0), ("one in ten wrong", 0.1), ("all wrong", 1.0))
-    for label, wrong in (("thoughts", 1 / 3),) if thoughts else cases:
-        tokens_in = round(job.tokens_in + wrong * job.wrong_in)
-        tokens_out = round(job.tokens_out + wrong * job.wrong_out)
-        counts = (round(unknown * (1 + 3 * wrong)), tokens_in, tokens_out)
-        cost = settings.cost(tokens_in, tokens_out)
-        dollars = () if cost is None else (f"{cost:,.2f}",)
-        lines.append((label, *(f"{count:,}" for count in counts), *dollars))
-    columns = ("", "questions", "tokens in", "tokens out", "dollars")[: len(lines[0])]
-    known = f"{job.known:,} of {job.rows:,} rows have their first answer already"
-    return table(f"Estimate for {settings.model}", columns, lines, known)
 
 
 if __name__ == "__main__":

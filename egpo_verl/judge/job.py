@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,16 @@ import pyarrow.parquet as pq
 
 from egpo_verl.cli import Report
 from egpo_verl.client.endpoint import Stopped
-from egpo_verl.client.store import Store
 from egpo_verl.datasets.jobs.folder import output_folder
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.parquet.reader import open_parquet
-from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
+from egpo_verl.datasets.parquet.rows import SCHEMA
 from egpo_verl.errors import UserError
 from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts
 from egpo_verl.judge.results import FAILED, JUDGED, Results, sections, shown_changes
 from egpo_verl.judge.run import judged
-from egpo_verl.judge.stages import KEPT, UNANSWERED, Question, cleaned
-from egpo_verl.judge.thoughts import thought_over
-from egpo_verl.judge.usage import Settings
-
-LETTERS_PER_TOKEN = 4
-ANSWER_TOKENS = 80
-THOUGHT_TOKENS = 150
-"""What an answer, and a thought, is taken to cost in an estimate."""
+from egpo_verl.judge.stages import KEPT, UNANSWERED
 
 
 def clean_files(
@@ -118,58 +109,3 @@ def count_rows(files: Sequence[Path]) -> int:
     for path in files:
         next(rows_of(path), None)
     return sum(pq.ParquetFile(path).metadata.num_rows for path in files)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a job will use.
-
-    Attributes:
-        rows: of all files.
-        known: rows whose first answer is in the store.
-        tokens_in, tokens_out: of the first stage over the other rows.
-        wrong_in, wrong_out: of the further stages, if every one of those rows were wrong.
-    """
-
-    rows: int
-    known: int
-    tokens_in: int
-    tokens_out: int
-    wrong_in: int
-    wrong_out: int
-
-
-def estimate(
-    files: Sequence[Path],
-    store: Store | None,
-    prompts: Prompts,
-    settings: Settings,
-    thoughts: bool = False,
-) -> Estimate:
-    """Count letters instead of asking; four letters are taken for a token.
-
-    Args:
-        store: of answers so far; None where there is none yet.
-        thoughts: it is for them that is asked, in two questions a row.
-    """
-    rows = known = letters = 0
-    for row in (row for path in files for row in rows_of(path)):
-        rows += 1
-        question = next(thought_over(row, prompts)) if thoughts else first_question(row, prompts)
-        if store and store.get(question.key(settings.model, settings.temperature)):
-            known += 1
-        else:
-            letters += len(question.text)
-    tokens, unknown = letters // LETTERS_PER_TOKEN, rows - known
-    if thoughts:
-        answers = unknown * (THOUGHT_TOKENS + ANSWER_TOKENS)
-        return Estimate(rows, known, 2 * tokens, answers, 0, 0)
-    # A wrong row is corrected, judged again and evaluated.
-    return Estimate(
-        rows, known, tokens, unknown * ANSWER_TOKENS, 3 * tokens, 3 * unknown * ANSWER_TOKENS
-    )
-
-
-def first_question(row: Mapping[str, Any], prompts: Prompts) -> Question:
-    """What is asked of a row first."""
-    return next(cleaned(from_row(row), prompts, row["extra_info"]["call_form"]))

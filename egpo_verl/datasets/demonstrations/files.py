@@ -15,6 +15,8 @@ from egpo_verl.datasets.parquet.reader import open_parquet
 
 PREFIX = "sft_"
 """Before the name of the file whose rows are demonstrated."""
+DEMONSTRATED = ("train", "test")
+"""Splits that are demonstrated."""
 BATCH = 500
 
 
@@ -33,6 +35,14 @@ class Counts:
     thoughts: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+
+
+def demonstrate_splits(folder: Path, seed: int | None) -> dict[str, Counts]:
+    """Split -> what became of its rows as demonstrations, beside it; nothing without a seed."""
+    if seed is None:
+        return {}
+    paths = {name: folder / f"{name}.parquet" for name in DEMONSTRATED}
+    return {name: demonstrate(path, seed) for name, path in paths.items() if path.exists()}
 
 
 def demonstrate(path: Path, seed: int) -> Counts:

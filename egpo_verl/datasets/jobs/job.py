@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Duplicates
-from egpo_verl.datasets.demonstrations.files import PREFIX, Counts, demonstrate
+from egpo_verl.datasets.demonstrations.files import DEMONSTRATED, PREFIX, demonstrate_splits
 from egpo_verl.datasets.jobs.chunk import Chunk
 from egpo_verl.datasets.jobs.collect import Collection
 from egpo_verl.datasets.jobs.convert import (
@@ -19,7 +19,7 @@ from egpo_verl.datasets.jobs.convert import (
     convert_samples,
 )
 from egpo_verl.datasets.jobs.folder import holds_earlier_run, output_folder
-from egpo_verl.datasets.jobs.output import Edit, Written, write_splits
+from egpo_verl.datasets.jobs.output import Edit, Output, Written, write_splits
 from egpo_verl.datasets.jobs.report import REPORT, Section
 from egpo_verl.datasets.jobs.stats import Stats
 from egpo_verl.datasets.jobs.summary import JobResult, write_report
@@ -32,8 +32,6 @@ from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 
 SPLITS = ("train", "test", "test_hard")
-DEMONSTRATED = ("train", "test")
-"""Splits that are written as demonstrations too, where that is asked for."""
 OUTPUTS = (
     *(f"{name}.parquet" for name in SPLITS),
     *(f"{PREFIX}{name}.parquet" for name in DEMONSTRATED),
@@ -44,23 +42,6 @@ OUTPUTS = (
 
 Progress = Callable[[float], None]
 """Told the share of the work that is done, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where a job writes.
-
-    Attributes:
-        folder: made if it is not there.
-        overwrite: replace files in `folder` though no earlier job wrote them.
-        run: what the report says of how the job was started: command, version, options.
-        sft_seed: write the rows as demonstrations too, worded by this seed; None not to.
-    """
-
-    folder: Path
-    overwrite: bool = False
-    run: Mapping[str, str] = field(default_factory=dict)
-    sft_seed: int | None = None
 
 
 def convert_file(
@@ -109,7 +90,7 @@ def convert_file(
         result = replace(
             result, warnings=[*warnings, *result.warnings], run=output.run, listings=listings
         )
-        result = replace(result, demonstrated=_demonstrate(scratch, output.sft_seed))
+        result = replace(result, demonstrated=demonstrate_splits(scratch, output.sft_seed))
         if row_config.benchmarks:
             result = replace(result, benchmarks=benchmarks_in(row_config.benchmarks).files)
         tables = write_report(f"{source.name} from {rows.path.name}", result, scratch)
@@ -163,17 +144,9 @@ def write_samples(
                 spool.remove()
                 stats.add(collection.stats)
                 progress((number + 1) / len(splits))
-        demonstrated = _demonstrate(scratch, output.sft_seed)
+        demonstrated = demonstrate_splits(scratch, output.sft_seed)
         result = JobResult(stats, written, run=output.run, demonstrated=demonstrated)
         return write_report(title, result, scratch)
-
-
-def _demonstrate(folder: Path, seed: int | None) -> dict[str, Counts]:
-    """Split -> what became of its rows as demonstrations, which are written beside it."""
-    if seed is None:
-        return {}
-    paths = {name: folder / f"{name}.parquet" for name in DEMONSTRATED}
-    return {name: demonstrate(path, seed) for name, path in paths.items() if path.exists()}
 
 
 def _files_in(paths: Sequence[Path]) -> list[Path]:

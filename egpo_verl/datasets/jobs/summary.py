@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.datasets.checks.contamination import BenchmarkFile
-from egpo_verl.datasets.demonstrations.files import PREFIX, Counts
-from egpo_verl.datasets.demonstrations.reasons import REASONS as NO_DEMONSTRATION
+from egpo_verl.datasets.demonstrations.files import Counts
+from egpo_verl.datasets.jobs.demonstrated import demonstrations_section, of_total
 from egpo_verl.datasets.jobs.output import Written
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.jobs.stats import Stats, quantile
@@ -96,7 +96,7 @@ def sections(result: JobResult) -> list[Section]:
         repairs = tuple((kind, f"{n:,}") for kind, n in stats.repairs.most_common())
         tables.append(Section("Repaired arguments", ("repair", "count"), repairs))
     if result.demonstrated:
-        tables.append(_demonstrations(result.demonstrated))
+        tables.append(demonstrations_section(result.demonstrated))
     if stats.kept:
         tables.append(_kinds(result))
         tables.append(_shares("Calls per row", "calls", stats.calls))
@@ -134,36 +134,6 @@ def _flow(result: JobResult) -> Section:
     return Section("Rows", ("", "count"), (*counts, *split_by))
 
 
-def _demonstrations(counts: Mapping[str, Counts]) -> Section:
-    """How many rows of each file have a thought that leads to the reference, and why not all."""
-    sources = sorted({source for file in counts.values() for source in file.thoughts})
-    lines = [
-        *(
-            (f"thought by {source}", [file.thoughts[source] for file in counts.values()], "")
-            for source in sources
-        ),
-        *(
-            (f"left out: {reason}", [file.left_out[reason] for file in counts.values()], meaning)
-            for reason, meaning in NO_DEMONSTRATION.items()
-        ),
-    ]
-    shares = tuple(
-        (
-            label,
-            *(_of(n, file.rows) for n, file in zip(numbers, counts.values(), strict=True)),
-            meaning,
-        )
-        for label, numbers, meaning in lines
-        if any(numbers)
-    )
-    columns = ("rows", *(f"{PREFIX}{name}.parquet" for name in counts), "meaning")
-    return Section("Demonstrations", columns, shares)
-
-
-def _of(number: int, total: int) -> str:
-    return f"{number:,} ({number / (total or 1):.1%})"
-
-
 def _kinds(result: JobResult) -> Section:
     """Kinds of rows before selection, and in each file after it."""
     columns = [("kept", result.stats.kinds)]
@@ -177,7 +147,7 @@ def _kinds(result: JobResult) -> Section:
 
 
 def _share(counts: Counter[str], kind: str) -> str:
-    return _of(counts[kind], counts.total())
+    return of_total(counts[kind], counts.total())
 
 
 def _shares(title: str, label: str, counts: Counter[Any]) -> Section:
