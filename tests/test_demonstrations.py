@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def score(row: dict[str, Any], response: str) -> float:
         ("at 7:30 p.m. then", "19:30:00", {}, "7:30 p.m"),
         ("at noon", "12:00", {}, "noon"),
         ("on May 1, 2024 at 7pm", "2024-05-01T19:00:00", {}, "May 1, 2024"),
+        ("May 1 to May 9, 2024", "2024-05-01 to 2024-05-09", {}, "May 1"),
         ("pasta, then fish", ["pasta", "fish"], {}, "fish"),
         ("pasta and fish", "pasta,fish", {}, "fish"),
         ("2, 3 and five", [2, 3, 5], {}, "five"),
@@ -132,6 +134,9 @@ def test_a_value_that_the_question_states_is_quoted(
         ("on May 1", "2024-05-01", {}),
         ("on May 1st, 2024", "2024-05-01T19:00:00", {}),
         ("at 7 pm", "07:00", {}),
+        ("from May 1, 2024", "2024-05-01 to 2024-05-09", {}),
+        ("on May 1, 2024", "backup of 2024-05-01", {}),
+        ("on May 2024", "2024-05-20", {}),
         ("pasta", ["pasta", "fish"], {}),
         ("any", [], {}),
         ("any", "", {}),
@@ -263,6 +268,19 @@ def test_a_number_in_digits_is_placed_however_it_is_written(number: int, around:
     for written in (str(number), f"{number:,}"):
         row = row_of(f"q {around}; {written} is it", {"n": number})
         assert str(number) in thought_of(row) or "..." in thought_of(row)
+
+
+@given(
+    st.datetimes(datetime(1900, 1, 1), datetime(2099, 12, 31)),
+    st.sampled_from(["{:%B} {d}, {:%Y}", "{d} {:%b} {:%Y}", "{:%Y/%m/%d}", "{:%m/%d/%Y}"]),
+    st.sampled_from(["{:%I:%M %p}", "{:%H:%M}"]),
+)
+def test_a_moment_is_placed_however_it_is_written(when: datetime, day: str, clock: str) -> None:
+    written = f"{day} {clock}".replace("{d}", str(when.day))
+    for part in re.findall(r"{[^}]*}", written):
+        written = written.replace(part, part.format(when))
+    value = f"{when:%Y-%m-%dT%H:%M:00}"
+    assert value in thought_of(row_of(f"Be there on {written}.", {"at": value}))
 
 
 # ---- the command ----

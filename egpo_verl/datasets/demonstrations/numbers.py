@@ -46,17 +46,17 @@ _IN_WORDS = re.compile(
 
 def numbers_in(text: str) -> Iterator[tuple[float, Span]]:
     """Each number that `text` states and where; a percentage as a share too."""
-    for found in _DIGITS.finditer(text):
-        number = float(found["number"].replace(",", ""))
-        scale, span = (found["scale"] or "").casefold(), Span(*found.span())
+    for match in _DIGITS.finditer(text):
+        number = float(match["number"].replace(",", ""))
+        scale, span = (match["scale"] or "").casefold(), Span(*match.span())
         for value in (number, number * _SCALES.get(scale, 1.0)):
-            yield (-value if found["minus"] else value), span
-            if found["minus"]:  # it may be a hyphen
+            yield (-value if match["minus"] else value), span
+            if match["minus"]:  # it may be a hyphen
                 yield value, span
         if scale in ("%", "percent"):
             yield number / 100, span
-    for found in _IN_WORDS.finditer(text):
-        yield _in_words(found.group().casefold()), Span(*found.span())
+    for match in _IN_WORDS.finditer(text):
+        yield _in_words(match.group().casefold()), Span(*match.span())
 
 
 def find_number(text: str, value: float) -> Span | None:

@@ -7,7 +7,7 @@ parts; a flag or a choice may be meant by words for it; what is not said is its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from egpo_verl.calls.values import equal
@@ -95,9 +95,9 @@ def _each(parts: Iterable[Any], speeches: Sequence[Speech]) -> list[Place] | Non
     return places
 
 
-def _first(speeches: Sequence[Speech], find: Any) -> list[Place] | None:
+def _first(speeches: Sequence[Speech], find: Callable[[Speech], Span | None]) -> list[Place] | None:
     for speech in speeches:
-        span: Span | None = find(speech)
+        span = find(speech)
         if span is not None:
             return [Place(speech.speaker, speech.quote(span))]
     return None

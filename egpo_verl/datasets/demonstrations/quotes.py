@@ -38,8 +38,8 @@ class Speech:
     @cached_property
     def words(self) -> list[tuple[str, int, int]]:
         """Each word in small letters, with its start and end."""
-        found = WORD.finditer(self.text)
-        return [(word.group().casefold(), word.start(), word.end()) for word in found]
+        matches = WORD.finditer(self.text)
+        return [(word.group().casefold(), word.start(), word.end()) for word in matches]
 
     @cached_property
     def joined(self) -> tuple[str, list[int]]:
@@ -77,9 +77,9 @@ class Speech:
         if span.end - span.start > LONGEST:
             return self.text[span.start : span.start + LONGEST].rsplit(" ", 1)[0] + " ..."
         before = self.text[: span.start]
-        breaks = [found.end() for found in _BREAKS.finditer(before)]
+        breaks = [match.end() for match in _BREAKS.finditer(before)]
         begin = max(breaks, default=0)
-        near = [found.start() for found in re.finditer(r"\S+", before[begin:])][-2:]
+        near = [match.start() for match in re.finditer(r"\S+", before[begin:])][-2:]
         start = begin + near[0] if near else span.start
         after = _AFTER.match(self.text, span.end)
         end = after.end() if after else span.end
