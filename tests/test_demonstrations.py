@@ -91,6 +91,7 @@ def score(row: dict[str, Any], response: str) -> float:
         ("for 12 nights", "12", {}, "12 nights"),
         ("on May 1st, 2024", "2024-05-01", {}, "May 1st, 2024"),
         ("on the 1 of May 2024", "2024-05-01", {}, "1 of May 2024"),
+        ("since the first of May 2024", "2024-05-01", {}, "first of May 2024"),
         ("on 05/01/2024", "2024-05-01", {}, "05/01/2024"),
         ("in 2024, on May 1", "2024-05-01", {}, "May 1"),
         ("at 7 pm", "19:00", {}, "7 pm"),

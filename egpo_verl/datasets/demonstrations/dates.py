@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from egpo_verl.datasets.demonstrations.numbers import ORDINALS
 from egpo_verl.datasets.demonstrations.quotes import WORD, Span
 
 _NAMES = "january february march april may june july august september october november december"
 _MONTHS = _NAMES.split()
 _MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" if name[3:] else name for name in _MONTHS)
-_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_DAY = rf"(\d{{1,2}}|{ORDINALS.replace(' ', '|')})(?:st|nd|rd|th)?"
 _YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d)")
 _YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?!\d)")
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\.?\s+(?:the\s+)?{_DAY}(?:,?\s+(\d{{4}}))?\b", re.I)
@@ -80,6 +81,8 @@ def times_in(text: str) -> Iterator[tuple[Triple, Span]]:
 def _day(
     match: re.Match[str], year: str | int, month: str | int, day: str | int
 ) -> Iterator[tuple[Triple, Span]]:
-    triple = int(year), int(month), int(day)
+    word = str(day).casefold()
+    number = ORDINALS.split().index(word) + 1 if word in ORDINALS.split() else int(day)
+    triple = int(year), int(month), number
     if 1 <= triple[1] <= 12 and 1 <= triple[2] <= 31:
         yield triple, Span(*match.span())

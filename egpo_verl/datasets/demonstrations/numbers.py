@@ -26,13 +26,14 @@ _UNITS = (
     "sixteen seventeen eighteen nineteen"
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+"""From 1 on."""
 _WORDS = {
     **{word: float(number) for number, word in enumerate(_UNITS.split())},
     **{word: 10.0 * (number + 2) for number, word in enumerate(_TENS.split())},
 }
 _ALONE = {
-    **{word: float(number) for number, word in enumerate(_ORDINALS.split(), 1)},
+    **{word: float(number) for number, word in enumerate(ORDINALS.split(), 1)},
     **{"half": 0.5, "once": 1.0, "twice": 2.0, "dozen": 12.0, "single": 1.0, "pair": 2.0},
 }
 _LARGE = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
