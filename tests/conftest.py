@@ -107,6 +107,18 @@ def composed() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def composed_sft() -> Callable[..., Any]:
+    """`composed_sft(*overrides)` gives verl's configuration as its SFT trainer composes it."""
+    from hydra import compose, initialize_config_module
+
+    def config(*overrides: str) -> Any:
+        with initialize_config_module("verl.trainer.config", version_base=None):
+            return compose("sft_trainer_engine", overrides=list(overrides))
+
+    return config
+
+
+@pytest.fixture(scope="session")
 def validate() -> Callable[[Any], None]:
     """`validate(config)` does what `main_ppo` does with its configuration before anything else."""
     from verl.trainer.ppo.utils import need_critic, need_reference_policy

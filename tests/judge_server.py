@@ -150,6 +150,11 @@ class Judge:
         expected = truth[1] if truth else "[]"
         right = shown is not None and parse(shown[1]).calls == parse(expected).calls
         judge = self.options.judge
+        if stage == "think":
+            thought = f"By what is said, {shown[1] if shown else ''}."
+            return {"thought": "" if judge == "liar" else thought, "reply": "No function fits."}
+        if stage in ("follow", "correct"):
+            stage = "correct"
         if stage == "correct":
             calls = parse(expected).calls or ()
             listed = [{"name": c.name, "arguments": json.dumps(dict(c.arguments))} for c in calls]

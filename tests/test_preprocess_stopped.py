@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from egpo_verl.datasets.jobs.convert import RowConfig, convert_chunks
-from egpo_verl.datasets.jobs.job import Output, convert_file
+from egpo_verl.datasets.jobs.job import convert_file
+from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.selection.assign import SplitConfig

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from egpo_verl import preprocess
+from egpo_verl.errors import UserError
 from egpo_verl.sizing.scripts import commands, training_overrides
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -207,6 +208,55 @@ def test_smoke_gives_a_thinking_recipe_a_template_that_opens_the_thought(
     model = Path(config.actor_rollout_ref.model.path)
     assert (model / "chat_template.jinja").read_text().endswith("<think>")
     assert (model / "model.safetensors").is_file()
+
+
+def cold_start(**environment: str) -> list[str]:
+    """What the cold start gives to torchrun, and then to verl's SFT trainer."""
+    return commands(EXAMPLES / "run_cold_start.sh", **environment)[-1]
+
+
+def overrides_of(words: list[str]) -> list[str]:
+    return words[words.index("verl.trainer.sft_trainer") + 1 :]
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_verls_sft_trainer_accepts_the_cold_start(
+    composed_sft: Callable[..., Any], device: str
+) -> None:
+    from verl.utils.config import omega_conf_to_dataclass
+
+    knobs = {"DATASETS": "mine", "DATA_DIR": "/data", "ACTOR_LR": "2e-5", "OFFLOAD": "True"}
+    words = cold_start(DEVICE=device, NGPUS_PER_NODE="2", **knobs)
+    assert words[:2] == ["-m", "torch.distributed.run"]
+    assert "--standalone" in words
+    assert words[words.index("--nproc_per_node") + 1] == "2"
+    config = composed_sft(*overrides_of(words))
+    for part in ("engine", "optim", "checkpoint"):
+        omega_conf_to_dataclass(config[part])
+    assert config.trainer.device == device
+    assert config.data.train_files == ["/data/mine/sft_train.parquet"]
+    assert config.data.val_files == ["/data/mine/sft_test.parquet"]
+    assert config.data.custom_cls.name == "Demonstrations"
+    assert config.optim.lr == 2e-5
+    assert config.engine.param_offload is True
+    assert (config.engine.model_dtype == "fp32") or device == "cuda"
+
+
+def test_the_cold_start_runs_on_several_nodes() -> None:
+    words = cold_start(DEVICE="cuda", NNODES="2", NODE_RANK="1", HEAD="10.0.0.1")
+    assert "--standalone" not in words
+    assert words[words.index("--master_addr") + 1] == "10.0.0.1"
+    with pytest.raises(UserError, match="the address of the node of rank 0"):
+        cold_start(DEVICE="cuda", NNODES="2", NODE_RANK="1")
+
+
+def test_the_cold_starts_smoke_trains_the_tiny_model_twice(
+    composed_sft: Callable[..., Any],
+) -> None:
+    config = composed_sft(*overrides_of(cold_start(SMOKE="1", DEVICE="cuda")))
+    assert config.trainer.device == "cpu"
+    assert config.trainer.total_training_steps == 2
+    assert config.model.path.endswith("toolworld/model")
 
 
 def test_the_cpu_example_asks_for_rows_that_it_does_not_have() -> None:

@@ -7,6 +7,7 @@ is run.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from egpo_verl.compare.run_log import Run, read_run
+from egpo_verl.evaluate.model import resolve
 from egpo_verl.sizing.scripts import commands
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -76,6 +78,34 @@ def test_a_template_that_opens_the_thought_earns_and_gets_its_bonus(smoke: Smoke
     assert max(column(run, "reward/format_ok")) > 0
     assert max(column(run, "egpo/no_cot_frac")) < 1
     assert min(column(run, "egpo/cot_tokens")) > 0
+
+
+@pytest.mark.slow
+def test_the_cold_starts_checkpoint_goes_into_rl_and_evaluation(
+    tmp_path: Path, train: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    ran = subprocess.run(
+        ["bash", str(EXAMPLES / "run_cold_start.sh")],
+        cwd=tmp_path,
+        env={**os.environ, "SMOKE": "1", "RUNS_DIR": str(tmp_path), "EXPERIMENT_NAME": "cold"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    assert ran.returncode == 0, ran.stdout[-6000:]
+    log = read_run(tmp_path / "smoke-cold")
+    assert min(column(log, "train/grad_norm")) > 0
+    assert log.series("val/loss")[1][-1] > 0
+    model = re.search(r"^Start RL from it: MODEL_PATH=(.*)$", ran.stdout, re.MULTILINE)
+    assert model is not None
+    folder = tmp_path / "rl"
+    folder.mkdir()
+    start = (f"actor_rollout_ref.model.path={model[1]}", "trainer.total_training_steps=1")
+    trained = train(folder, *start)
+    assert trained.returncode == 0, trained.stdout[-6000:]
+    assert max(read_run(folder).series("reward/format_ok")[1]) > 0
+    assert resolve(model[1], tmp_path).source == model[1]
 
 
 @pytest.mark.slow

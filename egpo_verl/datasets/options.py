@@ -82,6 +82,12 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the chat template opens <think> itself (seen where a --tokenizer is given)",
     )
+    command.add_argument(
+        "--sft",
+        action="store_true",
+        help="write sft_train.parquet and sft_test.parquet too: the same rows as demonstrations "
+        "for verl's SFT trainer, with a thought by rules; rows that no rule explains are left out",
+    )
 
 
 def shares_of(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:

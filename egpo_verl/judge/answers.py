@@ -1,4 +1,4 @@
-"""What the judge may answer: three shapes, asked for as structured output and checked by schema."""
+"""What the judge may answer: a shape a stage, asked for as structured output and checked."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ def _shape(**properties: Any) -> dict[str, Any]:
 
 
 # Arguments are a JSON text, since a strict schema cannot say "any object".
+_CALLS = _shape(calls={"type": "array", "items": _shape(name=TEXT, arguments=TEXT)}, reason=TEXT)
 SHAPES: Mapping[str, dict[str, Any]] = {
     "judge": _shape(reason=TEXT, verdict={"type": "string", "enum": ["right", "wrong"]}),
-    "correct": _shape(
-        calls={"type": "array", "items": _shape(name=TEXT, arguments=TEXT)}, reason=TEXT
-    ),
+    "correct": _CALLS,
     "evaluate": _shape(reason=TEXT, verdict={"type": "string", "enum": ["accept", "reject"]}),
+    "think": _shape(thought=TEXT, reply=TEXT),
+    "follow": _CALLS,
 }
 """Stage -> JSON Schema of its answer."""
 

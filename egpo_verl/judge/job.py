@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,16 @@ import pyarrow.parquet as pq
 
 from egpo_verl.cli import Report
 from egpo_verl.client.endpoint import Stopped
-from egpo_verl.client.store import Store
 from egpo_verl.datasets.jobs.folder import output_folder
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.parquet.reader import open_parquet
-from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
+from egpo_verl.datasets.parquet.rows import SCHEMA
 from egpo_verl.errors import UserError
 from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts
 from egpo_verl.judge.results import FAILED, JUDGED, Results, sections, shown_changes
 from egpo_verl.judge.run import judged
-from egpo_verl.judge.stages import KEPT, UNANSWERED, Question, cleaned
-from egpo_verl.judge.usage import Settings
-
-LETTERS_PER_TOKEN = 4
-ANSWER_TOKENS = 80
-"""What an answer is taken to cost in an estimate."""
+from egpo_verl.judge.stages import KEPT, UNANSWERED
 
 
 def clean_files(
@@ -53,7 +46,7 @@ def clean_files(
     """
     names = [*(file.name for file in files), JUDGED, FAILED, REPORT]
     usage, done, results = judge.usage, 0, []
-    with output_folder(folder, names, files, overwrite) as scratch, _interruptible(judge):
+    with output_folder(folder, names, files, overwrite) as scratch, interruptible(judge):
         for file in files:
             rows = judged(rows_of(file), judge, prompts, in_flight)
             # Closed also where a row cannot be written: nothing more is asked then.
@@ -82,7 +75,7 @@ def _nothing_left(result: Results, judge: Judge) -> str:
 
 
 @contextmanager
-def _interruptible(judge: Judge) -> Iterator[None]:
+def interruptible(judge: Judge) -> Iterator[None]:
     """Let Ctrl-C or SIGTERM end the job in order: what is paid for is still kept."""
 
     def stop(number: int, frame: object) -> None:
@@ -116,50 +109,3 @@ def count_rows(files: Sequence[Path]) -> int:
     for path in files:
         next(rows_of(path), None)
     return sum(pq.ParquetFile(path).metadata.num_rows for path in files)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a job will use.
-
-    Attributes:
-        rows: of all files.
-        known: rows whose first answer is in the store.
-        tokens_in, tokens_out: of the first stage over the other rows.
-        wrong_in, wrong_out: of the further stages, if every one of those rows were wrong.
-    """
-
-    rows: int
-    known: int
-    tokens_in: int
-    tokens_out: int
-    wrong_in: int
-    wrong_out: int
-
-
-def estimate(
-    files: Sequence[Path], store: Store | None, prompts: Prompts, settings: Settings
-) -> Estimate:
-    """Count letters instead of asking; four letters are taken for a token.
-
-    Args:
-        store: of answers so far; None where there is none yet.
-    """
-    rows = known = letters = 0
-    for row in (row for path in files for row in rows_of(path)):
-        rows += 1
-        question = first_question(row, prompts)
-        if store and store.get(question.key(settings.model, settings.temperature)):
-            known += 1
-        else:
-            letters += len(question.text)
-    tokens, unknown = letters // LETTERS_PER_TOKEN, rows - known
-    # A wrong row is corrected, judged again and evaluated.
-    return Estimate(
-        rows, known, tokens, unknown * ANSWER_TOKENS, 3 * tokens, 3 * unknown * ANSWER_TOKENS
-    )
-
-
-def first_question(row: Mapping[str, Any], prompts: Prompts) -> Question:
-    """What is asked of a row first."""
-    return next(cleaned(from_row(row), prompts, row["extra_info"]["call_form"]))

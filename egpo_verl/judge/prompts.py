@@ -13,6 +13,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "judge": ("tools", "dialogue", "answer"),
     "correct": ("tools", "dialogue", "answer", "reason"),
     "evaluate": ("tools", "dialogue", "before", "answer"),
+    "think": ("tools", "dialogue", "answer"),
+    "follow": ("tools", "dialogue", "thought"),
 }
 """Each prompt, and what has to be filled into it."""
 

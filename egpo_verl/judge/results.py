@@ -126,7 +126,6 @@ def changed(before: tuple[Call, ...], after: tuple[Call, ...]) -> Iterator[str]:
 
 def sections(results: list[Results], judge: Judge) -> list[Section]:
     """The report's tables."""
-    usage = judge.usage
     outcomes: Counter[str] = Counter()
     for result in results:
         outcomes += result.outcomes
@@ -140,6 +139,16 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
         (result.name, f"{result.outcomes.total():,}", f"{sum(result.outcomes[k] for k in KEPT):,}")
         for result in results
     )
+    return [
+        Section("Files", ("file", "rows in", "rows out"), kept),
+        Section("Outcomes", ("outcome", "rows", "share", "meaning"), lines),
+        use_of(judge),
+    ]
+
+
+def use_of(judge: Judge) -> Section:
+    """What was asked and what it took."""
+    usage = judge.usage
     cost = judge.settings.cost(usage.tokens_in, usage.tokens_out)
     used = [
         ("requests sent in this run", f"{usage.asked:,}"),
@@ -152,11 +161,7 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
     ]
     if cost is not None:
         used.append(("cost in dollars, over all runs", f"{cost:.2f}"))
-    return [
-        Section("Files", ("file", "rows in", "rows out"), kept),
-        Section("Outcomes", ("outcome", "rows", "share", "meaning"), lines),
-        Section(f"Use of {judge.settings.model}", ("", "count"), tuple(used)),
-    ]
+    return Section(f"Use of {judge.settings.model}", ("", "count"), tuple(used))
 
 
 def shown_changes(results: list[Results]) -> str:

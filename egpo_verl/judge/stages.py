@@ -85,10 +85,7 @@ def cleaned(sample: Sample, prompts: Prompts, call_form: str = "python") -> Stag
         call_form: in which answers are shown to the judge.
     """
     tools = ToolSet.from_json(json.dumps(list(sample.tools)))
-    shown = {
-        "tools": json.dumps(list(sample.tools), ensure_ascii=False, indent=1),
-        "dialogue": "\n".join(f"{m['role']}: {m['content']}" for m in sample.messages),
-    }
+    shown = parts_shown(sample)
     broken = _problem(sample.calls, tools, call_form)
     reasons: list[str] = []
     current = sample
@@ -96,7 +93,7 @@ def cleaned(sample: Sample, prompts: Prompts, call_form: str = "python") -> Stag
         if broken:
             reasons.append(broken)
         else:
-            answer = _written(current.calls, call_form)
+            answer = calls_shown(current.calls, call_form)
             verdict = yield Question("judge", prompts.filled("judge", **shown, answer=answer))
             reasons.append(verdict["reason"])
             if verdict["verdict"] == "right":
@@ -105,19 +102,27 @@ def cleaned(sample: Sample, prompts: Prompts, call_form: str = "python") -> Stag
             outcome = "broken" if broken else "not_corrected"
             return Result(outcome, current, tuple(reasons), attempt)
         text = prompts.filled(
-            "correct", **shown, answer=_written(current.calls, call_form), reason=reasons[-1]
+            "correct", **shown, answer=calls_shown(current.calls, call_form), reason=reasons[-1]
         )
         written = yield Question("correct", text, attempt)
         current, broken = _corrected(current, written, tools, call_form)
         reasons.append(written["reason"])
     if current.calls == sample.calls:
         return Result("right", sample, tuple(reasons), attempt)
-    before, answer = _written(sample.calls, call_form), _written(current.calls, call_form)
+    before, answer = calls_shown(sample.calls, call_form), calls_shown(current.calls, call_form)
     text = prompts.filled("evaluate", **shown, before=before, answer=answer)
     verdict = yield Question("evaluate", text)
     reasons.append(verdict["reason"])
     outcome = "corrected" if verdict["verdict"] == "accept" else "rejected"
     return Result(outcome, current, tuple(reasons), attempt)
+
+
+def parts_shown(sample: Sample) -> dict[str, str]:
+    """What every prompt shows of a sample."""
+    return {
+        "tools": json.dumps(list(sample.tools), ensure_ascii=False, indent=1),
+        "dialogue": "\n".join(f"{m['role']}: {m['content']}" for m in sample.messages),
+    }
 
 
 def _corrected(
@@ -144,7 +149,8 @@ def _problem(calls: tuple[Call, ...], tools: ToolSet, call_form: str) -> str:
     return ""
 
 
-def _written(calls: tuple[Call, ...], call_form: str) -> str:
+def calls_shown(calls: tuple[Call, ...], call_form: str) -> str:
+    """The calls in the form, or in JSON where that cannot carry them."""
     try:
         return render(calls, call_form)
     except ValueError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Duplicates
+from egpo_verl.datasets.demonstrations.files import DEMONSTRATED, PREFIX, demonstrate_splits
 from egpo_verl.datasets.jobs.chunk import Chunk
 from egpo_verl.datasets.jobs.collect import Collection
 from egpo_verl.datasets.jobs.convert import (
@@ -18,7 +19,7 @@ from egpo_verl.datasets.jobs.convert import (
     convert_samples,
 )
 from egpo_verl.datasets.jobs.folder import holds_earlier_run, output_folder
-from egpo_verl.datasets.jobs.output import Edit, Written, write_splits
+from egpo_verl.datasets.jobs.output import Edit, Output, Written, write_splits
 from egpo_verl.datasets.jobs.report import REPORT, Section
 from egpo_verl.datasets.jobs.stats import Stats
 from egpo_verl.datasets.jobs.summary import JobResult, write_report
@@ -31,26 +32,16 @@ from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 
 SPLITS = ("train", "test", "test_hard")
-OUTPUTS = (*(f"{name}.parquet" for name in SPLITS), REPORT, *FILES)
+OUTPUTS = (
+    *(f"{name}.parquet" for name in SPLITS),
+    *(f"{PREFIX}{name}.parquet" for name in DEMONSTRATED),
+    REPORT,
+    *FILES,
+)
 """Files that a job may write."""
 
 Progress = Callable[[float], None]
 """Told the share of the work that is done, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where a job writes.
-
-    Attributes:
-        folder: made if it is not there.
-        overwrite: replace files in `folder` though no earlier job wrote them.
-        run: what the report says of how the job was started: command, version, options.
-    """
-
-    folder: Path
-    overwrite: bool = False
-    run: Mapping[str, str] = field(default_factory=dict)
 
 
 def convert_file(
@@ -99,6 +90,7 @@ def convert_file(
         result = replace(
             result, warnings=[*warnings, *result.warnings], run=output.run, listings=listings
         )
+        result = replace(result, demonstrated=demonstrate_splits(scratch, output.sft_seed))
         if row_config.benchmarks:
             result = replace(result, benchmarks=benchmarks_in(row_config.benchmarks).files)
         tables = write_report(f"{source.name} from {rows.path.name}", result, scratch)
@@ -152,7 +144,9 @@ def write_samples(
                 spool.remove()
                 stats.add(collection.stats)
                 progress((number + 1) / len(splits))
-        return write_report(title, JobResult(stats, written, run=output.run), scratch)
+        demonstrated = demonstrate_splits(scratch, output.sft_seed)
+        result = JobResult(stats, written, run=output.run, demonstrated=demonstrated)
+        return write_report(title, result, scratch)
 
 
 def _files_in(paths: Sequence[Path]) -> list[Path]:

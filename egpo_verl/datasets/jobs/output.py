@@ -1,10 +1,11 @@
-"""Spooled rows written to the parquet file of their side of the split."""
+"""Where a job writes, and how spooled rows get to the parquet file of their side of the split."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +18,23 @@ from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.selection.index import RowIndex, kind_of
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a job writes.
+
+    Attributes:
+        folder: made if it is not there.
+        overwrite: replace files in `folder` though no earlier job wrote them.
+        run: what the report says of how the job was started: command, version, options.
+        sft_seed: write the rows as demonstrations too, worded by this seed; None not to.
+    """
+
+    folder: Path
+    overwrite: bool = False
+    run: Mapping[str, str] = field(default_factory=dict)
+    sft_seed: int | None = None
 
 
 class Edit(Protocol):

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.datasets.checks.contamination import BenchmarkFile
+from egpo_verl.datasets.demonstrations.files import Counts
+from egpo_verl.datasets.jobs.demonstrated import demonstrations_section, of_total
 from egpo_verl.datasets.jobs.output import Written
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.jobs.stats import Stats, quantile
@@ -43,6 +45,7 @@ class JobResult:
         split_by: how the rows were split.
         warnings: sentences on the reading and the split.
         run: how the job was started: command, version, options.
+        demonstrated: name of the split -> what became of its rows as demonstrations.
     """
 
     stats: Stats
@@ -57,6 +60,7 @@ class JobResult:
     split_by: str = ""
     warnings: Sequence[str] = ()
     run: Mapping[str, str] = field(default_factory=dict)
+    demonstrated: Mapping[str, Counts] = field(default_factory=dict)
 
 
 def write_report(title: str, result: JobResult, folder: Path) -> list[Section]:
@@ -91,6 +95,8 @@ def sections(result: JobResult) -> list[Section]:
     if stats.repairs:
         repairs = tuple((kind, f"{n:,}") for kind, n in stats.repairs.most_common())
         tables.append(Section("Repaired arguments", ("repair", "count"), repairs))
+    if result.demonstrated:
+        tables.append(demonstrations_section(result.demonstrated))
     if stats.kept:
         tables.append(_kinds(result))
         tables.append(_shares("Calls per row", "calls", stats.calls))
@@ -141,7 +147,7 @@ def _kinds(result: JobResult) -> Section:
 
 
 def _share(counts: Counter[str], kind: str) -> str:
-    return f"{counts[kind]:,} ({counts[kind] / (counts.total() or 1):.1%})"
+    return of_total(counts[kind], counts.total())
 
 
 def _shares(title: str, label: str, counts: Counter[Any]) -> Section:

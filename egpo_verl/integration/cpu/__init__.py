@@ -7,6 +7,8 @@ workers, is what loads this package; nothing else does, so a machine with a GPU 
 from __future__ import annotations
 
 import functools
+import os
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +16,8 @@ import wrapt
 
 ROLLOUT = "transformers"
 REPLACED = "__egpo_verl_cpu__"
+RANKS = ("LOCAL_RANK", "RANK", "WORLD_SIZE")
+"""Set by torchrun."""
 
 
 def register() -> None:
@@ -33,13 +37,23 @@ def register() -> None:
 def _one_backend(distributed: ModuleType) -> None:
     """verl asks for "cpu:gloo,<device>:<backend>" (verl/utils/distributed.py:89), which torch
     refuses when the device is the CPU itself; the name of one backend is enough."""
+    import torch.distributed
+
     stock = distributed.initialize_global_process_group_ray
 
     @functools.wraps(stock)
     def initialize_global_process_group_ray(*args: Any, **kwargs: Any) -> Any:
         return stock(*args, **{"backend": "cpu:gloo", **kwargs})
 
+    def initialize_global_process_group(timeout_second: int = 36000) -> tuple[int, int, int]:
+        """verl's, which its SFT trainer calls (verl/utils/distributed.py:62)."""
+        timeout, method = timedelta(seconds=timeout_second), os.environ.get("DIST_INIT_METHOD")
+        torch.distributed.init_process_group("cpu:gloo", timeout=timeout, init_method=method)
+        local_rank, rank, size = (int(os.environ[name]) for name in RANKS)
+        return local_rank, rank, size
+
     _set_once(distributed, initialize_global_process_group_ray)
+    _set_once(distributed, initialize_global_process_group)
 
 
 def _register_engine(transformer_impl: ModuleType) -> None:
