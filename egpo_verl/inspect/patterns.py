@@ -24,6 +24,8 @@ PATTERNS = {
     NOTICES_MISSING: "notices a missing value",
 }
 """Each pattern, and its words after `the thought`."""
+NEEDS_TOOLS = (REJECTS_TOOL, NOTICES_MISSING)
+"""They have an answer only where the tools offered are known."""
 
 Tools = Mapping[str, Sequence[str]]
 """Name of each tool offered -> its required parameters."""
