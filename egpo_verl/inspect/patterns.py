@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from egpo_verl.calls import Call
 from egpo_verl.inspect.stated import Leaf, Text, leaves, stands_in
-from egpo_verl.inspect.wording import ANY_VALUE, CHECK, CORRECTION, LACK, NO_LACK, REJECTION
+from egpo_verl.inspect.wording import (
+    ANY_VALUE,
+    ASK,
+    CHECK,
+    CORRECTION,
+    LACK,
+    NO_ASK,
+    NO_LACK,
+    REJECTION,
+)
 
 NAMES_TOOL, REJECTS_TOOL = "names_tool", "rejects_tool"
 STATES_VALUES, CHECKS_VALUE = "states_values", "checks_value"
@@ -96,13 +105,20 @@ def _checks(text: Text, leaf: Leaf) -> bool:
 
 
 def _notices_missing(text: Text, tools: Tools) -> bool:
-    """A sentence says of a required parameter, or of any value, that it is not there."""
+    """A sentence says of a required parameter, or of any value, that it is not there, or asks."""
     names = {word for required in tools.values() for name in required for word in _words(name)}
     return any(
-        _lacks(sentence)
-        and (ANY_VALUE.search(sentence) or any(stands_in(name, sentence) for name in names))
+        _asks(sentence)
+        or (
+            _lacks(sentence)
+            and (ANY_VALUE.search(sentence) or any(stands_in(name, sentence) for name in names))
+        )
         for sentence in text.sentences
     )
+
+
+def _asks(sentence: str) -> bool:
+    return bool(ASK.search(sentence)) and not NO_ASK.search(sentence)
 
 
 def _lacks(sentence: str) -> bool:

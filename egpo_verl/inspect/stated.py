@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from egpo_verl.calls import Call
+from egpo_verl.inspect.number_words import number_words
 
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？；;])|\n+")
 _BLANKS = re.compile(r"\s+")
@@ -18,9 +19,6 @@ _NUMBER = re.compile(
     r"(?<![a-z0-9_.:/])(?<![0-9]-)-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d:/]|[.,-]\d|[a-z_]+\d)"
 )
 _DIGITS = re.compile(r"-?\d{1,15}(?:\.\d+)?")
-_NAMES = "two three four five six seven eight nine ten eleven twelve"
-_WORDS = {name: float(number) for number, name in enumerate(_NAMES.split(), start=2)}
-_WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b")
 
 
 @dataclass(frozen=True)
@@ -107,8 +105,8 @@ class Text:
         numbers: dict[float, list[int]] = {}
         for match in _NUMBER.finditer(self.whole):
             numbers.setdefault(float(match[0].replace(",", "")), []).append(match.start())
-        for match in _WORD.finditer(self.whole):
-            numbers.setdefault(_WORDS[match[0]], []).append(match.start())
+        for place, number in number_words(self.whole):
+            numbers.setdefault(number, []).append(place)
         return numbers
 
 
