@@ -162,7 +162,13 @@ LINES = "\n".join(json.dumps({"type": "function", "function": spec}) for spec in
     ],
 )
 @pytest.mark.parametrize(
-    "prompt", ["", f"Tools: none.\n<tools>\n{LINES}\n</tools> [", f"Tools:\n{json.dumps(SPECS)}"]
+    "prompt",
+    [
+        "",
+        f"Tools: none.\n<tools>\n{LINES}\n</tools> [",
+        f"Tools:\n{json.dumps(SPECS)}",
+        "\n\n".join(json.dumps(spec, indent=4) for spec in SPECS) + "\n{no JSON}",
+    ],
 )
 def test_what_the_prompt_and_the_answer_say_is_read(text: str, prompt: str) -> None:
     known = False if prompt else None
