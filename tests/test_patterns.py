@@ -181,6 +181,15 @@ def test_what_the_prompt_and_the_answer_say_is_read(text: str, prompt: str) -> N
     }
 
 
+def test_of_several_turns_only_what_is_thought_counts() -> None:
+    """A value that only an earlier call or a tool's answer holds is not stated."""
+    first = "<think>First a search.</think>[search(q='Oslo')]\n<tool>Oslo, 2</tool>\n"
+    last = f"<think>So I book.</think>{CALL}"
+    shown = patterns_of(response(first + last, {"tools": json.dumps(SPECS)}))
+    assert shown is not None
+    assert (shown["names_tool"], shown["states_values"]) == (True, False)
+
+
 def test_where_a_pattern_cannot_be_there_is_no_answer() -> None:
     shown = patterns_of(response("<think>Hm, no book.</think>No.", {"tools": json.dumps(SPECS)}))
     assert shown == dict.fromkeys(PATTERNS) | {"rejects_tool": True, "notices_missing": False}

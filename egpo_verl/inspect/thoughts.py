@@ -33,10 +33,12 @@ def patterns_of(response: Response) -> dict[str, bool | None] | None:
 
 def _thought(response: Response) -> str:
     """What stands inside the tags, the first of which the prompt may have opened."""
-    head, closing, _ = response.text.rpartition(THINK_CLOSE)
-    if closing:
-        return head.replace(THINK_OPEN, "\n").replace(THINK_CLOSE, "\n").strip()
-    return response.text.partition(THINK_OPEN)[2].strip()
+    *closed, rest = response.text.split(THINK_CLOSE)
+    if not closed:
+        return rest.partition(THINK_OPEN)[2].strip()
+    first, *others = closed
+    opened = [first.partition(THINK_OPEN)[2] if THINK_OPEN in first else first]
+    return "\n".join([*opened, *(other.partition(THINK_OPEN)[2] for other in others)]).strip()
 
 
 def _calls(response: Response) -> tuple[Call, ...]:
