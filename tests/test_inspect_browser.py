@@ -134,6 +134,29 @@ def test_a_reason_is_filtered_and_its_difference_marked(page: Any, tmp_path: Pat
     assert picture.stat().st_size > 20_000
 
 
+def test_thoughts_are_filtered_by_what_they_do(page: Any, tmp_path: Path) -> None:
+    assert one(page, "#pattern option[value='']").text == "72 · all thoughts"
+    names = {
+        answer: one(page, f"#pattern option[value='states_values {answer}']").text.split(" · ")
+        for answer in ("true", "false")
+    }
+    assert [words for _, words in names.values()] == ["states each value", "not: states each value"]
+    counts = {answer: int(count) for answer, (count, _) in names.items()}
+    assert min(counts.values()) > 0
+    pick(page, "pattern", "states_values false")
+    assert one(page, "#count").text.startswith(f"{counts['false']} responses to ")
+    assert one(page, ".pattern[data-pattern=states_values]").text == "not: states each value"
+    pick(page, "reason", "right")
+    left = one(page, "#pattern option[value='states_values true']").text.split(" · ")[0]
+    pick(page, "pattern", "states_values true")
+    assert one(page, "#count").text.startswith(f"{left} responses to ")
+    assert one(page, "#count").text.endswith("100 % right")
+    assert one(page, ".pattern[data-pattern=states_values]").text == "✓ states each value"
+    assert page.save_screenshot(str(tmp_path / "patterns.png"))
+    one(page, "#clear").click()
+    assert one(page, "#count").text.startswith("72 responses")
+
+
 def test_the_thought_is_shaded_by_entropy(page: Any) -> None:
     rows = pq.read_table(TINY).slice(0, 1).to_pylist()
     shown = all_of(page, ".response .token")

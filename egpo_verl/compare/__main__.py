@@ -3,6 +3,9 @@
 RUN is a log that verl's file logger wrote (trainer.logger='["console","file"]'), or a folder of
 the logs of one run that was stopped and resumed. Several seeds of one arm become a line and a
 band: give them one label, LABEL=PATH, or names that end in _s1, _s2 or -seed1, -seed2.
+
+With --patterns, RUN is a folder of rollouts that EGPO or verl recorded, a folder with such a folder
+as `rollouts`, or one file, and the curves are what thoughts do on their way to the calls.
 """
 
 from __future__ import annotations
@@ -10,15 +13,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from math import floor, isfinite, log10
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from egpo_verl.cli import Parser, count, out, run, say
 from egpo_verl.compare.curves import CURVES, draw, seeds_of
+from egpo_verl.compare.figures import figures
+from egpo_verl.compare.pattern_counts import RESPONSES, ROLLOUTS
+from egpo_verl.compare.pattern_curves import draw_patterns
+from egpo_verl.compare.pattern_table import left_out, pattern_table
 from egpo_verl.compare.runs import BANDS, RANGE, Arm, read_arms
 from egpo_verl.errors import UserError
 
@@ -40,6 +46,7 @@ examples:
   python -m egpo_verl.compare runs/egpo runs/grpo --out egpo_against_grpo.png
   python -m egpo_verl.compare runs/egpo_s1 runs/egpo_s2 runs/grpo_s1 runs/grpo_s2
   python -m egpo_verl.compare egpo=outputs/a/*.jsonl grpo=outputs/b/*.jsonl --band stderr
+  python -m egpo_verl.compare --patterns runs/egpo_s1 runs/egpo_s2 grpo=runs/grpo/rollouts
 """
 
 
@@ -82,25 +89,9 @@ def summary(arms: Sequence[Arm], edge: int = EDGE) -> Table:
     return table
 
 
-def figures(values: Sequence[float], sign: str = "") -> str:
-    """Mean and, of several, standard deviation, with two or three digits of the mean."""
-    mean = fmean(values)
-    size = floor(log10(abs(mean))) if mean and isfinite(mean) else 0
-    places = min(max(2 - size, 0), 3 if size >= -2 else 4)
-    shown = f".{places}f" if size > -4 else ".1e"
-    spread = f" ± {stdev(values):{shown}}" if len(values) > 1 else ""
-    return f"{mean:{sign}{shown}}{spread}"
-
-
-def uneven(arm: Arm) -> str | None:
+def uneven(arm: Arm, metric: str = CURVES["reward"]) -> str | None:
     """A sentence where the seeds of an arm do not reach the same step."""
-    ends = sorted(
-        {
-            max(run.values[CURVES["reward"]], default=0)
-            for run in arm.runs
-            if CURVES["reward"] in run.values
-        }
-    )
+    ends = sorted({max(run.values[metric]) for run in arm.runs if run.values.get(metric)})
     if len(ends) < 2:
         return None
     return (
@@ -118,15 +109,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(options: argparse.Namespace) -> None:
     if options.out.suffix not in PICTURES:
         raise UserError(f"{options.out} must end in {', '.join(PICTURES)}.")
-    arms = read_arms(options.runs)
     try:
-        draw(arms, options.out, options.band)
+        if options.patterns:
+            _compare_patterns(options)
+        else:
+            _compare_curves(options)
     except ImportError as error:
         raise UserError(f"pictures need {error.name}: pip install matplotlib") from error
+    say(f"curves: {options.out}")
+
+
+def _compare_curves(options: argparse.Namespace) -> None:
+    arms = read_arms(options.runs)
+    draw(arms, options.out, options.band)
     out().print(summary(arms, options.edge))
     for sentence in filter(None, map(uneven, arms)):
         say(sentence)
-    say(f"curves: {options.out}")
+
+
+def _compare_patterns(options: argparse.Namespace) -> None:
+    arms = read_arms(options.runs, ROLLOUTS)
+    draw_patterns(arms, options.out, options.band)
+    out().print(pattern_table(arms, options.edge))
+    for arm in arms:
+        for sentence in filter(None, (uneven(arm, RESPONSES), *left_out(arm))):
+            say(sentence)
 
 
 def parser() -> Parser:
@@ -138,6 +145,11 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="PATH or LABEL=PATH; * is expanded")
+    parser.add_argument(
+        "--patterns",
+        action="store_true",
+        help="read rollouts instead of logs: what thoughts do, and the accuracy beside it",
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("learning_curve.png"), help="picture: png, svg or pdf"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -18,6 +18,19 @@ SEED = re.compile(r"(?P<name>.+?)[-_.](?:seed|s)[-_=]?(?P<seed>\d+)")
 RANGE, STDERR = "range", "stderr"
 BANDS = {RANGE: "smallest to largest seed", STDERR: "mean ± standard error over seeds"}
 """Ways to draw a band, and their words in the legend."""
+
+
+class Source(NamedTuple):
+    """What a run is read from, and what to give where it is not there."""
+
+    read: Callable[[Path], Run]
+    hint: str
+
+
+LOGS = Source(
+    read_run,
+    'give a log or a folder of logs, as trainer.logger=\'["console","file"]\' makes them.',
+)
 
 
 class Band(NamedTuple):
@@ -58,7 +71,7 @@ def band_of(steps: Sequence[int], series: Sequence[Sequence[float]], kind: str) 
     return Band(list(steps), mean, low, high)
 
 
-def read_arms(arguments: Sequence[str]) -> list[Arm]:
+def read_arms(arguments: Sequence[str], source: Source = LOGS) -> list[Arm]:
     """Arms from `PATH` or `LABEL=PATH`, in this order; PATH may hold `*`.
 
     Runs of one label are its seeds. Without a label, runs whose names differ only in a last
@@ -67,7 +80,7 @@ def read_arms(arguments: Sequence[str]) -> list[Arm]:
     Raises:
         UserError: nothing there, no log, or names that do not say what belongs together.
     """
-    paths = [(label, path) for text in arguments for label, path in _paths(text)]
+    paths = [(label, path) for text in arguments for label, path in _paths(text, source.hint)]
     twice = {path for _, path in paths if [other for _, other in paths].count(path) > 1}
     if twice:
         raise UserError(f"{min(twice)} is named twice: name each run once.")
@@ -77,10 +90,15 @@ def read_arms(arguments: Sequence[str]) -> list[Arm]:
         seeded = None if label else SEED.fullmatch(names[path])
         arm = label or (seeded["name"] if seeded else names[path])
         groups.setdefault(arm, []).append((seeded["seed"] if seeded else "", path))
-    return [Arm(name, _seeds(name, members)) for name, members in groups.items()]
+    for name, members in groups.items():
+        _check_seeds(name, [seed for seed, _ in members if seed])
+    return [
+        Arm(name, tuple(source.read(path) for _, path in members))
+        for name, members in groups.items()
+    ]
 
 
-def _paths(text: str) -> Iterable[tuple[str, Path]]:
+def _paths(text: str, hint: str) -> Iterable[tuple[str, Path]]:
     label, equals, pattern = text.partition("=")
     if not equals or not label or Path(text).exists() or "/" in label:
         label, pattern = "", text
@@ -88,10 +106,7 @@ def _paths(text: str) -> Iterable[tuple[str, Path]]:
         return [(label, Path(pattern))]
     matches = sorted(glob.glob(pattern))
     if not matches:
-        raise UserError(
-            f"{pattern} is not there: give a log or a folder of logs, as "
-            'trainer.logger=\'["console","file"]\' makes them.'
-        )
+        raise UserError(f"{pattern} is not there: {hint}")
     return [(label, Path(path)) for path in matches]
 
 
@@ -105,10 +120,8 @@ def _names(paths: Sequence[Path]) -> dict[Path, str]:
     }
 
 
-def _seeds(name: str, members: Sequence[tuple[str, Path]]) -> tuple[Run, ...]:
-    seeds = [seed for seed, _ in members if seed]
+def _check_seeds(name: str, seeds: Sequence[str]) -> None:
     if len(set(seeds)) < len(seeds):
         raise UserError(
             f"two runs of {name} have the same seed: say what belongs together with LABEL=PATH."
         )
-    return tuple(read_run(path) for _, path in members)

@@ -107,9 +107,20 @@ function responseCard(response, heading) {
     make("p", { class: `verdict${isRight(response) ? " ok" : ""}` },
       `${heading} · `, verdictText(response),
       make("span", { class: "quiet" }, ` · reward ${digits(response.score, 2)}`)),
+    patternsLine(response.patterns),
     textBlock(response),
     callsBlock(response),
     response.egpo ? numbersBlock(response.egpo) : null);
+}
+
+/** What the thought does and what it does not; patterns that cannot be there are left out. */
+function patternsLine(patterns) {
+  const answered = Object.entries(data.patterns).filter(([name]) =>
+    typeof patterns?.[name] === "boolean");
+  if (!answered.length) return null;
+  return make("p", { class: "patterns" }, "The thought", answered.map(([name, words]) =>
+    make("span", { class: patterns[name] ? "pattern" : "pattern absent", "data-pattern": name },
+      `${patterns[name] ? "✓" : "not:"} ${words}`)));
 }
 
 function textBlock(response) {

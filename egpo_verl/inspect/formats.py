@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from egpo_verl.errors import UserError
 from egpo_verl.inspect.response import Response, Trace
-from egpo_verl.inspect.schema import OPTIONS, SCHEMA
+from egpo_verl.inspect.schema import OPTIONS, SCHEMA, TRACED
 
 CHATML_TURN = re.compile(r"^(system|user|assistant|tool)\n", re.MULTILINE)
 BATCH = 256
@@ -35,6 +35,17 @@ def groups_in(file: Path) -> Iterator[tuple[int, str]]:
         for line in _lines(file):
             response = _from_line(line)
             yield response.step, response.group
+
+
+def responses_in(file: Path) -> Iterator[Response]:
+    """All responses of `file`, without traces and few at a time; UserError as above."""
+    if file.suffix == ".parquet":
+        columns = [name for name in SCHEMA.names if name not in TRACED]
+        for batch in _open(file).iter_batches(batch_size=BATCH, columns=columns):
+            for row in batch.to_pylist():
+                yield _from_row(row, None)
+    else:
+        yield from map(_from_line, _lines(file))
 
 
 def responses_at(file: Path, rows: Collection[int]) -> Iterator[tuple[int, Response]]:
@@ -83,18 +94,22 @@ def _from_row(row: Mapping[str, Any], options: Mapping[str, Any] | None) -> Resp
         extra_info=json.loads(row["extra_info"]),
         score=row["score"],
         reason=_reason(reward.get("reason")),
-        trace=Trace(
-            tokens=row["tokens"],
-            entropies=row["token_entropy"],
-            thought=row["thought"],
-            generated=row["generated"],
-            base=row["base"],
-            entropy=row["entropy"],
-            bonus=row["bonus"],
-            clipped=row["clipped"],
-            cot_tokens=row["cot_tokens"],
-        ),
+        trace=_trace(row) if "tokens" in row else None,
         options=options,
+    )
+
+
+def _trace(row: Mapping[str, Any]) -> Trace:
+    return Trace(
+        tokens=row["tokens"],
+        entropies=row["token_entropy"],
+        thought=row["thought"],
+        generated=row["generated"],
+        base=row["base"],
+        entropy=row["entropy"],
+        bonus=row["bonus"],
+        clipped=row["clipped"],
+        cot_tokens=row["cot_tokens"],
     )
 
 

@@ -28,16 +28,20 @@ function fillFilters() {
   const some = [["right", "right"], ["wrong", "any failure"]];
   fillSelect("reason", "all responses", some.concat(
     codes.filter((code) => code !== 0).map((code) => [String(code), data.reasons[code]])));
+  const answered = Object.entries(data.patterns).filter(([name]) =>
+    responses.some(({ response }) => typeof response.patterns?.[name] === "boolean"));
+  fillSelect("pattern", "all thoughts", answered.flatMap(([name, words]) =>
+    [[`${name} true`, words], [`${name} false`, `not: ${words}`]]));
 }
 
-function passes(entry, ignoreReason = false) {
+/** `ignored` names a menu that does not count. */
+function passes(entry, ignored = null) {
   const { prompt, response, text } = entry;
-  const reason = byId("reason").value;
   return (!byId("step").value || String(prompt.step) === byId("step").value)
     && (!byId("source").value || String(prompt.source) === byId("source").value)
     && (!byId("ability").value || String(prompt.ability) === byId("ability").value)
     && text.includes(byId("search").value.trim().toLowerCase())
-    && (ignoreReason || hasReason(response, reason));
+    && Object.entries(COUNTED).every(([id, has]) => id === ignored || has(response, byId(id).value));
 }
 
 function hasReason(response, reason) {
@@ -45,6 +49,14 @@ function hasReason(response, reason) {
   if (reason === "right") return isRight(response);
   return reason === "wrong" ? !isRight(response) : String(response.reason) === reason;
 }
+
+function hasPattern(response, pattern) {
+  if (!pattern) return true;
+  const [name, answer] = pattern.split(" ");
+  return String(response.patterns?.[name]) === answer;
+}
+
+const COUNTED = { reason: hasReason, pattern: hasPattern }; // menus whose entries are counted
 
 const ORDERS = {
   file: () => 0,
@@ -67,7 +79,7 @@ function refresh() {
     }
     rows = [...groups.values()];
   } else rows = shown;
-  countReasons();
+  countEntries();
   const right = shown.filter((entry) => isRight(entry.response)).length;
   const share = shown.length ? ` · ${Math.round((100 * right) / shown.length)} % right` : "";
   const prompts = plural(new Set(shown.map((entry) => entry.prompt)).size, "prompt");
@@ -79,13 +91,15 @@ function refresh() {
   choose(Math.max(again, 0), false);
 }
 
-/** Each reason in the menu begins with how many responses the other filters leave it. */
-function countReasons() {
-  const left = responses.filter((entry) => passes(entry, true));
-  for (const option of byId("reason").options) {
-    const count = left.filter((entry) => hasReason(entry.response, option.value)).length;
-    option.dataset.name ??= option.textContent;
-    option.textContent = `${count.toLocaleString("en")} · ${option.dataset.name}`;
+/** Each entry of these menus begins with how many responses the other filters leave it. */
+function countEntries() {
+  for (const [id, has] of Object.entries(COUNTED)) {
+    const left = responses.filter((entry) => passes(entry, id));
+    for (const option of byId(id).options) {
+      const count = left.filter((entry) => has(entry.response, option.value)).length;
+      option.dataset.name ??= option.textContent;
+      option.textContent = `${count.toLocaleString("en")} · ${option.dataset.name}`;
+    }
   }
 }
 
@@ -173,7 +187,7 @@ function goBack() {
 }
 
 function clearFilters() {
-  for (const id of ["search", "step", "source", "ability", "reason"]) byId(id).value = "";
+  for (const id of ["search", "step", "source", "ability", "reason", "pattern"]) byId(id).value = "";
   byId("order").value = "file";
   refresh();
 }
@@ -222,7 +236,7 @@ function about() {
 
 about();
 fillFilters();
-for (const id of ["step", "source", "ability", "reason", "order"]) {
+for (const id of ["step", "source", "ability", "reason", "pattern", "order"]) {
   byId(id).addEventListener("change", refresh);
 }
 for (const radio of document.querySelectorAll("input[name=view]")) {

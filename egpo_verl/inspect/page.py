@@ -19,7 +19,9 @@ from egpo_verl.calls import ToolSet
 from egpo_verl.calls.reasons import describe
 from egpo_verl.inspect.call_diff import diff
 from egpo_verl.inspect.files import Sample
+from egpo_verl.inspect.patterns import PATTERNS
 from egpo_verl.inspect.response import Response, Trace
+from egpo_verl.inspect.thoughts import patterns_of
 
 THOUGHT, ANSWER, CONTEXT = "tac"
 """Marks of tokens: the thought, the rest of the response, and what a tool or template wrote."""
@@ -55,6 +57,7 @@ def content(sample: Sample, title: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "total": {"prompts": sample.total_prompts, "responses": sample.total_responses},
         "options": next((each.options for each in sample.responses if each.options), None),
+        "patterns": PATTERNS,
         "reasons": {str(code): describe(code) for code in reasons},
         "prompts": [_prompt(responses) for responses in prompts.values()],
     }
@@ -82,6 +85,7 @@ def _response(response: Response) -> dict[str, Any]:
         "reason": response.reason,
         "text": response.text,
         "calls": asdict(diff(response)),
+        "patterns": patterns_of(response),
     }
     if response.trace is not None:
         shown |= _trace(response.trace)

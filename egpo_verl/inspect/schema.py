@@ -34,3 +34,6 @@ SCHEMA = pa.schema(
         "generated": pa.list_(pa.bool_()),  # False on what a tool or the template wrote
     }
 )
+
+TRACED = ("tokens", "token_entropy", "thought", "generated")
+"""The columns with a value for each token, by far the largest."""
