@@ -166,7 +166,10 @@ class TransformersServer:
 
     def _sample(self, batch: list[Request]) -> list[Generated]:
         torch.manual_seed(self._seed())
-        self.batches_of_step += 1
+        # A greedy batch draws nothing. If it counted, the step after a validation would draw
+        # otherwise in a run that was resumed between the two.
+        if batch[0].sampling.temperature:
+            self.batches_of_step += 1
         return generate(
             self.model,
             [request.prompt_ids for request in batch],
