@@ -61,3 +61,21 @@ def test_the_models_context_counts_too(serve: Serve) -> None:
 def test_a_prompt_that_leaves_no_room_is_refused_by_its_length(serve: Serve, prompt: int) -> None:
     with pytest.raises(ValueError, match=rf"prompt of {prompt} tokens.*raise data\.max_prompt_len"):
         serve()(prompt)
+
+
+def test_a_greedy_validation_does_not_change_what_the_next_step_draws(
+    composed: Callable[..., Any],
+) -> None:
+    """A run that was resumed behind a validation has not made it, and draws all the same."""
+    model = f"actor_rollout_ref.model.path={MODEL}"
+    config = composed("+egpo=paper", "+machine=cpu", model, "data.max_response_length=24")
+    rollout = omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
+
+    async def sampled(greedy_first: bool) -> list[int]:
+        server = TransformersServer(rollout, config.actor_rollout_ref.model, 0)
+        if greedy_first:
+            await server.generate([7, 8, 9], {"temperature": 0, "ignore_eos": True}, "validation")
+        drawn = await server.generate([7, 8, 9], {"temperature": 1.5, "ignore_eos": True}, "train")
+        return list(drawn.token_ids)
+
+    assert asyncio.run(sampled(True)) == asyncio.run(sampled(False))

@@ -1,4 +1,4 @@
-"""A real study: two arms, two seeds, two steps, killed in the middle and started again."""
+"""A real study: two arms, two steps, killed in the middle and started again."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
         model=str(ROOT / "egpo_verl" / "toolworld" / "model"),
         overrides=OVERRIDES,
         arms=ARMS,
+        seeds=[1],
         expect={"stock": "equal"},
         steps=STEPS,
         save_every=1,
@@ -86,13 +87,19 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
     ran = subprocess.run(lab("run", study), cwd=ROOT, capture_output=True, text=True, timeout=1800)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "failed" not in ran.stdout
-    names = {f"{arm}-seed{seed}" for arm in ARMS for seed in (1, 2)}
+    names = {f"{arm}-seed1" for arm in ARMS}
     assert {path.name for path in runs.iterdir()} == names | {"start-seed0", "study.json"}
     for name in names:
         assert facts(runs / name)["done"]
         assert set(facts(runs / name)["versions"]) >= {"egpo_verl", "verl", "torch", "ray"}
         assert read_run(runs / name).series("critic/score/mean")[0] == list(range(1, STEPS + 1))
         assert not list((runs / name / "checkpoints").iterdir()), "weights of a finished run"
+    for metric in ("actor/grad_norm", "actor/kl_loss", "critic/score/mean", "actor/entropy"):
+        ours, stock = (read_run(runs / name).series(metric) for name in sorted(names))
+        assert ours == stock, metric
+    assert not any(name.startswith("egpo/") for name in read_run(runs / "stock-seed1").values)
+    assert set(read_run(killed).series("egpo/bonus")[1]) == {0.0}
+
     starts = facts(killed)["starts"]
     assert [one["phase"] for one in starts[:1] + starts[-1:]] == ["train", "final"]
     assert len(starts) >= 2
@@ -104,7 +111,7 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
     page = tmp_path / "evidence.md"
     subprocess.run(lab("report", study, "--out", page), cwd=ROOT, check=True, timeout=120)
     text = page.read_text()
-    assert "The null stock agrees with grpo to the last digit on 2 seeds" in text
+    assert "The null stock agrees with grpo to the last digit on 1 seed" in text
     thought, call = (cell.strip() for cell in measured(text, "grpo")[3:5])
     assert float(thought) > 0
     assert float(call) > 0

@@ -78,7 +78,9 @@ class TransformersServer:
         await self.resumed.wait()
         sampling = self._sampling(sampling_params, len(prompt_ids))
         answer: asyncio.Future[Generated] = asyncio.get_running_loop().create_future()
-        seed = self._seed(tuple(prompt_ids))
+        # A greedy request draws nothing. If it counted, the step after a validation would draw
+        # otherwise in a run that was resumed between the two.
+        seed = self._seed(tuple(prompt_ids)) if sampling.temperature else 0
         self.waiting.append(Request(list(prompt_ids), seed, sampling, answer))
         if self.serving is None or self.serving.done():
             self.serving = asyncio.create_task(self._serve())
