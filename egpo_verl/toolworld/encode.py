@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
 import torch
@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.toolworld.generate import demonstrations
+from egpo_verl.toolworld.teachers import CAREFUL
 from egpo_verl.toolworld.tokenizer import END
 
 IGNORED = -100
@@ -41,9 +42,22 @@ def prompt_text(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> str:
     return str(text)
 
 
-def training_texts(rows: int, seed: str, levels: Sequence[int], noise: float) -> Iterator[str]:
+@dataclass(frozen=True)
+class Lessons:
+    """What demonstrations are drawn from: see `generate.demonstrations`."""
+
+    levels: Sequence[int]
+    noise: float = 0.0
+    teachers: Mapping[str, float] = field(default_factory=lambda: CAREFUL)
+
+    def drawn(self, rows: int, seed: str) -> Iterator[tuple[Sample, str]]:
+        """`rows` demonstrations."""
+        return demonstrations(rows, seed, "train", self.levels, self.noise, self.teachers)
+
+
+def training_texts(rows: int, seed: str, lessons: Lessons) -> Iterator[str]:
     """What the tokenizer learns from: system prompts, questions and responses."""
-    for sample, response in demonstrations(rows, seed, levels=levels, noise=noise):
+    for sample, response in lessons.drawn(rows, seed):
         yield from (message["content"] for message in to_row(sample, 0)["prompt"])
         yield response
 
@@ -52,13 +66,12 @@ def batches(
     tokenizer: PreTrainedTokenizerFast,
     seed: str,
     rows: int,
-    levels: Sequence[int],
-    noise: float,
+    lessons: Lessons,
 ) -> Iterator[Batch]:
     """Batches of `rows` fresh demonstrations, without end; the same for the same seed."""
     pool = 0
     while True:
-        drawn = list(demonstrations(rows * POOL, f"{seed}:{pool}", levels=levels, noise=noise))
+        drawn = list(lessons.drawn(rows * POOL, f"{seed}:{pool}"))
         lines = _encoded(tokenizer, drawn)
         lines.sort(key=lambda line: len(line[0]) + len(line[1]))
         cuts = [lines[start : start + rows] for start in range(0, len(lines), rows)]

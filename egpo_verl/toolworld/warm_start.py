@@ -13,13 +13,14 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
-from egpo_verl.cli import Parser, amount_or_zero, count, run
+from egpo_verl.cli import Parser, amount, amount_or_zero, count, run
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
 from egpo_verl.toolworld.make import make_model
 from egpo_verl.toolworld.measure import Sampling, fresh_tasks
 from egpo_verl.toolworld.report import load, measured, table
 from egpo_verl.toolworld.task import SPLITS
+from egpo_verl.toolworld.teachers import TEACHERS
 from egpo_verl.toolworld.training import HEAD_WIDTH, Recipe
 
 PROGRAM = "python -m egpo_verl.toolworld.warm_start"
@@ -86,6 +87,14 @@ def parser() -> Parser:
         "--splits", nargs="+", choices=SPLITS, default=["train"], help="to measure on (train)"
     )
     training = top.add_argument_group("training")
+    training.add_argument(
+        "--teachers",
+        type=weight,
+        nargs="+",
+        default=[("careful", 1.0)],
+        metavar="NAME=WEIGHT",
+        help=f"who demonstrates the derived levels: {', '.join(TEACHERS)} (careful=1)",
+    )
     for field in fields(Recipe):
         if field.name in HELP:
             about = f"{HELP[field.name]} ({field.default})"
@@ -112,7 +121,16 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         raise UserError(f"--hidden {options.hidden} is no multiple of {HEAD_WIDTH}; choose one.")
     names = [field.name for field in fields(Recipe)]
     chosen = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    return Recipe(**{**chosen, "levels": tuple(options.levels)})
+    shapes = {"levels": tuple(options.levels), "teachers": dict(options.teachers)}
+    return Recipe(**{**chosen, **shapes})
+
+
+def weight(text: str) -> tuple[str, float]:
+    """`careful=0.2` as a name and a weight above 0."""
+    name, _, number = text.partition("=")
+    if name not in TEACHERS:
+        raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(TEACHERS)}")
+    return name, amount(number)
 
 
 READERS: dict[str, Callable[[str], float]] = {
