@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from egpo_verl.toolworld.encode import IGNORED, batches
+from egpo_verl.toolworld.encode import IGNORED, Lessons, batches
 from egpo_verl.toolworld.generate import demonstrations
 from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
 from egpo_verl.toolworld.warm_start import main
@@ -104,7 +104,7 @@ def test_measuring_prints_a_row_for_each_level_and_kind(
 
 
 def test_the_loss_covers_the_response_and_its_end_only(tokenizer: PreTrainedTokenizerFast) -> None:
-    batch = next(batches(tokenizer, "seed", 4, (1,), 0.35))
+    batch = next(batches(tokenizer, "seed", 4, Lessons((1,), 0.35)))
     for ids, targets in zip(batch.ids, batch.targets, strict=True):
         counted = (targets != IGNORED).nonzero().flatten()
         response = tokenizer.decode(targets[counted])

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from egpo_verl.cli import Parser, count, out, run, say
 from egpo_verl.compare.curves import CURVES, draw, seeds_of
+from egpo_verl.compare.held_out import validations
 from egpo_verl.compare.runs import BANDS, RANGE, Arm, read_arms
 from egpo_verl.errors import UserError
 
@@ -63,7 +64,7 @@ def summary(arms: Sequence[Arm], edge: int = EDGE) -> Table:
         table.add_column(
             column, justify="left" if is_name else "right", no_wrap=column != "run (seeds)"
         )
-    for label, metric in CURVES.items():
+    for label, metric in (*CURVES.items(), *validations(arms).items()):
         logged = [arm for arm in arms if arm.steps(metric)]
         for number, arm in enumerate(logged):
             series = arm.series(metric)

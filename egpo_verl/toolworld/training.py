@@ -175,9 +175,9 @@ def mean_reward(
 ) -> float:
     """Mean reward of one sampled response to each task."""
     model.eval()
-    scores = measure(model, tokenizer, tasks, Sampling(recipe.temperature, recipe.seed))
+    answers = measure(model, tokenizer, tasks, Sampling(recipe.temperature, recipe.seed))
     model.train()
-    return means(scores)["score"]
+    return means(answers)["score"]
 
 
 def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:

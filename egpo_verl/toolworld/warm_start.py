@@ -18,7 +18,7 @@ from egpo_verl.errors import UserError
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
 from egpo_verl.toolworld.make import make_model
 from egpo_verl.toolworld.measure import Sampling, fresh_tasks
-from egpo_verl.toolworld.report import load, measured, table
+from egpo_verl.toolworld.report import groups_table, load, measured, stages_table
 from egpo_verl.toolworld.task import SPLITS
 from egpo_verl.toolworld.teachers import TEACHERS
 from egpo_verl.toolworld.training import HEAD_WIDTH, Recipe
@@ -28,6 +28,7 @@ EXAMPLES = f"""
 examples:
   {PROGRAM} --out outputs/tiny
   {PROGRAM} --evaluate outputs/tiny --splits train test test_hard
+  {PROGRAM} --evaluate outputs/tiny --levels 6 7 --tasks 128 --group 8
 
 An interrupted training goes on where it last measured itself when the same command is run again.
 """
@@ -82,6 +83,9 @@ def parser() -> Parser:
         "--temperature", type=amount_or_zero, default=0.7, help="of the sampling (0.7)"
     )
     top.add_argument("--tasks", type=count, default=512, help="tasks a split in the table (512)")
+    top.add_argument(
+        "--group", type=count, default=1, help="responses to each task of --evaluate (1)"
+    )
     top.add_argument("--threads", type=count, default=1, help="CPU threads (1)")
     top.add_argument(
         "--splits", nargs="+", choices=SPLITS, default=["train"], help="to measure on (train)"
@@ -108,12 +112,17 @@ def parser() -> Parser:
 
 def _evaluate(options: argparse.Namespace) -> None:
     model, tokenizer = load(options.evaluate)
-    sampling = Sampling(options.temperature, options.seed)
+    # The likeliest tokens are the same every time.
+    size = options.group if options.temperature else 1
+    sampling = Sampling(options.temperature, options.seed, size=size)
     console = Console()
     for split in options.splits:
         tasks = fresh_tasks(options.tasks, options.seed, split, options.levels)
-        scores = measured(model, tokenizer, tasks, sampling)
-        console.print(table(tasks, scores, f"{options.evaluate.name} on {split}", sampling))
+        answers = measured(model, tokenizer, tasks, sampling)
+        title = f"{options.evaluate.name} on {split}"
+        console.print(stages_table(tasks, answers, title, sampling))
+        if size > 1:
+            console.print(groups_table(tasks, answers, title, sampling))
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
