@@ -33,6 +33,6 @@ train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \
     data.train_batch_size=8 \
     actor_rollout_ref.actor.ppo_mini_batch_size=8 \
     actor_rollout_ref.actor.optim.lr=5e-4 \
-    data.max_prompt_length=512 data.max_response_length=128 \
+    data.max_prompt_length=512 data.max_response_length=144 \
     trainer.val_before_train=True trainer.test_freq="$STEPS" \
     "$@"

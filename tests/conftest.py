@@ -26,7 +26,7 @@ from egpo_verl.datasets.sample import Sample
 
 TESTS = Path(__file__).parent
 MODEL = TESTS.parent / "egpo_verl" / "toolworld" / "model"
-LONGEST_PROMPT = 230
+LONGEST_PROMPT = 239
 SETTINGS = [
     "data.train_batch_size=4",
     f"data.max_prompt_length={LONGEST_PROMPT}",
