@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
@@ -32,6 +32,8 @@ class Recipe:
         levels: difficulties of the tasks.
         slips: share of noise in the demonstrations of plain levels (`noise.careless`).
         teachers: weight of each teacher of the derived levels (`teachers`).
+        school: steps in which the careful teacher alone demonstrates them, before the others come:
+            ways of thinking that are rare in the end are known well all the same.
         vocabulary: tokens of the BPE.
         hidden, layers: shape of the Llama; heads are `HEAD_WIDTH` wide, the feed-forward part is
             three times as wide as `hidden`.
@@ -55,6 +57,7 @@ class Recipe:
     levels: tuple[int, ...] = DEFAULT_LEVELS
     slips: float = 0.35
     teachers: Mapping[str, float] = field(default_factory=lambda: dict(CAREFUL))
+    school: int = 0
     vocabulary: int = 1536
     hidden: int = 128
     layers: int = 4
@@ -182,8 +185,10 @@ def mean_reward(
 
 def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:
     seed = f"warm-{recipe.seed}"
-    stream = batches(tokenizer, seed, recipe.rows, lessons(recipe))
-    return islice(stream, done, recipe.steps)
+    careful = Lessons(recipe.levels, recipe.slips)
+    school = islice(batches(tokenizer, seed, recipe.rows, careful), recipe.school)
+    mixed = batches(tokenizer, f"{seed}-mixed", recipe.rows, lessons(recipe))
+    return islice(chain(school, mixed), done, recipe.steps)
 
 
 def _save(

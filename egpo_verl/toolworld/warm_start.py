@@ -40,6 +40,8 @@ HELP = {
     "layers": "layers of the model",
     "rows": "demonstrations a step, all of them new",
     "steps": "most steps",
+    "school": "first steps, in which the careful teacher alone demonstrates the derived levels",
+    "hold": "step from which the learning rate falls",
     "lr": "learning rate",
     "target": "mean sampled reward at which training stops",
     "check_from": "first step that is measured",
@@ -102,7 +104,7 @@ def parser() -> Parser:
     for field in fields(Recipe):
         if field.name in HELP:
             about = f"{HELP[field.name]} ({field.default})"
-            kind = READERS["seed" if field.name == "seed" else type(field.default).__name__]
+            kind = READERS.get(field.name, READERS[type(field.default).__name__])
             training.add_argument(f"--{field.name}", type=kind, default=field.default, help=about)
     training.add_argument(
         "--bfloat16", action="store_true", help="faster on CPUs with AVX512-BF16, slower on others"
@@ -134,6 +136,11 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     return Recipe(**{**chosen, **shapes})
 
 
+def steps_or_none(text: str) -> int:
+    """A whole number of 0 or more."""
+    return 0 if text == "0" else count(text)
+
+
 def weight(text: str) -> tuple[str, float]:
     """`careful=0.2` as a name and a weight above 0."""
     name, _, number = text.partition("=")
@@ -144,6 +151,7 @@ def weight(text: str) -> tuple[str, float]:
 
 READERS: dict[str, Callable[[str], float]] = {
     "seed": int,
+    "school": steps_or_none,
     "int": count,
     "float": amount_or_zero,
 }
