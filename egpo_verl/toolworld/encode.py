@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -42,13 +42,32 @@ def prompt_text(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> str:
     return str(text)
 
 
+def brief_text(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> str:
+    """The prompt without instructions and schemas: names and descriptions of the tools alone.
+
+    Where values are to be derived, this holds all that the derivation needs.
+    """
+    told = [message["content"] for message in sample.messages if message["role"] == "system"]
+    dialogue = [dict(message) for message in sample.messages if message["role"] != "system"]
+    tools = [f"{tool['name']}: {tool['description']}" for tool in sample.tools]
+    system = {"role": "system", "content": "\n".join([*tools, *told])}
+    text = tokenizer.apply_chat_template(
+        [system, *dialogue], add_generation_prompt=True, tokenize=False
+    )
+    return str(text)
+
+
 @dataclass(frozen=True)
 class Lessons:
-    """What demonstrations are drawn from: see `generate.demonstrations`."""
+    """What demonstrations are drawn from: see `generate.demonstrations`.
+
+    With `brief` the prompt is a third as long: see `brief_text`.
+    """
 
     levels: Sequence[int]
     noise: float = 0.0
     teachers: Mapping[str, float] = field(default_factory=lambda: CAREFUL)
+    brief: bool = False
 
     def drawn(self, rows: int, seed: str) -> Iterator[tuple[Sample, str]]:
         """`rows` demonstrations."""
@@ -72,7 +91,7 @@ def batches(
     pool = 0
     while True:
         drawn = list(lessons.drawn(rows * POOL, f"{seed}:{pool}"))
-        lines = _encoded(tokenizer, drawn)
+        lines = _encoded(tokenizer, drawn, brief_text if lessons.brief else prompt_text)
         lines.sort(key=lambda line: len(line[0]) + len(line[1]))
         cuts = [lines[start : start + rows] for start in range(0, len(lines), rows)]
         Random(f"order:{seed}:{pool}").shuffle(cuts)
@@ -81,9 +100,11 @@ def batches(
 
 
 def _encoded(
-    tokenizer: PreTrainedTokenizerFast, drawn: Sequence[tuple[Sample, str]]
+    tokenizer: PreTrainedTokenizerFast,
+    drawn: Sequence[tuple[Sample, str]],
+    text: Callable[[PreTrainedTokenizerBase, Sample], str],
 ) -> list[tuple[list[int], list[int]]]:
-    prompts = tokenizer([prompt_text(tokenizer, sample) for sample, _ in drawn])["input_ids"]
+    prompts = tokenizer([text(tokenizer, sample) for sample, _ in drawn])["input_ids"]
     responses = tokenizer([response + END for _, response in drawn])["input_ids"]
     return list(zip(prompts, responses, strict=True))
 

@@ -32,7 +32,8 @@ class Recipe:
         levels: difficulties of the tasks.
         slips: share of noise in the demonstrations of plain levels (`noise.careless`).
         teachers: weight of each teacher of the derived levels (`teachers`).
-        school: steps in which the careful teacher alone demonstrates them, before the others come:
+        school: first steps, in which prompts are brief (`encode.brief_text`), so that a step takes
+            a third of the time, and the careful teacher alone demonstrates the derived levels:
             ways of thinking that are rare in the end are known well all the same.
         vocabulary: tokens of the BPE.
         hidden, layers: shape of the Llama; heads are `HEAD_WIDTH` wide, the feed-forward part is
@@ -185,7 +186,7 @@ def mean_reward(
 
 def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:
     seed = f"warm-{recipe.seed}"
-    careful = Lessons(recipe.levels, recipe.slips)
+    careful = Lessons(recipe.levels, recipe.slips, brief=True)
     school = islice(batches(tokenizer, seed, recipe.rows, careful), recipe.school)
     mixed = batches(tokenizer, f"{seed}-mixed", recipe.rows, lessons(recipe))
     return islice(chain(school, mixed), done, recipe.steps)

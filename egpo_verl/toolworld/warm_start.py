@@ -40,7 +40,7 @@ HELP = {
     "layers": "layers of the model",
     "rows": "demonstrations a step, all of them new",
     "steps": "most steps",
-    "school": "first steps, in which the careful teacher alone demonstrates the derived levels",
+    "school": "first steps, with brief prompts and the careful teacher alone",
     "hold": "step from which the learning rate falls",
     "lr": "learning rate",
     "target": "mean sampled reward at which training stops",
