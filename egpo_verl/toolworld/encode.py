@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from random import Random
 
 import torch
@@ -12,11 +13,14 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.toolworld.generate import demonstrations
+from egpo_verl.toolworld.derived.levels import DERIVED_LEVELS
+from egpo_verl.toolworld.generate import demonstrations, derivations
 from egpo_verl.toolworld.teachers import CAREFUL
 from egpo_verl.toolworld.tokenizer import END
 
 IGNORED = -100
+DRILL = 128
+"""Tokens of a row of drills."""
 POOL = 32
 """Batches that are drawn together, sorted by length, cut, and shuffled."""
 ROUND = 32
@@ -97,6 +101,24 @@ def batches(
         Random(f"order:{seed}:{pool}").shuffle(cuts)
         yield from (_batch(cut, tokenizer.pad_token_id) for cut in cuts)
         pool += 1
+
+
+def drills(
+    tokenizer: PreTrainedTokenizerFast, seed: str, rows: int, levels: Sequence[int]
+) -> Iterator[Batch]:
+    """Batches of derivations without their tasks, one after the other, without end.
+
+    They hold five times as many derivations as demonstrations of the same length do. All tokens
+    count, though what a derivation starts from cannot be known.
+    """
+    chosen = [level for level in levels if level in DERIVED_LEVELS]
+    for pool in count():
+        texts = derivations(rows * POOL, f"drill:{seed}:{pool}", levels=chosen)
+        ids = list(chain(*tokenizer([text + END for text in texts])["input_ids"]))
+        lines = torch.tensor(ids[: len(ids) // DRILL * DRILL]).view(-1, DRILL)
+        following = torch.cat([lines[:, 1:], torch.full((len(lines), 1), IGNORED)], 1)
+        for start in range(0, len(lines) - rows + 1, rows):
+            yield Batch(lines[start : start + rows], following[start : start + rows])
 
 
 def _encoded(

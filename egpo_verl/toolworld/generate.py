@@ -72,6 +72,15 @@ def demonstrations(
     )
 
 
+def derivations(
+    n: int, seed: int | str = 0, split: str = "train", levels: Sequence[int] = tuple(DERIVED_LEVELS)
+) -> Iterator[str]:
+    """The steps that a careful teacher takes in each of `n` tasks of derived levels, alone."""
+    tasks = _tasks(n, seed, split, levels)
+    parts = (task.derivations for task in tasks if isinstance(task, DerivedTask))
+    return (" ".join(f"{part.steps}." for part in some) for some in parts)
+
+
 def _tasks(n: int, seed: int | str, split: str, levels: Sequence[int]) -> Iterator[AnyTask]:
     if n < 0:
         raise ValueError(f"n is {n}; give 0 or more")

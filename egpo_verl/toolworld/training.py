@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from egpo_verl.cli import write_file_aside
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.toolworld.encode import IGNORED, Batch, Lessons, batches, training_texts
+from egpo_verl.toolworld.encode import IGNORED, Batch, Lessons, batches, drills, training_texts
 from egpo_verl.toolworld.generate import generate
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS
 from egpo_verl.toolworld.measure import Sampling, means, measure
@@ -32,7 +32,8 @@ class Recipe:
         levels: difficulties of the tasks.
         slips: share of noise in the demonstrations of plain levels (`noise.careless`).
         teachers: weight of each teacher of the derived levels (`teachers`).
-        school: first steps, in which prompts are brief (`encode.brief_text`), so that a step takes
+        drill: first steps, on derivations alone (`encode.drills`).
+        school: next steps, in which prompts are brief (`encode.brief_text`), so that a step takes
             a third of the time, and the careful teacher alone demonstrates the derived levels:
             ways of thinking that are rare in the end are known well all the same.
         vocabulary: tokens of the BPE.
@@ -58,6 +59,7 @@ class Recipe:
     levels: tuple[int, ...] = DEFAULT_LEVELS
     slips: float = 0.35
     teachers: Mapping[str, float] = field(default_factory=lambda: dict(CAREFUL))
+    drill: int = 0
     school: int = 0
     vocabulary: int = 1536
     hidden: int = 128
@@ -187,9 +189,10 @@ def mean_reward(
 def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:
     seed = f"warm-{recipe.seed}"
     careful = Lessons(recipe.levels, recipe.slips, brief=True)
+    drill = islice(drills(tokenizer, seed, recipe.rows, recipe.levels), recipe.drill)
     school = islice(batches(tokenizer, seed, recipe.rows, careful), recipe.school)
     mixed = batches(tokenizer, f"{seed}-mixed", recipe.rows, lessons(recipe))
-    return islice(chain(school, mixed), done, recipe.steps)
+    return islice(chain(drill, school, mixed), done, recipe.steps)
 
 
 def _save(

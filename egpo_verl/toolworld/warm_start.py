@@ -40,7 +40,8 @@ HELP = {
     "layers": "layers of the model",
     "rows": "demonstrations a step, all of them new",
     "steps": "most steps",
-    "school": "first steps, with brief prompts and the careful teacher alone",
+    "drill": "first steps, on derivations alone",
+    "school": "next steps, with brief prompts and the careful teacher alone",
     "hold": "step from which the learning rate falls",
     "lr": "learning rate",
     "target": "mean sampled reward at which training stops",
@@ -151,6 +152,7 @@ def weight(text: str) -> tuple[str, float]:
 
 READERS: dict[str, Callable[[str], float]] = {
     "seed": int,
+    "drill": steps_or_none,
     "school": steps_or_none,
     "int": count,
     "float": amount_or_zero,
