@@ -87,8 +87,8 @@ def test_its_groups_leave_room_to_learn_where_values_must_be_derived() -> None:
     model, tokenizer = load(MODEL)
     tasks = fresh_tasks(64, 1, "train", (6, 7))
     groups = spread(measure(model, tokenizer, tasks, Sampling(0.7, size=8)), 8)
-    assert 0.25 <= groups.once <= 0.45
+    assert 0.1 <= groups.once <= 0.45
     assert groups.best >= groups.once + 0.25
-    assert groups.zero_variance <= 0.4
+    assert groups.zero_variance <= 0.45
     assert 0.02 < groups.entropy < 1
-    assert 0.1 < groups.checks < groups.derives < 0.6
+    assert 0.02 < groups.checks < groups.derives < 0.6
