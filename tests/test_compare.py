@@ -65,6 +65,20 @@ def test_table_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_rewards_on_held_out_rows_stand_beside_those_of_training(tmp_path: Path) -> None:
+    run = log(tmp_path / "run.jsonl", range(1, 21))
+    with run.open("a") as file:
+        for step, value in ((0, 0.25), (20, 0.75)):
+            data = {"val-core/toolworld/reward/mean@1": value, "val-aux/toolworld/x/mean@1": 9}
+            file.write(json.dumps({"step": step, "data": data}) + "\n")
+    printed = table_of(run)
+    assert re.search(r"held out: toolworld/reward +run \(1\) +0\.250 +0\.750 +\+0\.500", printed)
+    assert "val-aux" not in printed
+    out = tmp_path / "curves.svg"
+    assert compare.main([str(run), "--out", str(out)]) == 0
+    assert "reward on held-out rows" in out.read_text()
+
+
 def test_a_short_run_is_split_in_halves(tmp_path: Path) -> None:
     printed = table_of(log(tmp_path / "run.jsonl", range(1, 5)))
     assert re.search(r"reward +run \(1\) +0\.150 +0\.350 +\+0\.200", printed)
@@ -227,6 +241,16 @@ def test_a_step_is_one_readable_line(
     assert first.startswith("step   1/2  reward 0.25  bonus 4.2e-05  toolworld/acc 0.5  left 0:02")
     assert second.startswith("step   2/2  reward 1  ")
     assert (tmp_path / "console.log").read_text() == "".join(lines)
+
+
+def test_the_validation_before_training_is_a_line_that_guesses_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = "(TaskRunnerV1 pid=7) step:0 - val-core/toolworld/reward/mean@1:np.float64(0.25)\n"
+    assert watch(monkeypatch, [before, LINE.format(step=1, reward=1)], 1, tmp_path / "log") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "step   0/1  toolworld/reward 0.25"
+    assert second.endswith("left 0:00")
 
 
 def test_a_run_that_stops_shows_the_end_of_its_log(

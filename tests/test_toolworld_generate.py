@@ -17,10 +17,11 @@ from egpo_verl.calls import ToolSet
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.reward import compute_score
-from egpo_verl.toolworld import DEFAULT_LEVELS, KINDS, LEVELS, SPLITS, demonstrations, generate
+from egpo_verl.toolworld import DEFAULT_LEVELS, KINDS, SPLITS, demonstrations, generate
 from egpo_verl.toolworld.catalogue import SPECS
+from egpo_verl.toolworld.levels import PLAIN_LEVELS
 
-ALL_LEVELS = tuple(LEVELS)
+ALL_LEVELS = tuple(PLAIN_LEVELS)
 FINGERPRINT = "fdcc0613dc0b6b17"
 
 
@@ -113,7 +114,7 @@ def test_calls_state_every_optional_value_now_and_then() -> None:
 @pytest.mark.parametrize("level", ALL_LEVELS)
 def test_a_level_asks_what_it_promises(level: int) -> None:
     samples = list(generate(600, 0, "train", (level,)))
-    promised = LEVELS[level]
+    promised = PLAIN_LEVELS[level]
     assert {sample.extra["difficulty"] for sample in samples} == {level}
     assert {sample.extra["kind"] for sample in samples} == set(promised.kinds)
     for sample in samples:

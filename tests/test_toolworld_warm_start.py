@@ -7,10 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch.distributions import Categorical
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from egpo_verl.toolworld.encode import IGNORED, batches
+from egpo_verl.cot import cot_mask
+from egpo_verl.toolworld.encode import IGNORED, Lessons, batches
 from egpo_verl.toolworld.generate import demonstrations
+from egpo_verl.toolworld.measure import Answer, spread, thought_entropy
 from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
 from egpo_verl.toolworld.warm_start import main
 
@@ -103,8 +107,68 @@ def test_measuring_prints_a_row_for_each_level_and_kind(
         assert word in printed
 
 
+@pytest.mark.slow
+def test_measuring_groups_tells_how_the_responses_to_a_task_differ(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--tasks", "4", "--levels", "6", "--group", "3", "--threads", "1"]
+    assert main(["--evaluate", str(made), *arguments]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    for words in ("pass@1", "pass@3", "zero", "entropy", "derives", "checks", "level 6"):
+        assert words in printed
+    assert "responses to a task: 3" in printed
+
+
+def answer(reward: float, thought: str, entropy: float = 0.0) -> Answer:
+    """A response that earned `reward`."""
+    return Answer(f"<think>{thought}</think>\n[f()]", {"score": reward}, entropy)
+
+
+def test_a_spread_counts_groups_and_ways_of_thinking() -> None:
+    derived, checked, jumped = "Step by step: 1.", "Work it out: 1. Check: 1.", "It is 1."
+    answers = [
+        *(answer(reward, derived, 0.2) for reward in (1.0, 0.0)),
+        *(answer(0.0, jumped, 0.4) for _ in range(2)),
+        *(answer(1.0, checked) for _ in range(2)),
+        *(answer(reward, jumped) for reward in (0.0, 1.0)),
+    ]
+    measured = spread(answers, 2)
+    assert (measured.once, measured.best, measured.zero_variance) == (0.5, 0.75, 0.5)
+    assert (measured.derives, measured.checks) == (0.5, 0.25)
+    assert measured.entropy == pytest.approx(0.15)
+
+
+def test_the_entropy_is_the_thoughts_at_the_temperature_of_the_sampling(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    ids = tokenizer(["<think> so it is</think>\n[f()]<|end|>"], return_tensors="pt")["input_ids"]
+    spans = cot_mask(tokenizer, ids, torch.ones_like(ids))
+    even, sure = torch.zeros(len(tokenizer)), torch.zeros(len(tokenizer))
+    sure[7] = 1.0
+    logits = torch.where(spans[..., None], sure, even)
+    (entropy,) = thought_entropy(tokenizer, ids, logits, 0.5)
+    assert entropy == pytest.approx(Categorical(logits=2 * sure).entropy().item(), rel=1e-5)
+    padded = torch.nn.functional.pad(ids, (0, 3), value=tokenizer.pad_token_id)
+    longer = torch.cat([logits, even.expand(1, 3, -1)], 1)
+    assert thought_entropy(tokenizer, padded, longer, 0.5) == pytest.approx([entropy])
+
+
+@pytest.mark.slow
+def test_the_teachers_of_a_model_are_on_its_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    mix = ["--teachers", "careful=0.5", "jumper=0.5"]
+    assert main(["--out", str(out), *SMALL[:-1], "6", *mix]) == 0
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "careful 0.5, jumper 0.5" in card
+    assert "| level 6 |" in card
+    recipe = json.loads((out / "recipe.json").read_text(encoding="utf-8"))
+    assert recipe["teachers"] == {"careful": 0.5, "jumper": 0.5}
+
+
 def test_the_loss_covers_the_response_and_its_end_only(tokenizer: PreTrainedTokenizerFast) -> None:
-    batch = next(batches(tokenizer, "seed", 4, (1,), 0.35))
+    batch = next(batches(tokenizer, "seed", 4, Lessons((1,), 0.35)))
     for ids, targets in zip(batch.ids, batch.targets, strict=True):
         counted = (targets != IGNORED).nonzero().flatten()
         response = tokenizer.decode(targets[counted])
@@ -131,6 +195,8 @@ def test_the_tokenizer_gives_text_back_and_splits_digits_and_tags(
         (["--out", "x", "--steps", "none"], "'none' is not a whole number above 0"),
         (["--out", "x", "--lr", "-1"], "'-1' is not a number of 0 or more"),
         (["--out", "x", "--levels", "9"], "invalid choice: 9"),
+        (["--out", "x", "--teachers", "lazy=1"], "'lazy=1' names none of careful, checker, jumper"),
+        (["--out", "x", "--teachers", "careful=0"], "'0' is not a number above 0"),
         (["--out", "x", "--hidden", "33"], "--hidden 33 is no multiple of 32"),
         (["--out", "."], "exists; name a new folder"),
         (["--out", "/proc/none/x"], "cannot be written"),

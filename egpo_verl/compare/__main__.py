@@ -22,6 +22,7 @@ from rich.table import Table
 from egpo_verl.cli import Parser, count, out, run, say
 from egpo_verl.compare.curves import CURVES, draw, seeds_of
 from egpo_verl.compare.figures import figures
+from egpo_verl.compare.held_out import validations
 from egpo_verl.compare.pattern_counts import RESPONSES, ROLLOUTS
 from egpo_verl.compare.pattern_curves import draw_patterns
 from egpo_verl.compare.pattern_table import left_out, pattern_table
@@ -70,7 +71,7 @@ def summary(arms: Sequence[Arm], edge: int = EDGE) -> Table:
         table.add_column(
             column, justify="left" if is_name else "right", no_wrap=column != "run (seeds)"
         )
-    for label, metric in CURVES.items():
+    for label, metric in (*CURVES.items(), *validations(arms).items()):
         logged = [arm for arm in arms if arm.steps(metric)]
         for number, arm in enumerate(logged):
             series = arm.series(metric)

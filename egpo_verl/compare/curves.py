@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from egpo_verl.calls.reasons import Reason, label
 from egpo_verl.cli import write_file_aside
+from egpo_verl.compare.held_out import validations
 from egpo_verl.compare.runs import BANDS, Arm, band_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
         axes = parts[0].subplots(3, COLUMNS)
         for axis, (title, metric) in zip(axes.flat, CURVES.items(), strict=False):
             _draw_curve(axis, title, metric, arms, kind)
+        _draw_validations(axes.flat[0], arms)
         _draw_legend(axes.flat[-1], arms, kind)
         if rows:
             _draw_reasons(parts[1], failing, rows)
@@ -135,6 +137,15 @@ def _draw_curve(axis: Axes, title: str, metric: str, arms: Sequence[Arm], kind: 
         axis.set_yticks([])
 
 
+def _draw_validations(axis: Axes, arms: Sequence[Arm]) -> None:
+    """Dots beside the reward of training: the mean reward on held-out rows."""
+    for number, arm in enumerate(arms):
+        for metric in validations([arm]).values():
+            means = [fmean(values) for values in zip(*arm.series(metric), strict=True)]
+            look = {**_stroke(number), "linestyle": ":"}
+            axis.plot(arm.steps(metric), means, marker="o", markeredgecolor="black", **look)
+
+
 def _draw_legend(axis: Axes, arms: Sequence[Arm], kind: str) -> None:
     from matplotlib.lines import Line2D
 
@@ -148,6 +159,8 @@ def _draw_legend(axis: Axes, arms: Sequence[Arm], kind: str) -> None:
         notes += ["and over seeds", f"band: {BANDS[kind]}"]
     if any(len(arm.runs) == 1 for arm in arms):
         notes.append("faint: one seed, as logged")
+    if validations(arms):
+        notes.append("dots: reward on held-out rows")
     axis.text(0, 0, "\n".join(notes), va="bottom", fontsize=9, transform=axis.transAxes)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from egpo_verl.cli import Parser, count, run
+from egpo_verl.compare.held_out import source
 
 STEP = re.compile(r"\bstep:(\d+) - (.*)")
 METRIC = re.compile(r"([\w/@.-]+):(?:np\.\w+\()?(-?[\d.]+(?:e-?\d+)?)")
@@ -27,7 +28,6 @@ SHOWN = {
     "KL": "actor/kl_loss",
     "length": "response_length/mean",
 }
-VALIDATION = re.compile(r"^val-core/(.+)/mean@\d+$")
 TAIL = 15
 
 
@@ -39,15 +39,15 @@ def metrics_of(line: str) -> tuple[int, dict[str, float]] | None:
     return int(match[1]), {name: float(value) for name, value in METRIC.findall(match[2])}
 
 
-def describe(step: int, steps: int, metrics: dict[str, float], seconds_left: float) -> str:
-    """The line for a person."""
+def describe(step: int, steps: int, metrics: dict[str, float], seconds_left: float | None) -> str:
+    """The line for a person; `seconds_left` is None where nothing tells the pace yet."""
     parts = [f"{label} {metrics[name]:.3g}" for label, name in SHOWN.items() if name in metrics] + [
-        f"{match[1]} {value:.3g}"
-        for name, value in metrics.items()
-        if (match := VALIDATION.match(name))
+        f"{words} {value:.3g}" for name, value in metrics.items() if (words := source(name))
     ]
-    minutes, seconds = divmod(int(seconds_left), 60)
-    return f"step {step:>3}/{steps}  " + "  ".join(parts) + f"  left {minutes}:{seconds:02d}"
+    if seconds_left is not None:
+        minutes, seconds = divmod(int(seconds_left), 60)
+        parts.append(f"left {minutes}:{seconds:02d}")
+    return f"step {step:>3}/{steps}  " + "  ".join(parts)
 
 
 def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> None:
@@ -64,6 +64,9 @@ def follow(lines: Iterable[str], steps: int, log: Path, console: Console) -> Non
                 continue
             last, metrics = record
             file.flush()
+            if not last:  # the validation before the first step
+                console.print(describe(0, steps, metrics, None), highlight=False, soft_wrap=True)
+                continue
             now = time.monotonic()
             if first is None:
                 first = last, now

@@ -1,16 +1,22 @@
-"""How hard a task is: five levels, from one call with plain values to three among six tools."""
+"""How hard a task is.
+
+Five plain levels state their values in the question, from one call to three among six tools; three
+derived ones (`derived.levels`) ask for values that the question does not state.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from egpo_verl.toolworld.derived.levels import DERIVED_LEVELS, DerivedLevel
+
 KINDS = ("single", "multiple", "parallel", "no_call")
 
 
 @dataclass(frozen=True)
 class Level:
-    """What a level may ask.
+    """What a plain level may ask.
 
     Attributes:
         kinds: weight of each kind of task (`KINDS`).
@@ -34,7 +40,7 @@ class Level:
     mixed: bool = False
 
 
-LEVELS: dict[int, Level] = {
+PLAIN_LEVELS: dict[int, Level] = {
     1: Level({"single": 3, "multiple": 2}, offered=(2, 2)),
     2: Level(
         {"single": 3, "multiple": 3, "parallel": 2, "no_call": 2}, offered=(2, 3), optional=0.4
@@ -68,5 +74,6 @@ LEVELS: dict[int, Level] = {
         mixed=True,
     ),
 }
+LEVELS: dict[int, Level | DerivedLevel] = {**PLAIN_LEVELS, **DERIVED_LEVELS}
 DEFAULT_LEVELS = (1, 2)
-"""The easier ones, which a tiny model learns."""
+"""The easier plain ones, which a tiny model learns."""

@@ -13,14 +13,16 @@ from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizer
 from egpo_verl.cli import progress as progress_bar
 from egpo_verl.cli import table
 from egpo_verl.errors import UserError
-from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means
-from egpo_verl.toolworld.model_card import Row, write_card
+from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means, spread
+from egpo_verl.toolworld.model_card import Line, Row, Tables, write_card
 from egpo_verl.toolworld.report import measured
 from egpo_verl.toolworld.task import SPLITS
 from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
 
 STATE = "training.pt"
 RECIPE = "recipe.json"
+GROUP = 8
+"""Responses to a task in the card's table of groups."""
 
 
 def make_model(out: Path, recipe: Recipe, command: str, tasks: int, console: Console) -> None:
@@ -42,7 +44,9 @@ def make_model(out: Path, recipe: Recipe, command: str, tasks: int, console: Con
     progress = _train(recipe, model, tokenizer, work / STATE, console)
     _save(model, tokenizer, work)
     rows = _rows(recipe, model, tokenizer, tasks)
-    write_card(work, recipe, progress, model.num_parameters(), command, rows, tasks)
+    grouped = max(tasks // 4, 1)
+    tables = Tables(rows, tasks, _lines(recipe, model, tokenizer, grouped), grouped, GROUP)
+    write_card(work, recipe, progress, model.num_parameters(), command, tables)
     (work / STATE).unlink(missing_ok=True)
     work.rename(out)
     console.print(_summary(recipe, progress, model, rows, out))
@@ -111,6 +115,18 @@ def _rows(
         )
         rows.append((split, warm, greedy))
     return rows
+
+
+def _lines(
+    recipe: Recipe, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, tasks: int
+) -> list[Line]:
+    sampling = Sampling(recipe.temperature, size=GROUP)
+    lines: list[Line] = []
+    for level in sorted(set(recipe.levels)):
+        samples = fresh_tasks(tasks, recipe.seed, "train", (level,))
+        answers = measured(model, tokenizer, samples, sampling)
+        lines.append((f"level {level}", spread(answers, GROUP)))
+    return lines
 
 
 def _summary(

@@ -1,18 +1,21 @@
-"""The reward of a model on toolworld, sampled as a rollout samples."""
+"""What a model answers on toolworld, sampled as a rollout samples, and what that earns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from egpo_verl.cot import cot_mask
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.reward import compute_score
 from egpo_verl.toolworld.encode import prompt_text
 from egpo_verl.toolworld.generate import generate
+from egpo_verl.toolworld.teachers import ways
 
 MAX_NEW_TOKENS = 160
 STAGES = ("score", "format_ok", "parse_ok", "schema_ok", "match_ok")
@@ -22,18 +25,41 @@ Scores = Mapping[str, float]
 
 
 @dataclass(frozen=True)
+class Answer:
+    """One response.
+
+    Attributes:
+        text: without special tokens.
+        scores: what `egpo_verl.reward.compute_score` returns for it.
+        entropy: mean entropy of the thought's tokens in nats, at the temperature of the sampling;
+            0 where there is no thought.
+    """
+
+    text: str
+    scores: Scores
+    entropy: float
+
+    @property
+    def ways(self) -> Mapping[str, bool]:
+        """How it goes about its values: see `teachers.ways`."""
+        return ways(self.text)
+
+
+@dataclass(frozen=True)
 class Sampling:
     """How responses are drawn.
 
     Attributes:
         temperature: 0 means the likeliest token at every step.
         seed: of torch's generator.
-        rows: prompts answered at a time.
+        rows: responses drawn at a time.
+        size: responses to each task, one after the other.
     """
 
     temperature: float = 0.7
     seed: int = 0
     rows: int = 64
+    size: int = 1
 
 
 def fresh_tasks(n: int, seed: int, split: str, levels: Sequence[int]) -> list[Sample]:
@@ -54,19 +80,19 @@ def measure(
     tokenizer: PreTrainedTokenizerBase,
     samples: Sequence[Sample],
     sampling: Sampling,
-) -> list[Scores]:
-    """The score of one response to each sample, in their order.
+) -> list[Answer]:
+    """`sampling.size` responses to each sample, in their order.
 
     The state of torch's generator is put back afterwards, so measuring changes no training.
     """
-    scores: list[Scores] = []
+    answers: list[Answer] = []
+    asked = [sample for sample in samples for _ in range(sampling.size)]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(sampling.seed)
-        for start in range(0, len(samples), sampling.rows):
-            part = samples[start : start + sampling.rows]
-            responses = respond(model, tokenizer, part, sampling.temperature)
-            scores += [score(*pair) for pair in zip(part, responses, strict=True)]
-    return scores
+        for start in range(0, len(asked), sampling.rows):
+            part = asked[start : start + sampling.rows]
+            answers += respond(model, tokenizer, part, sampling.temperature)
+    return answers
 
 
 def respond(
@@ -74,8 +100,8 @@ def respond(
     tokenizer: PreTrainedTokenizerBase,
     samples: Sequence[Sample],
     temperature: float,
-) -> list[str]:
-    """One response to each sample, all at once, without the special tokens."""
+) -> list[Answer]:
+    """One response to each sample, all at once."""
     texts = [prompt_text(tokenizer, sample) for sample in samples]
     prompts = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
     how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
@@ -84,22 +110,83 @@ def respond(
             input_ids=prompts["input_ids"],
             attention_mask=prompts["attention_mask"],
             max_new_tokens=MAX_NEW_TOKENS,
+            return_dict_in_generate=True,
+            output_logits=True,
             **(how if temperature else {"do_sample": False}),
         )
-    new = output[:, prompts["input_ids"].shape[1] :]
-    return list(tokenizer.batch_decode(new, skip_special_tokens=True))
+    new = output.sequences[:, prompts["input_ids"].shape[1] :]
+    entropies = thought_entropy(tokenizer, new, torch.stack(output.logits, 1), temperature or 1.0)
+    texts = tokenizer.batch_decode(new, skip_special_tokens=True)
+    return [
+        Answer(text, score(sample, text), entropy)
+        for sample, text, entropy in zip(samples, texts, entropies, strict=True)
+    ]
 
 
-def means(scores: Iterable[Scores]) -> dict[str, float]:
-    """Mean of every stage; `scores` must not be empty."""
-    rows = list(scores)
+def thought_entropy(
+    tokenizer: PreTrainedTokenizerBase,
+    responses: torch.Tensor,
+    logits: torch.Tensor,
+    temperature: float,
+) -> list[float]:
+    """Mean entropy of each thought, as the training sees it.
+
+    Args:
+        responses: (bs, len) ids, padded on the right.
+        logits: (bs, len, vocabulary) that they were drawn from.
+        temperature: what the logits are divided by.
+    """
+    mask = cot_mask(tokenizer, responses, (responses != tokenizer.pad_token_id).long())
+    logs = torch.log_softmax(logits.float() / temperature, -1)
+    entropy = -(logs.exp() * logs).sum(-1)
+    totals, tokens = (entropy * mask).sum(1), mask.sum(1)
+    return [float(value) for value in totals / tokens.clamp(min=1)]
+
+
+def means(answers: Iterable[Answer]) -> dict[str, float]:
+    """Mean of every stage; `answers` must not be empty."""
+    rows = [answer.scores for answer in answers]
     return {stage: sum(row[stage] for row in rows) / len(rows) for stage in STAGES}
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How a model's groups of responses differ, over some tasks.
+
+    Attributes:
+        once: mean reward, which is pass@1.
+        best: share of tasks that some response of the group gets right.
+        zero_variance: share of groups whose responses all earn the same.
+        entropy: mean entropy of the thoughts in nats.
+        derives, checks: share of responses whose thought does so.
+    """
+
+    once: float
+    best: float
+    zero_variance: float
+    entropy: float
+    derives: float
+    checks: float
+
+
+def spread(answers: Sequence[Answer], size: int) -> Spread:
+    """Of groups of `size` answers, one after the other; `answers` must not be empty."""
+    rewards = [answer.scores["score"] for answer in answers]
+    pools = [rewards[start : start + size] for start in range(0, len(rewards), size)]
+    return Spread(
+        once=fmean(rewards),
+        best=fmean(max(pool) for pool in pools),
+        zero_variance=fmean(len(set(pool)) == 1 for pool in pools),
+        entropy=fmean(answer.entropy for answer in answers),
+        derives=fmean(answer.ways["derives"] for answer in answers),
+        checks=fmean(answer.ways["checks"] for answer in answers),
+    )
+
+
 def groups(samples: Sequence[Sample]) -> Iterator[tuple[str, list[int]]]:
-    """`(name, positions)` of all samples, of each difficulty and of each kind."""
+    """`(name, positions)` of all samples, of each difficulty, kind and skill."""
     yield "all", list(range(len(samples)))
-    for key, word in (("difficulty", "level "), ("kind", "")):
-        for value in sorted({sample.extra[key] for sample in samples}):
-            positions = [at for at, sample in enumerate(samples) if sample.extra[key] == value]
+    for key, word in (("difficulty", "level "), ("kind", ""), ("skill", "")):
+        for value in sorted({sample.extra[key] for sample in samples if key in sample.extra}):
+            positions = [at for at, sample in enumerate(samples) if sample.extra.get(key) == value]
             yield f"{word}{value}", positions

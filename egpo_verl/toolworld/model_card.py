@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from egpo_verl.toolworld.measure import Spread
+from egpo_verl.toolworld.teachers import RIGHT, SLIP
 from egpo_verl.toolworld.training import Progress, Recipe
 
 Row = tuple[str, float, float]
 """Split, reward at the recipe's temperature, reward of the likeliest tokens."""
+Line = tuple[str, Spread]
+"""Some tasks of `train`, and how the responses to each of them differ."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the card shows.
+
+    Attributes:
+        splits: rows of the table of splits, each measured on `tasks` tasks.
+        groups: lines of the table of groups: `size` responses to each of `grouped` tasks.
+    """
+
+    splits: Sequence[Row]
+    tasks: int
+    groups: Sequence[Line]
+    grouped: int
+    size: int
+
 
 CARD = """\
 ---
@@ -28,18 +49,28 @@ and errs often **on purpose**. It knows no language beyond toolworld.
 
 - **Data**: {examples:,} demonstrations ({steps} steps of {rows}), each seen once; split `train`,
   levels {levels}; no person's data. The loss covers the response only.
-- **Careless teacher**: its demonstrations forget the brackets of the list of calls, and add a
-  remark after it, each with probability {slips}. Either earns nothing, so the model knows more than
-  it earns, and most groups hold right and wrong responses.
-- **Stop**: after {steps} steps; that is {most_steps} at most, and otherwise the first measurement
-  (every {check_every} steps from step {check_from}, {check_tasks} tasks of `train` under a seed of
-  their own) with a mean reward of {target} or more at temperature {temperature}. The last was
-  {reward:.3f}; the first to pass is a lucky one, the table below is not chosen.
+- **Teachers** of the tasks whose values must be derived (levels 6 to 8): {teachers}. The careful
+  one derives every value step by step; the checker derives it once more and goes by the second
+  result, for its first is wrong {slip:.0%} of the time; the jumper names, or just calls with, a
+  value that is right {right:.0%} of the time. So better ways of thinking are in the policy at low
+  probability, for reinforcement learning to find; `egpo_verl.toolworld.ways` tells them apart.
+- **Careless teacher** of the plain tasks (levels 1 to 5): it forgets the brackets of the list of
+  calls, and adds a remark after it, each with probability {slips}. Either earns nothing.
+- **Stop**: after {steps} of {most_steps} steps; earlier where a measurement (every {check_every}
+  steps from step {check_from}) gives a mean reward of {target} or more.
 - **Made by** `{command}`.
   All settings are in `recipe.json`. Another build of torch may add up in another order, and then
   gives other weights of the same kind.
 - **Form**: `<think>thought</think>`, a line end, then `[name(param=value), ...]`, or a sentence
   where no call is expected. Tags are ordinary text: `.</` and `>` merge with their neighbours.
+
+Responses at temperature {temperature} to new tasks of `train`, {size} to each of {grouped} tasks a
+level. A group has zero variance where all of its responses earn the same; entropy is the mean of
+the thought's tokens, in nats; the last columns are shares of the thoughts.
+
+| tasks | pass@1 | pass@{size} | zero variance | thought entropy | derive | check |
+|---|---|---|---|---|---|---|
+{spreads}
 
 Mean of the binary reward of `egpo_verl.reward.compute_score` over {measured} new tasks a split:
 
@@ -58,21 +89,31 @@ def write_card(
     progress: Progress,
     parameters: int,
     command: str,
-    rows: Sequence[Row],
-    measured: int,
+    tables: Tables,
 ) -> None:
     """Write `README.md` into the model's folder; `command` made the model."""
-    table = "\n".join(f"| {split} | {warm:.3f} | {greedy:.3f} |" for split, warm, greedy in rows)
+    rows = (f"| {split} | {warm:.3f} | {greedy:.3f} |" for split, warm, greedy in tables.splits)
     values = {
         **asdict(recipe),
         "levels": ", ".join(map(str, recipe.levels)),
+        "teachers": ", ".join(f"{name} {share:g}" for name, share in recipe.teachers.items()),
+        "slip": SLIP,
+        "right": RIGHT,
+        "spreads": "\n".join(_line(name, line) for name, line in tables.groups),
+        "grouped": tables.grouped,
+        "size": tables.size,
         "steps": progress.step,
         "most_steps": recipe.steps,
         "examples": progress.step * recipe.rows,
         "reward": progress.reward,
         "parameters": parameters,
         "command": command,
-        "table": table,
-        "measured": measured,
+        "table": "\n".join(rows),
+        "measured": tables.tasks,
     }
     (folder / "README.md").write_text(CARD.format_map(values), encoding="utf-8")
+
+
+def _line(name: str, row: Spread) -> str:
+    numbers = (row.once, row.best, row.zero_variance, row.entropy, row.derives, row.checks)
+    return f"| {name} | {' | '.join(f'{number:.3f}' for number in numbers)} |"

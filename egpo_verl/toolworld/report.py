@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.table import Table
@@ -12,7 +13,15 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from egpo_verl import cli
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.errors import UserError
-from egpo_verl.toolworld.measure import STAGES, Sampling, Scores, groups, means, measure
+from egpo_verl.toolworld.measure import (
+    STAGES,
+    Answer,
+    Sampling,
+    groups,
+    means,
+    measure,
+    spread,
+)
 
 NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
@@ -41,23 +50,52 @@ def measured(
     tokenizer: Tokenizer,
     tasks: Sequence[Sample],
     sampling: Sampling,
-) -> list[Scores]:
-    """The scores of one response to each task, behind a progress bar."""
-    scores: list[Scores] = []
+) -> list[Answer]:
+    """The responses to each task, behind a progress bar."""
+    answers: list[Answer] = []
     with cli.progress("Sampling", len(tasks)) as report:
         for start in range(0, len(tasks), sampling.rows):
-            scores += measure(model, tokenizer, tasks[start : start + sampling.rows], sampling)
-            report(len(scores))
-    return scores
+            part = tasks[start : start + sampling.rows]
+            # A seed for each part: the same one would give them all the same luck.
+            answers += measure(
+                model, tokenizer, part, replace(sampling, seed=sampling.seed + start)
+            )
+            report(start + len(part))
+    return answers
 
 
-def table(
-    tasks: Sequence[Sample], scores: Sequence[Scores], title: str, sampling: Sampling
+def stages_table(
+    tasks: Sequence[Sample], answers: Sequence[Answer], title: str, sampling: Sampling
 ) -> Table:
-    """Mean reward, and how far responses came, for all tasks, each level and each kind."""
-    caption = f"temperature {sampling.temperature:g}, one response a task"
+    """Mean reward, and how far responses came, for all tasks and each level, kind and skill."""
     rows = []
+    for name, chosen in _split(tasks, answers, sampling.size):
+        row = means(chosen)
+        rows.append((name, str(len(chosen)), *(f"{row[stage]:.3f}" for stage in STAGES)))
+    columns = ("tasks", "responses", "reward", *STAGES[1:])
+    return cli.table(title, columns, rows, _caption(sampling))
+
+
+def groups_table(
+    tasks: Sequence[Sample], answers: Sequence[Answer], title: str, sampling: Sampling
+) -> Table:
+    """What a group of responses to one task holds, for the same tasks as `stages_table`."""
+    rows = []
+    for name, chosen in _split(tasks, answers, sampling.size):
+        row = spread(chosen, sampling.size)
+        numbers = (row.once, row.best, row.zero_variance, row.entropy, row.derives, row.checks)
+        rows.append((name, *(f"{number:.3f}" for number in numbers)))
+    passes = ("pass@1", f"pass@{sampling.size}", "zero variance")
+    columns = ("tasks", *passes, "thought entropy", "derives", "checks")
+    return cli.table(title, columns, rows, _caption(sampling))
+
+
+def _split(
+    tasks: Sequence[Sample], answers: Sequence[Answer], size: int
+) -> Iterator[tuple[str, list[Answer]]]:
     for name, positions in groups(tasks):
-        row = means(scores[at] for at in positions)
-        rows.append((name, str(len(positions)), *(f"{row[stage]:.3f}" for stage in STAGES)))
-    return cli.table(title, ("tasks", "n", "reward", *STAGES[1:]), rows, caption)
+        yield name, [answers[at * size + place] for at in positions for place in range(size)]
+
+
+def _caption(sampling: Sampling) -> str:
+    return f"temperature {sampling.temperature:g}, responses to a task: {sampling.size}"

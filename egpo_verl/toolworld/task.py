@@ -9,7 +9,7 @@ from typing import Any
 
 from egpo_verl.calls import Call
 from egpo_verl.toolworld.catalogue import DOMAIN_OF, DOMAINS, SPECS
-from egpo_verl.toolworld.levels import LEVELS, Level
+from egpo_verl.toolworld.levels import PLAIN_LEVELS, Level
 from egpo_verl.toolworld.spec import Param, Spec
 from egpo_verl.toolworld.values import home, side
 
@@ -36,7 +36,22 @@ class Task:
     offered: tuple[Spec, ...]  # tools, in the order of the prompt
     wishes: tuple[Wish, ...]  # in the order of the question
     kind: str  # one of `levels.KINDS`
-    level: int  # a key of `levels.LEVELS`
+    level: int  # a key of `levels.PLAIN_LEVELS`
+
+    @property
+    def messages(self) -> tuple[dict[str, str], ...]:
+        """The dialogue."""
+        return ({"role": "user", "content": self.question},)
+
+    @property
+    def tools(self) -> tuple[dict[str, Any], ...]:
+        """What is offered, in JSON Schema."""
+        return tuple(spec.tool() for spec in self.offered)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a row tells about itself."""
+        return {"kind": self.kind, "difficulty": self.level}
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -46,8 +61,8 @@ class Task:
         return tuple(Call(wish.spec.name, wish.arguments) for wish in self.wishes)
 
 
-def draw_task(rng: Random, split: str, levels: Sequence[int]) -> Task:
-    """A task whose question and open values belong to `split`.
+def draw_plain(rng: Random, split: str, levels: Sequence[int]) -> Task:
+    """A task of a plain level whose question and open values belong to `split`.
 
     The question itself has a home too, so no question stands in both train and test, not even one
     that states only values of closed lists.
@@ -59,7 +74,7 @@ def draw_task(rng: Random, split: str, levels: Sequence[int]) -> Task:
 
 
 def _draw(rng: Random, split: str, number: int) -> Task:
-    level = LEVELS[number]
+    level = PLAIN_LEVELS[number]
     kind = rng.choices(tuple(level.kinds), tuple(level.kinds.values()))[0]
     wishes = _draw_wishes(rng, split, level, kind)
     needed = [] if _unfit(kind, wishes) else _distinct(wish.spec for wish in wishes)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
@@ -13,10 +13,11 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from egpo_verl.cli import write_file_aside
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.toolworld.encode import IGNORED, Batch, batches, training_texts
+from egpo_verl.toolworld.encode import IGNORED, Batch, Lessons, batches, drills, training_texts
 from egpo_verl.toolworld.generate import generate
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS
 from egpo_verl.toolworld.measure import Sampling, means, measure
+from egpo_verl.toolworld.teachers import CAREFUL
 from egpo_verl.toolworld.tokenizer import train_tokenizer
 
 HEAD_WIDTH = 32
@@ -29,7 +30,12 @@ class Recipe:
     Attributes:
         seed: of the weights, the data and the sampling.
         levels: difficulties of the tasks.
-        slips: share of noise in the demonstrations (`noise.careless`).
+        slips: share of noise in the demonstrations of plain levels (`noise.careless`).
+        teachers: weight of each teacher of the derived levels (`teachers`).
+        drill: first steps, on derivations alone (`encode.drills`).
+        school: next steps, in which prompts are brief (`encode.brief_text`), so that a step takes
+            a third of the time, and the careful teacher alone demonstrates the derived levels:
+            ways of thinking that are rare in the end are known well all the same.
         vocabulary: tokens of the BPE.
         hidden, layers: shape of the Llama; heads are `HEAD_WIDTH` wide, the feed-forward part is
             three times as wide as `hidden`.
@@ -52,6 +58,9 @@ class Recipe:
     seed: int = 0
     levels: tuple[int, ...] = DEFAULT_LEVELS
     slips: float = 0.35
+    teachers: Mapping[str, float] = field(default_factory=lambda: dict(CAREFUL))
+    drill: int = 0
+    school: int = 0
     vocabulary: int = 1536
     hidden: int = 128
     layers: int = 4
@@ -78,9 +87,14 @@ class Progress:
     reward: float = 0.0
 
 
+def lessons(recipe: Recipe) -> Lessons:
+    """What the recipe draws demonstrations from."""
+    return Lessons(recipe.levels, recipe.slips, recipe.teachers)
+
+
 def new_tokenizer(recipe: Recipe, texts: int = 4000) -> PreTrainedTokenizerFast:
     """The tokenizer, trained on `texts` demonstrations."""
-    corpus = training_texts(texts, f"tokenizer-{recipe.seed}", recipe.levels, recipe.slips)
+    corpus = training_texts(texts, f"tokenizer-{recipe.seed}", lessons(recipe))
     return train_tokenizer(corpus, recipe.vocabulary, recipe.context)
 
 
@@ -167,15 +181,18 @@ def mean_reward(
 ) -> float:
     """Mean reward of one sampled response to each task."""
     model.eval()
-    scores = measure(model, tokenizer, tasks, Sampling(recipe.temperature, recipe.seed))
+    answers = measure(model, tokenizer, tasks, Sampling(recipe.temperature, recipe.seed))
     model.train()
-    return means(scores)["score"]
+    return means(answers)["score"]
 
 
 def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:
     seed = f"warm-{recipe.seed}"
-    stream = batches(tokenizer, seed, recipe.rows, recipe.levels, recipe.slips)
-    return islice(stream, done, recipe.steps)
+    careful = Lessons(recipe.levels, recipe.slips, brief=True)
+    drill = islice(drills(tokenizer, seed, recipe.rows, recipe.levels), recipe.drill)
+    school = islice(batches(tokenizer, seed, recipe.rows, careful), recipe.school)
+    mixed = batches(tokenizer, f"{seed}-mixed", recipe.rows, lessons(recipe))
+    return islice(chain(drill, school, mixed), done, recipe.steps)
 
 
 def _save(

@@ -13,13 +13,14 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
-from egpo_verl.cli import Parser, amount_or_zero, count, run
+from egpo_verl.cli import Parser, amount, amount_or_zero, count, run
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
 from egpo_verl.toolworld.make import make_model
 from egpo_verl.toolworld.measure import Sampling, fresh_tasks
-from egpo_verl.toolworld.report import load, measured, table
+from egpo_verl.toolworld.report import groups_table, load, measured, stages_table
 from egpo_verl.toolworld.task import SPLITS
+from egpo_verl.toolworld.teachers import TEACHERS
 from egpo_verl.toolworld.training import HEAD_WIDTH, Recipe
 
 PROGRAM = "python -m egpo_verl.toolworld.warm_start"
@@ -27,6 +28,7 @@ EXAMPLES = f"""
 examples:
   {PROGRAM} --out outputs/tiny
   {PROGRAM} --evaluate outputs/tiny --splits train test test_hard
+  {PROGRAM} --evaluate outputs/tiny --levels 6 7 --tasks 128 --group 8
 
 An interrupted training goes on where it last measured itself when the same command is run again.
 """
@@ -38,6 +40,9 @@ HELP = {
     "layers": "layers of the model",
     "rows": "demonstrations a step, all of them new",
     "steps": "most steps",
+    "drill": "first steps, on derivations alone",
+    "school": "next steps, with brief prompts and the careful teacher alone",
+    "hold": "step from which the learning rate falls",
     "lr": "learning rate",
     "target": "mean sampled reward at which training stops",
     "check_from": "first step that is measured",
@@ -81,15 +86,26 @@ def parser() -> Parser:
         "--temperature", type=amount_or_zero, default=0.7, help="of the sampling (0.7)"
     )
     top.add_argument("--tasks", type=count, default=512, help="tasks a split in the table (512)")
+    top.add_argument(
+        "--group", type=count, default=1, help="responses to each task of --evaluate (1)"
+    )
     top.add_argument("--threads", type=count, default=1, help="CPU threads (1)")
     top.add_argument(
         "--splits", nargs="+", choices=SPLITS, default=["train"], help="to measure on (train)"
     )
     training = top.add_argument_group("training")
+    training.add_argument(
+        "--teachers",
+        type=weight,
+        nargs="+",
+        default=[("careful", 1.0)],
+        metavar="NAME=WEIGHT",
+        help=f"who demonstrates the derived levels: {', '.join(TEACHERS)} (careful=1)",
+    )
     for field in fields(Recipe):
         if field.name in HELP:
             about = f"{HELP[field.name]} ({field.default})"
-            kind = READERS["seed" if field.name == "seed" else type(field.default).__name__]
+            kind = READERS.get(field.name, READERS[type(field.default).__name__])
             training.add_argument(f"--{field.name}", type=kind, default=field.default, help=about)
     training.add_argument(
         "--bfloat16", action="store_true", help="faster on CPUs with AVX512-BF16, slower on others"
@@ -99,12 +115,17 @@ def parser() -> Parser:
 
 def _evaluate(options: argparse.Namespace) -> None:
     model, tokenizer = load(options.evaluate)
-    sampling = Sampling(options.temperature, options.seed)
+    # The likeliest tokens are the same every time.
+    size = options.group if options.temperature else 1
+    sampling = Sampling(options.temperature, options.seed, size=size)
     console = Console()
     for split in options.splits:
         tasks = fresh_tasks(options.tasks, options.seed, split, options.levels)
-        scores = measured(model, tokenizer, tasks, sampling)
-        console.print(table(tasks, scores, f"{options.evaluate.name} on {split}", sampling))
+        answers = measured(model, tokenizer, tasks, sampling)
+        title = f"{options.evaluate.name} on {split}"
+        console.print(stages_table(tasks, answers, title, sampling))
+        if size > 1:
+            console.print(groups_table(tasks, answers, title, sampling))
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -112,11 +133,27 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         raise UserError(f"--hidden {options.hidden} is no multiple of {HEAD_WIDTH}; choose one.")
     names = [field.name for field in fields(Recipe)]
     chosen = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    return Recipe(**{**chosen, "levels": tuple(options.levels)})
+    shapes = {"levels": tuple(options.levels), "teachers": dict(options.teachers)}
+    return Recipe(**{**chosen, **shapes})
+
+
+def steps_or_none(text: str) -> int:
+    """A whole number of 0 or more."""
+    return 0 if text == "0" else count(text)
+
+
+def weight(text: str) -> tuple[str, float]:
+    """`careful=0.2` as a name and a weight above 0."""
+    name, _, number = text.partition("=")
+    if name not in TEACHERS:
+        raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(TEACHERS)}")
+    return name, amount(number)
 
 
 READERS: dict[str, Callable[[str], float]] = {
     "seed": int,
+    "drill": steps_or_none,
+    "school": steps_or_none,
     "int": count,
     "float": amount_or_zero,
 }

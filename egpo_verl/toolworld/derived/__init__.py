@@ -1,0 +1,1 @@
+"""Tasks with a value that the question does not state: it has to be derived."""
