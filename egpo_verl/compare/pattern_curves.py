@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 Measure = Callable[[Run, Sequence[int]], "float | None"]
 """A share at some steps of a run, None where there is nothing to divide by."""
-SIDES = {WITH: "-", WITHOUT: ":"}
+SIDES: dict[str, dict[str, Any]] = {
+    WITH: {"linestyle": "-"},
+    WITHOUT: {"linestyle": ":", "markerfacecolor": "none"},
+}
 
 
 def draw_patterns(arms: Sequence[Arm], out: Path, kind: str) -> None:
@@ -46,9 +49,9 @@ def draw_patterns(arms: Sequence[Arm], out: Path, kind: str) -> None:
             for number, arm in enumerate(arms):
                 look = _look(number)
                 _draw(left, arm, partial(_share, pattern), kind, look)
-                for side, dash in SIDES.items():
+                for side, stroke in SIDES.items():
                     measure = partial(_accuracy, pattern, side)
-                    _draw(right, arm, measure, kind, {**look, "linestyle": dash})
+                    _draw(right, arm, measure, kind, look | stroke)
             _finish(left, f"thought {words}: share")
             _finish(right, "right responses: with it, without it")
         _add_legend(figure, arms, kind)
@@ -128,7 +131,7 @@ def _add_legend(figure: Any, arms: Sequence[Arm], kind: str) -> None:
     names = [f"{arm.name} ({seeds_of(arm)})" for arm in arms]
     lines = [Line2D([], [], **_look(number)) for number in range(len(arms))]
     sides: list[dict[str, Any]] = [
-        {"color": "0.35", "linestyle": dash, "linewidth": 2} for dash in SIDES.values()
+        {"color": "0.35", "linewidth": 2} | stroke for stroke in SIDES.values()
     ]
     lines += [Line2D([], [], **look) for look in sides]
     names += [f"right {side} the pattern" for side in SIDES]
