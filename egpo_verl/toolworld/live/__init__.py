@@ -1,9 +1,13 @@
-"""Toolworld live: seeded dialogues with small services that have state."""
+"""Toolworld live: seeded dialogues with small services that have state.
+
+The services are environments, `egpo_verl.toolworld.live:Library` for one. `rows` makes verl's rows,
+and is not imported here: a process that hosts worlds needs none.
+"""
 
 from __future__ import annotations
 
 from egpo_verl.toolworld.live.demonstrate import Demonstration, demonstrations
-from egpo_verl.toolworld.live.generate import SOURCE, generate, rows
+from egpo_verl.toolworld.live.generate import generate
 from egpo_verl.toolworld.live.search import problems
 from egpo_verl.toolworld.live.services import SERVICES
 from egpo_verl.toolworld.live.services.clinic import Clinic
@@ -19,7 +23,6 @@ from egpo_verl.toolworld.live.task import KINDS, Task
 __all__ = [
     "KINDS",
     "SERVICES",
-    "SOURCE",
     "Clinic",
     "Demonstration",
     "Ferry",
@@ -33,5 +36,4 @@ __all__ = [
     "demonstrations",
     "generate",
     "problems",
-    "rows",
 ]

@@ -53,7 +53,7 @@ def demonstrations(
 
 
 def _trajectory(task: Task, rng: Random, slips: float, call_form: str) -> Demonstration:
-    episode = Episode(task.script, task.tools, call_form=call_form)
+    episode = Episode(task.script, task.service.tools, call_form=call_form)
     world, check = task.world(), Check(task.replay)
     lines: list[tuple[list[dict[str, str]], str]] = []
     answers = messages(task, 0, rng, slips, call_form)

@@ -1,4 +1,4 @@
-"""The doors: tasks, and the rows of a training.
+"""Tasks of a split.
 
 Row `i` depends on `(seed, split, kind, i)` alone, so a longer run begins with a shorter one, and
 the same rows come out in every process and Python version (`random.Random` seeded by a string).
@@ -6,12 +6,9 @@ the same rows come out in every process and Python version (`random.Random` seed
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
 
-from egpo_verl.envs.rows import row_of
 from egpo_verl.toolworld.live.services import SERVICES
 from egpo_verl.toolworld.live.spec import Service
 from egpo_verl.toolworld.live.story import Dead, Story
@@ -19,7 +16,6 @@ from egpo_verl.toolworld.live.task import KINDS, Task
 from egpo_verl.toolworld.task import SPLITS
 from egpo_verl.toolworld.values import home, side
 
-SOURCE = "toolworld_live"
 TURNS = (0.35, 0.3, 0.2, 0.15)
 """Share of the base tasks with one, two, three and four user turns."""
 PAIR = 0.3
@@ -66,27 +62,6 @@ def draw_task(seed: int | str, split: str, kind: str, index: int) -> Task:
             continue
         if home([turn.text for turn in task.turns]) == side(split):
             return task
-
-
-def rows(
-    n: int,
-    seed: int | str = 0,
-    split: str = "train",
-    kinds: Sequence[str] = KINDS,
-    call_form: str = "python",
-    by_kind: bool = False,
-) -> Iterator[dict[str, Any]]:
-    """The same tasks as verl's rows, for `egpo_env`, the agent loop.
-
-    Args:
-        by_kind: name the kind in the row's `data_source`, by which verl reports validation.
-    """
-    for index, task in enumerate(generate(n, seed, split, kinds)):
-        source = f"{SOURCE}_{task.kind}" if by_kind else SOURCE
-        row = row_of(task.script, task.tools, source, index, split, call_form=call_form)
-        facts = {"kind": task.kind, "id": f"{split}-{seed}-{index}"}
-        row["extra_info"]["facts"] = json.dumps(facts)
-        yield row
 
 
 def _draw(rng: Random, split: str, kind: str, service: Service) -> Task:

@@ -18,13 +18,12 @@ values stand nowhere in the world.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from itertools import product
 from typing import Any
 
 from egpo_verl.envs.protocol import state_of, state_text
 from egpo_verl.toolworld.live.spec import Service, State
-from egpo_verl.toolworld.live.task import Task, UserTurn, schemas, world_of
+from egpo_verl.toolworld.live.task import Task, UserTurn, world_of
 
 MORE = 2
 TYPES = {"string": str, "integer": int}
@@ -71,10 +70,12 @@ def _reached(
     for _ in range(depth):
         after: list[State] = []
         for state in level:
-            for one in _successors(service, state, tools, pool):
+            # The number of the next record never falls, so no more may be opened than in the end.
+            full = state["number"] == end["number"]
+            useful = [tool for tool in tools if not (full and service.step(tool).opens)]
+            for one in _successors(service, state, useful, pool):
                 text = state_text(one)
-                # The number of the next record never falls.
-                if text not in seen and one["number"] <= end["number"]:
+                if text not in seen:
                     seen.add(text)
                     after.append(one)
         level = after
@@ -87,7 +88,7 @@ def _successors(
     """The states that one call makes."""
     before = state_text(state)
     world = world_of(service, state)
-    for schema in schemas(service):
+    for schema in service.tools:
         if schema["name"] not in tools:
             continue
         properties = schema["parameters"]["properties"]
@@ -96,7 +97,7 @@ def _successors(
                 getattr(world, schema["name"])(**dict(zip(properties, values, strict=True)))
             except ValueError:
                 continue
-            after = deepcopy(state_of(world))
+            after = state_of(world)
             if state_text(after) != before:
                 yield after
                 world = world_of(service, state)

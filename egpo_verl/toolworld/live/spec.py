@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import Any, Protocol
 
+from egpo_verl.envs.protocol import tools_of
 from egpo_verl.toolworld.live.world import World
-from egpo_verl.toolworld.values import Pool, draw_at_home
 
 State = dict[str, Any]
 Values = Mapping[str, Any]
@@ -134,6 +135,11 @@ class Service:
     draw: Callable[[Random, str], State]
     held_out: bool = False
 
+    @cached_property
+    def tools(self) -> list[dict[str, Any]]:
+        """The schemas of the tools, in the order in which an episode offers them."""
+        return tools_of(self.kind)
+
     def step(self, tool: str) -> Step:
         """The step of a tool."""
         return next(step for step in self.steps if step.tool == tool)
@@ -185,57 +191,3 @@ def _identity(table: Mapping[str, Any], lookup: Step, values: Values) -> str:
         if all(record[slot.name] == values[slot.name] for slot in lookup.slots)
     )
     return identity
-
-
-def fresh(name: str, word: str, pool: Pool, table: str) -> Slot:
-    """A value of the split from an open pool that no record of a table has in the field `name`."""
-
-    def draw(rng: Random, split: str, state: State) -> str:
-        values = [record[name] for record in state[table].values()]
-        while (value := draw_at_home(rng, split, pool)) in values:
-            pass
-        return value
-
-    return Slot(name, word, draw)
-
-
-def between(name: str, word: str, low: int, high: int) -> Slot:
-    """A whole number; small ones stand in every split."""
-    return Slot(name, word, lambda rng, split, state: rng.randint(low, high))
-
-
-def among(name: str, word: str, options: tuple[str, ...]) -> Slot:
-    """One of a closed list, the same in every split."""
-    return Slot(name, word, lambda rng, split, state: rng.choice(options))
-
-
-def present(name: str, word: str, table: str, unless: tuple[str, str] = ("", "")) -> Slot:
-    """A value of the field `name` in a table; records whose id stands in `unless`, a table and a
-    field of it, are taken and left out."""
-    users, key = unless
-
-    def draw(rng: Random, split: str, state: State) -> Any:
-        taken = {record[key] for record in state[users].values()} if users else set()
-        return rng.choice(
-            [record[name] for identity, record in state[table].items() if identity not in taken]
-        )
-
-    return Slot(name, word, draw)
-
-
-def records(rng: Random, prefix: str, count: int, **fields: Callable[[], Any]) -> State:
-    """A table of records with ids like `K42`; no two share a value of the first field."""
-    (first, draw_first), *others = fields.items()
-    values: dict[Any, None] = {}
-    while len(values) < count:
-        values[draw_first()] = None
-    numbers = rng.sample(range(10, 50), count)  # what is opened later has higher ones
-    return {
-        f"{prefix}{number}": {first: value, **{name: draw() for name, draw in others}}
-        for number, value in zip(numbers, values, strict=True)
-    }
-
-
-def at_home(rng: Random, split: str, pool: Pool) -> Callable[[], Any]:
-    """Draws from a pool of values that belong to the split."""
-    return lambda: draw_at_home(rng, split, pool)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -11,7 +10,7 @@ from egpo_verl.calls import Call
 from egpo_verl.envs.check import Replay
 from egpo_verl.envs.protocol import result_text, state_of, state_text
 from egpo_verl.toolworld.live.spec import Asks, Changes, Removes, Service, Slot, State, Step
-from egpo_verl.toolworld.live.task import Task, UserTurn, Wish, schemas, world_of
+from egpo_verl.toolworld.live.task import Task, UserTurn, Wish, world_of
 from egpo_verl.toolworld.task import LINKS, OPENERS
 
 ANSWERS = (
@@ -50,8 +49,9 @@ class Story:
 
     @property
     def state(self) -> State:
-        """The world's state, a copy."""
-        return deepcopy(state_of(self._world))
+        """The world's state."""
+        state: State = state_of(self._world)
+        return state
 
     def task(self, kind: str) -> Task:
         """What has come of it."""
@@ -165,7 +165,7 @@ class Story:
         return result
 
     def _names(self, step: Step) -> list[str]:
-        tool = next(one for one in schemas(self.service) if one["name"] == step.tool)
+        tool = next(one for one in self.service.tools if one["name"] == step.tool)
         return list(tool["parameters"]["properties"])
 
     def _say(self, turn: UserTurn) -> None:

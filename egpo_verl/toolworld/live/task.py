@@ -8,7 +8,6 @@ from typing import Any
 
 from egpo_verl.calls import Call
 from egpo_verl.envs.check import Replay
-from egpo_verl.envs.protocol import tools_of
 from egpo_verl.envs.script import Script, Turn
 from egpo_verl.toolworld.live.spec import Service, Slot, State, Step
 from egpo_verl.toolworld.live.world import World
@@ -79,11 +78,6 @@ class Task:
     replay: Replay
 
     @property
-    def tools(self) -> list[dict[str, Any]]:
-        """The schemas of the service's tools."""
-        return schemas(self.service)
-
-    @property
     def script(self) -> Script:
         """The episode as a row of a training describes it."""
         turns = tuple(
@@ -102,14 +96,3 @@ def world_of(service: Service, row: Mapping[str, Any]) -> World:
     world = service.kind()
     world.reset(**row)
     return world
-
-
-def schemas(service: Service) -> list[dict[str, Any]]:
-    """The tools of a service, in the order in which its environment offers them."""
-    name = service.kind.__name__
-    if name not in _SCHEMAS:
-        _SCHEMAS[name] = tools_of(service.kind)
-    return _SCHEMAS[name]
-
-
-_SCHEMAS: dict[str, list[dict[str, Any]]] = {}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+Tables = dict[str, dict[str, dict[str, Any]]]
 
 
 class World:
@@ -25,10 +26,10 @@ class World:
         """
         self._number = number
         self._log = list(log)
-        self._tables: dict[str, dict[str, dict[str, Any]]] = deepcopy(tables)
+        self._tables = _copied(tables)
 
     def _state(self) -> dict[str, Any]:
-        return {"number": self._number, **self._tables}
+        return {"number": self._number, **_copied(self._tables)}
 
     def _look_up(self, table: str, key: str, **fields: Any) -> dict[str, Any]:
         """The first record with these fields, under the key of its id."""
@@ -61,3 +62,10 @@ class World:
         """No record of the table may have this id in the field."""
         if any(record[field] == identity for record in self._tables[table].values()):
             raise ValueError(f"{identity} is taken")
+
+
+def _copied(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Tables:
+    return {
+        name: {identity: dict(record) for identity, record in table.items()}
+        for name, table in tables.items()
+    }

@@ -5,19 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Literal, get_args
 
-from egpo_verl.toolworld.live.spec import (
-    Adds,
-    Changes,
-    Removes,
-    Service,
-    State,
-    Step,
-    among,
-    at_home,
-    fresh,
-    present,
-    records,
-)
+from egpo_verl.toolworld.live.draws import among, at_home, fresh, present, records
+from egpo_verl.toolworld.live.spec import Adds, Changes, Removes, Service, State, Step
 from egpo_verl.toolworld.live.world import World
 from egpo_verl.toolworld.values import LAST_NAMES, one_of, person
 
@@ -97,7 +86,13 @@ SERVICE = Service(
         Step(
             "doctor",
             (present("surname", "surname", "doctors"),),
-            asks={"": ("find the doctor {surname}", "tell me the room of {surname}")},
+            asks={
+                "": (
+                    "find the doctor {surname}",
+                    "see where {surname} sits",
+                    "tell me the room of {surname}",
+                )
+            },
             table="doctors",
             gives="doctor",
         ),
@@ -106,9 +101,18 @@ SERVICE = Service(
             (fresh("patient", "patient", person, "visits"),),
             {"doctor": "doctor"},
             asks={
-                "": ("get {patient} an appointment with {surname}",),
-                "patient": ("make an appointment with {surname}",),
-                "surname": ("get {patient} an appointment with a doctor",),
+                "": (
+                    "get {patient} an appointment with {surname}",
+                    "book {patient} with {surname}",
+                ),
+                "patient": (
+                    "make an appointment with {surname}",
+                    "book somebody with {surname}",
+                ),
+                "surname": (
+                    "get {patient} an appointment with a doctor",
+                    "book {patient} with somebody",
+                ),
             },
             gives="visit",
             effect=Adds("visits", "V", ("doctor", "patient"), {"day": "Monday"}),
@@ -126,9 +130,18 @@ SERVICE = Service(
             {"visit": "visit_of"},
             "visit",
             asks={
-                "": ("move the appointment of {patient} to {day}",),
-                "day": ("move the appointment of {patient}",),
-                "patient": ("move an appointment to {day}",),
+                "": (
+                    "move the appointment of {patient} to {day}",
+                    "let {patient} come on {day}",
+                ),
+                "day": (
+                    "move the appointment of {patient}",
+                    "let {patient} come on another day",
+                ),
+                "patient": (
+                    "move an appointment to {day}",
+                    "let a patient come on {day}",
+                ),
             },
             again={
                 "": ("move that appointment to {day}", "make it {day} instead"),
@@ -142,7 +155,10 @@ SERVICE = Service(
             {"visit": "visit_of"},
             "visit",
             asks={
-                "": ("cancel the appointment of {patient}",),
+                "": (
+                    "cancel the appointment of {patient}",
+                    "tell them that {patient} will not come",
+                ),
                 "patient": ("cancel an appointment",),
             },
             again={"": ("cancel that appointment", "drop it")},

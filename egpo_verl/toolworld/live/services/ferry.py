@@ -5,18 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from egpo_verl.toolworld.live.spec import (
-    Adds,
-    Changes,
-    Removes,
-    Service,
-    State,
-    Step,
-    at_home,
-    fresh,
-    present,
-    records,
-)
+from egpo_verl.toolworld.live.draws import at_home, fresh, present, records
+from egpo_verl.toolworld.live.spec import Adds, Changes, Removes, Service, State, Step
 from egpo_verl.toolworld.live.world import World
 from egpo_verl.toolworld.values import CITIES, clock, code, one_of, person
 
@@ -87,7 +77,13 @@ SERVICE = Service(
         Step(
             "sailing",
             (present("port", "port", "sailings"),),
-            asks={"": ("find the sailing to {port}", "tell me when the ferry to {port} sails")},
+            asks={
+                "": (
+                    "find the sailing to {port}",
+                    "see which ferry goes to {port}",
+                    "tell me when the ferry to {port} sails",
+                )
+            },
             table="sailings",
             gives="sailing",
         ),
@@ -102,9 +98,21 @@ SERVICE = Service(
             (),
             {"sailing": "sailing", "card": "card"},
             asks={
-                "": ("book the ferry to {port} for {rider}", "get {rider} on the ferry to {port}"),
-                "rider": ("book the ferry to {port}", "get a rider on the ferry to {port}"),
-                "port": ("book a ferry for {rider}", "get {rider} on a ferry"),
+                "": (
+                    "book the ferry to {port} for {rider}",
+                    "get {rider} on the ferry to {port}",
+                    "take a place to {port} for {rider}",
+                ),
+                "rider": (
+                    "book the ferry to {port}",
+                    "get a rider on the ferry to {port}",
+                    "take a place to {port}",
+                ),
+                "port": (
+                    "book a ferry for {rider}",
+                    "get {rider} on a ferry",
+                    "take a place for {rider}",
+                ),
             },
             gives="booking",
             effect=Adds("bookings", "F", ("sailing", "card"), {"plate": ""}),
@@ -114,15 +122,23 @@ SERVICE = Service(
             (fresh("plate", "plate", code, "bookings"),),
             key="booking",
             again={
-                "": ("add the car {plate} to that booking", "book the car {plate} on it too"),
-                "plate": ("add a car to that booking", "book a car on it too"),
+                "": (
+                    "add the car {plate} to that booking",
+                    "book the car {plate} on it too",
+                    "say that {plate} comes along",
+                ),
+                "plate": (
+                    "add a car to that booking",
+                    "book a car on it too",
+                    "say that a car comes along",
+                ),
             },
             effect=Changes("bookings", "booking", "plate", "plate"),
         ),
         Step(
             "cancel",
             key="booking",
-            again={"": ("cancel that booking", "call that booking off")},
+            again={"": ("cancel that booking", "call that booking off", "give that place back")},
             effect=Removes("bookings", "booking"),
         ),
     ),

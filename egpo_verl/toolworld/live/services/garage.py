@@ -5,19 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from egpo_verl.toolworld.live.spec import (
-    Adds,
-    Changes,
-    Removes,
-    Service,
-    State,
-    Step,
-    at_home,
-    between,
-    fresh,
-    present,
-    records,
-)
+from egpo_verl.toolworld.live.draws import at_home, between, fresh, present, records
+from egpo_verl.toolworld.live.spec import Adds, Changes, Removes, Service, State, Step
 from egpo_verl.toolworld.live.world import World
 from egpo_verl.toolworld.values import code, name
 
@@ -75,7 +64,13 @@ SERVICE = Service(
         Step(
             "spot",
             (present("area", "area", "spots", ("tickets", "spot")),),
-            asks={"": ("find the spot in {area}", "tell me the level of {area}")},
+            asks={
+                "": (
+                    "find the spot in {area}",
+                    "see which spot {area} has",
+                    "tell me the level of {area}",
+                )
+            },
             table="spots",
             gives="spot",
         ),
@@ -84,9 +79,21 @@ SERVICE = Service(
             (fresh("plate", "plate", code, "tickets"),),
             {"spot": "spot"},
             asks={
-                "": ("park {plate} in {area}", "put the car {plate} into {area}"),
-                "plate": ("park a car in {area}", "park my car in {area}"),
-                "area": ("park {plate}", "find a place for {plate} and park it"),
+                "": (
+                    "park {plate} in {area}",
+                    "put the car {plate} into {area}",
+                    "give {plate} the spot in {area}",
+                ),
+                "plate": (
+                    "park a car in {area}",
+                    "park my car in {area}",
+                    "give me the spot in {area}",
+                ),
+                "area": (
+                    "park {plate}",
+                    "find a place for {plate} and park it",
+                    "put {plate} somewhere",
+                ),
             },
             gives="ticket",
             effect=Adds("tickets", "T", ("spot", "plate"), {"hours": 1}),
@@ -96,15 +103,19 @@ SERVICE = Service(
             (between("hours", "number of hours", 2, 12),),
             key="ticket",
             again={
-                "": ("add {hours} hours to that ticket", "pay for {hours} more hours"),
-                "hours": ("add hours to that ticket", "pay for more hours"),
+                "": (
+                    "add {hours} hours to that ticket",
+                    "pay for {hours} more hours",
+                    "let it stay {hours} hours longer",
+                ),
+                "hours": ("add hours to that ticket", "pay for more hours", "let it stay longer"),
             },
             effect=Changes("tickets", "ticket", "hours", "hours", grows=True),
         ),
         Step(
             "leave",
             key="ticket",
-            again={"": ("let that car out", "open the gate for that car")},
+            again={"": ("let that car out", "open the gate for that car", "let it leave")},
             effect=Removes("tickets", "ticket"),
         ),
     ),

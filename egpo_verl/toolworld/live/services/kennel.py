@@ -5,19 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from egpo_verl.toolworld.live.spec import (
-    Adds,
-    Changes,
-    Removes,
-    Service,
-    State,
-    Step,
-    at_home,
-    between,
-    fresh,
-    present,
-    records,
-)
+from egpo_verl.toolworld.live.draws import at_home, between, fresh, present, records
+from egpo_verl.toolworld.live.spec import Adds, Changes, Removes, Service, State, Step
 from egpo_verl.toolworld.live.world import World
 from egpo_verl.toolworld.values import FIRST_NAMES, name, one_of
 
@@ -77,7 +66,13 @@ SERVICE = Service(
         Step(
             "pen",
             (present("label", "pen", "pens", ("stays", "pen")),),
-            asks={"": ("find the pen {label}", "tell me the size of the pen {label}")},
+            asks={
+                "": (
+                    "find the pen {label}",
+                    "see how big {label} is",
+                    "tell me the size of the pen {label}",
+                )
+            },
             table="pens",
             gives="pen",
         ),
@@ -86,9 +81,17 @@ SERVICE = Service(
             (fresh("dog", "dog", dog, "stays"),),
             {"pen": "pen"},
             asks={
-                "": ("take the dog {dog} into {label}", "put {dog} into the pen {label}"),
-                "dog": ("take a dog into {label}", "put my dog into the pen {label}"),
-                "label": ("take the dog {dog} in", "put {dog} into a pen"),
+                "": (
+                    "take the dog {dog} into {label}",
+                    "put {dog} into the pen {label}",
+                    "let {dog} stay in {label}",
+                ),
+                "dog": (
+                    "take a dog into {label}",
+                    "put my dog into the pen {label}",
+                    "let my dog stay in {label}",
+                ),
+                "label": ("take the dog {dog} in", "put {dog} into a pen", "let {dog} stay here"),
             },
             gives="stay",
             effect=Adds("stays", "D", ("pen", "dog"), {"walks": 0}),
@@ -98,15 +101,19 @@ SERVICE = Service(
             (between("minutes", "number of minutes", 5, 60),),
             key="stay",
             again={
-                "": ("walk that dog for {minutes} minutes", "take it out for {minutes} minutes"),
-                "minutes": ("walk that dog", "take it out for a while"),
+                "": (
+                    "walk that dog for {minutes} minutes",
+                    "take it out for {minutes} minutes",
+                    "give it a walk of {minutes} minutes",
+                ),
+                "minutes": ("walk that dog", "take it out for a while", "give it a walk"),
             },
             effect=Changes("stays", "stay", "walks", "minutes", grows=True),
         ),
         Step(
             "collect",
             key="stay",
-            again={"": ("give that dog back", "hand the dog over")},
+            again={"": ("give that dog back", "hand the dog over", "end its stay")},
             effect=Removes("stays", "stay"),
         ),
     ),

@@ -5,19 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from egpo_verl.toolworld.live.spec import (
-    Adds,
-    Changes,
-    Removes,
-    Service,
-    State,
-    Step,
-    at_home,
-    between,
-    fresh,
-    present,
-    records,
-)
+from egpo_verl.toolworld.live.draws import at_home, between, fresh, present, records
+from egpo_verl.toolworld.live.spec import Adds, Changes, Removes, Service, State, Step
 from egpo_verl.toolworld.live.world import World
 from egpo_verl.toolworld.values import name, person
 
@@ -92,7 +81,14 @@ SERVICE = Service(
         Step(
             "find",
             (present("title", "title", "books", ("loans", "book")),),
-            asks={"": ("find {title}", "look up {title}", "tell me the shelf of {title}")},
+            asks={
+                "": (
+                    "find {title}",
+                    "see where {title} stands",
+                    "look up {title}",
+                    "tell me the shelf of {title}",
+                )
+            },
             table="books",
             gives="book",
         ),
@@ -101,9 +97,21 @@ SERVICE = Service(
             (fresh("member", "member", person, "loans"),),
             {"book": "find"},
             asks={
-                "": ("lend {title} to {member}", "give {member} the book {title}"),
-                "member": ("lend {title} to a member", "lend out {title}"),
-                "title": ("lend a book to {member}", "give {member} a book"),
+                "": (
+                    "lend {title} to {member}",
+                    "give {member} the book {title}",
+                    "let {member} take {title} home",
+                ),
+                "member": (
+                    "lend {title} to a member",
+                    "lend out {title}",
+                    "let somebody take {title} home",
+                ),
+                "title": (
+                    "lend a book to {member}",
+                    "give {member} a book",
+                    "let {member} take a book home",
+                ),
             },
             gives="loan",
             effect=Adds("loans", "L", ("book", "member"), {"days": 14}),
@@ -124,13 +132,18 @@ SERVICE = Service(
                 "": (
                     "extend the loan of {member} by {days} days",
                     "give {member} {days} more days",
+                    "make the loan of {member} {days} days longer",
                 ),
                 "days": ("extend the loan of {member}", "give {member} more days"),
                 "member": ("extend a loan by {days} days", "give a member {days} more days"),
             },
             again={
-                "": ("extend that loan by {days} days", "add {days} days to the loan"),
-                "days": ("extend that loan", "make that loan longer"),
+                "": (
+                    "extend that loan by {days} days",
+                    "add {days} days to the loan",
+                    "make it {days} days longer",
+                ),
+                "days": ("extend that loan", "make that loan longer", "add days to the loan"),
             },
             effect=Changes("loans", "loan", "days", "days", grows=True),
         ),
@@ -140,10 +153,14 @@ SERVICE = Service(
             {"loan": "loan_of"},
             "loan",
             asks={
-                "": ("take back the book of {member}", "end the loan of {member}"),
+                "": (
+                    "take back the book of {member}",
+                    "end the loan of {member}",
+                    "note that {member} has returned the book",
+                ),
                 "member": ("take back a book", "end a loan"),
             },
-            again={"": ("take that book back", "end that loan")},
+            again={"": ("take that book back", "the book is back, end its loan", "end that loan")},
             effect=Removes("loans", "loan"),
         ),
     ),

@@ -5,18 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from egpo_verl.toolworld.live.spec import (
-    Adds,
-    Changes,
-    Removes,
-    Service,
-    State,
-    Step,
-    at_home,
-    between,
-    present,
-    records,
-)
+from egpo_verl.toolworld.live.draws import at_home, between, present, records
+from egpo_verl.toolworld.live.spec import Adds, Changes, Removes, Service, State, Step
 from egpo_verl.toolworld.live.world import World
 from egpo_verl.toolworld.values import person
 
@@ -73,7 +63,13 @@ SERVICE = Service(
         Step(
             "box",
             (present("owner", "owner", "boxes"),),
-            asks={"": ("find the box of {owner}", "tell me the row of the box of {owner}")},
+            asks={
+                "": (
+                    "find the box of {owner}",
+                    "see which box {owner} has",
+                    "tell me the row of the box of {owner}",
+                )
+            },
             table="boxes",
             gives="box",
         ),
@@ -82,9 +78,21 @@ SERVICE = Service(
             (between("grams", "number of grams", 100, 990),),
             {"box": "box"},
             asks={
-                "": ("send {owner} a parcel of {grams} grams", "send {grams} grams to {owner}"),
-                "grams": ("send {owner} a parcel", "send something to {owner}"),
-                "owner": ("send a parcel of {grams} grams", "send {grams} grams to a friend"),
+                "": (
+                    "send {owner} a parcel of {grams} grams",
+                    "send {grams} grams to {owner}",
+                    "mail {owner} {grams} grams",
+                ),
+                "grams": (
+                    "send {owner} a parcel",
+                    "send something to {owner}",
+                    "mail {owner} something",
+                ),
+                "owner": (
+                    "send a parcel of {grams} grams",
+                    "send {grams} grams to a friend",
+                    "mail {grams} grams",
+                ),
             },
             gives="parcel",
             effect=Adds("parcels", "Q", ("box", "grams"), {"insured": 0}),
@@ -94,15 +102,19 @@ SERVICE = Service(
             (between("euros", "number of euros", 20, 90),),
             key="parcel",
             again={
-                "": ("insure that parcel for {euros} euros", "add {euros} euros of insurance"),
-                "euros": ("insure that parcel", "add insurance"),
+                "": (
+                    "insure that parcel for {euros} euros",
+                    "add {euros} euros of insurance",
+                    "cover it with {euros} euros",
+                ),
+                "euros": ("insure that parcel", "add insurance", "cover it"),
             },
             effect=Changes("parcels", "parcel", "insured", "euros", grows=True),
         ),
         Step(
             "recall",
             key="parcel",
-            again={"": ("call that parcel back", "stop that parcel")},
+            again={"": ("call that parcel back", "stop that parcel", "have it returned to me")},
             effect=Removes("parcels", "parcel"),
         ),
     ),

@@ -5,19 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from egpo_verl.toolworld.live.spec import (
-    Adds,
-    Changes,
-    Removes,
-    Service,
-    State,
-    Step,
-    at_home,
-    between,
-    fresh,
-    present,
-    records,
-)
+from egpo_verl.toolworld.live.draws import at_home, between, fresh, present, records
+from egpo_verl.toolworld.live.spec import Adds, Changes, Removes, Service, State, Step
 from egpo_verl.toolworld.live.world import World
 from egpo_verl.toolworld.values import ADJECTIVES, one_of, street
 
@@ -80,7 +69,13 @@ SERVICE = Service(
         Step(
             "item",
             (present("model", "model", "items", ("rentals", "item")),),
-            asks={"": ("find the {model}", "tell me the rate of the {model}")},
+            asks={
+                "": (
+                    "find the {model}",
+                    "see what the {model} costs",
+                    "tell me the rate of the {model}",
+                )
+            },
             table="items",
             gives="item",
         ),
@@ -89,9 +84,21 @@ SERVICE = Service(
             (between("days", "number of days", 2, 20),),
             {"item": "item"},
             asks={
-                "": ("rent the {model} for {days} days", "get me the {model} for {days} days"),
-                "days": ("rent the {model}", "get me the {model} for some days"),
-                "model": ("rent something for {days} days", "get me a machine for {days} days"),
+                "": (
+                    "rent the {model} for {days} days",
+                    "get me the {model} for {days} days",
+                    "reserve the {model}, {days} days long",
+                ),
+                "days": (
+                    "rent the {model}",
+                    "get me the {model} for some days",
+                    "reserve the {model}",
+                ),
+                "model": (
+                    "rent something for {days} days",
+                    "get me a machine for {days} days",
+                    "reserve something, {days} days long",
+                ),
             },
             gives="rental",
             effect=Adds("rentals", "N", ("item", "days"), {"street": ""}),
@@ -101,15 +108,19 @@ SERVICE = Service(
             (fresh("street", "street", street, "rentals"),),
             key="rental",
             again={
-                "": ("deliver it to {street}", "have it brought to {street}"),
-                "street": ("deliver it", "have it brought to me"),
+                "": (
+                    "deliver it to {street}",
+                    "have it brought to {street}",
+                    "bring it to {street}",
+                ),
+                "street": ("deliver it", "have it brought to me", "bring it to me"),
             },
             effect=Changes("rentals", "rental", "street", "street"),
         ),
         Step(
             "finish",
             key="rental",
-            again={"": ("end that rental", "take it back, the job is done")},
+            again={"": ("end that rental", "take it back, the job is done", "close that rental")},
             effect=Removes("rentals", "rental"),
         ),
     ),

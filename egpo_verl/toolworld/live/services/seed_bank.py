@@ -5,19 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from egpo_verl.toolworld.live.spec import (
-    Adds,
-    Changes,
-    Removes,
-    Service,
-    State,
-    Step,
-    at_home,
-    between,
-    fresh,
-    present,
-    records,
-)
+from egpo_verl.toolworld.live.draws import at_home, between, fresh, present, records
+from egpo_verl.toolworld.live.spec import Adds, Changes, Removes, Service, State, Step
 from egpo_verl.toolworld.live.world import World
 from egpo_verl.toolworld.values import ADJECTIVES, CITIES, one_of
 
@@ -80,7 +69,9 @@ SERVICE = Service(
         Step(
             "search",
             (present("plant", "plant", "lots"),),
-            asks={"": ("find the lot of {plant}", "tell me the year of {plant}")},
+            asks={
+                "": ("find the lot of {plant}", "look {plant} up", "tell me the year of {plant}")
+            },
             table="lots",
             gives="lot",
         ),
@@ -89,9 +80,21 @@ SERVICE = Service(
             (between("grams", "number of grams", 5, 95),),
             {"lot": "search"},
             asks={
-                "": ("pack {grams} grams of {plant}", "get me {grams} grams of {plant}"),
-                "grams": ("pack some {plant}", "get me seeds of {plant}"),
-                "plant": ("pack {grams} grams of seeds", "get me {grams} grams of something"),
+                "": (
+                    "pack {grams} grams of {plant}",
+                    "get me {grams} grams of {plant}",
+                    "weigh out {grams} grams of {plant}",
+                ),
+                "grams": (
+                    "pack some {plant}",
+                    "get me seeds of {plant}",
+                    "weigh out {plant} for me",
+                ),
+                "plant": (
+                    "pack {grams} grams of seeds",
+                    "get me {grams} grams of something",
+                    "weigh out {grams} grams for me",
+                ),
             },
             gives="packet",
             effect=Adds("packets", "S", ("lot", "grams"), {"city": ""}),
@@ -101,15 +104,21 @@ SERVICE = Service(
             (fresh("city", "city", city, "packets"),),
             key="packet",
             again={
-                "": ("mail that packet to {city}", "send the packet to {city}"),
-                "city": ("mail that packet", "send the packet off"),
+                "": (
+                    "mail that packet to {city}",
+                    "send the packet to {city}",
+                    "post it to {city}",
+                ),
+                "city": ("mail that packet", "send the packet off", "post it"),
             },
             effect=Changes("packets", "packet", "city", "city"),
         ),
         Step(
             "put_back",
             key="packet",
-            again={"": ("put that packet back", "return the packet to its lot")},
+            again={
+                "": ("put that packet back", "return the packet to its lot", "undo that packet")
+            },
             effect=Removes("packets", "packet"),
         ),
     ),
