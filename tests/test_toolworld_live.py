@@ -39,7 +39,7 @@ from egpo_verl.toolworld.live import (
 from egpo_verl.toolworld.live.rows import rows
 from egpo_verl.toolworld.live.spec import Adds
 
-FINGERPRINT = "f326b6a3539455f4"
+FINGERPRINT = "747560fffb545b76"
 LIBRARY = "egpo_verl.toolworld.live:Library"
 
 tasks = st.builds(
@@ -230,6 +230,17 @@ def test_the_command_finds_every_row_ready(
     assert "rows that are ready             │     24" in printed
     assert "rows that earn 1 without a call │      0" in printed
     assert "is not told" not in printed, "every tool and parameter is described"
+
+
+def test_the_episode_on_the_page_is_the_first_test_row() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "toolworld_live.md").read_text()
+    task = next(generate(1, 0, "test"))
+    world, lines = task.world(), []
+    for turn in task.turns:
+        lines += [f"user: {turn.text}", f"assistant: {render(turn.calls)}"]
+        results = [getattr(world, call.name)(**call.arguments) for call in turn.calls]
+        lines += [*(f"tool: {json.dumps(result)}" for result in results), "assistant: Done."]
+    assert "\n".join([*lines, "earns: 1 (right)"]) in page
 
 
 def test_one_change_too_many_loses() -> None:

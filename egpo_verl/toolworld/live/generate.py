@@ -22,7 +22,9 @@ PAIR = 0.3
 """Probability that a turn of a base task that opens something asks for more of it."""
 BEFORE = 0.3
 """Share of the other tasks in which a turn precedes the one where something is missing."""
-LOG_LINES = 12
+MOST_CALLS = 6
+"""From so many calls on a base task has no further turn: prompts stay short."""
+LOG_LINES = 8
 NUMBERS = range(50, 90)
 """Of the first record that a world opens."""
 
@@ -71,7 +73,8 @@ def _draw(rng: Random, split: str, kind: str, service: Service) -> Task:
     story = Story(rng, split, service, row)
     if kind in ("base", "long_context"):
         for _ in range(rng.choices((1, 2, 3, 4), TURNS)[0]):
-            story.turn(PAIR)
+            if story.calls < MOST_CALLS:
+                story.turn(PAIR)
         return story.task(kind)
     if rng.random() < BEFORE:
         story.turn(0.0)

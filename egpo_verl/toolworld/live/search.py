@@ -38,22 +38,20 @@ def problems(task: Task) -> Iterator[str]:
         if state_text(end) != task.replay.states[number]:
             yield f"turn {number}: the reference does not do what was meant."
         changes = sum(wish.step.effect is not None for wish in turn.wishes)
-        pool = [*values, *_leaves(state)]
         tools = [tool for tool in _changing(task.service) if tool != turn.new_tool]
-        if changes and _reached(task.service, state, end, tools, pool, changes - 1):
+        if changes and _reached(task.service, state, end, tools, values, changes - 1):
             yield f"turn {number}: fewer calls do it."
         if turn.missing_tool:
             asked = _meant(task.service, task.turns[number + 1], state)
             rest = [tool for tool in _changing(task.service) if tool != turn.missing_tool]
-            if _reached(task.service, state, asked, rest, pool, 1 + MORE):
+            if _reached(task.service, state, asked, rest, values, 1 + MORE):
                 yield f"turn {number}: there is a way around {turn.missing_tool}."
         state = end
 
 
 def _meant(service: Service, turn: UserTurn, state: State) -> State:
     for wish in turn.wishes:
-        record = wish.record
-        state = service.meant(wish.step, wish.values, state, record)
+        state = service.meant(wish.step, wish.values, state, wish.record)
     return state
 
 
@@ -62,7 +60,7 @@ def _reached(
     start: State,
     end: State,
     tools: Sequence[str],
-    pool: Sequence[Any],
+    said: Sequence[Any],
     depth: int,
 ) -> bool:
     """Whether at most `depth` calls lead from one state to the other."""
@@ -73,7 +71,7 @@ def _reached(
             # The number of the next record never falls, so no more may be opened than in the end.
             full = state["number"] == end["number"]
             useful = [tool for tool in tools if not (full and service.step(tool).opens)]
-            for one in _successors(service, state, useful, pool):
+            for one in _successors(service, state, useful, [*said, *_leaves(state)]):
                 text = state_text(one)
                 if text not in seen:
                     seen.add(text)

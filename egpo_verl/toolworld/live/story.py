@@ -53,6 +53,11 @@ class Story:
         state: State = state_of(self._world)
         return state
 
+    @property
+    def calls(self) -> int:
+        """How many calls the references have so far."""
+        return sum(len(turn.calls) for turn in self._turns)
+
     def task(self, kind: str) -> Task:
         """What has come of it."""
         replay = Replay([state_text(state) for state in self._states[1:]], self._results)
