@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from egpo_verl.calls import Call, Reason, parse, render
 from egpo_verl.datasets.parquet.rows import SCHEMA
 from egpo_verl.envs.__main__ import main as envs
 from egpo_verl.envs.play import Message, Outcome, Policy, play, replay_of
+from egpo_verl.envs.protocol import state_of, state_text
 from egpo_verl.envs.rows import script_of
 from egpo_verl.envs.world import Worlds
 from egpo_verl.preprocess import main as preprocess
@@ -120,12 +121,12 @@ def test_tasks_are_sound(task: Task) -> None:
 @given(tasks)
 @settings(max_examples=60, deadline=None)
 def test_an_argument_is_stated_or_read_from_an_earlier_result(task: Task) -> None:
-    world, shown, said = task.world(), "", ""
+    world, shown, text = task.world(), "", ""
     for turn in task.turns:
-        said += turn.text
+        text += turn.text
         for call in turn.calls:
             for value in call.arguments.values():
-                assert f'"{value}"' in shown or str(value) in said
+                assert f'"{value}"' in shown or str(value) in text
             shown += json.dumps(getattr(world, call.name)(**call.arguments))
 
 
@@ -172,6 +173,19 @@ def test_a_reference_that_does_something_else_is_found() -> None:
     assert next(problems(replace(task, replay=wrong))) == (
         "turn 0: the reference does not do what was meant."
     )
+
+
+def test_a_reference_that_calls_in_vain_is_found() -> None:
+    task = next(
+        task
+        for task in generate(300, 0, kinds=("base",))
+        if [wish.step.tool for wish in task.turns[-1].wishes] == ["add_hours"]
+    )
+    (wish,) = task.turns[-1].wishes
+    last = replace(task.turns[-1], wishes=(replace(wish, values={"hours": 0}),))
+    states = [*task.replay.states[:-1], task.replay.states[-2]]
+    vain = replace(task, turns=(*task.turns[:-1], last), replay=replace(task.replay, states=states))
+    assert list(problems(vain)) == [f"turn {len(task.turns) - 1}: fewer calls do it."]
 
 
 def test_a_way_around_a_missing_tool_is_found() -> None:
@@ -230,6 +244,26 @@ def test_the_command_finds_every_row_ready(
     assert "rows that are ready             │     24" in printed
     assert "rows that earn 1 without a call │      0" in printed
     assert "is not told" not in printed, "every tool and parameter is described"
+
+
+@given(tasks)
+@settings(max_examples=30, deadline=None)
+def test_every_further_change_leaves_another_state(task: Task) -> None:
+    world = played(task)
+    assert state_text(state_of(world)) == task.replay.states[-1]
+    for tool in task.service.tools:
+        if task.service.step(tool["name"]).effect is None:
+            continue
+        schemas = tool["parameters"]["properties"].items()
+        texts = strings(state_of(world))
+        for values in product(*([3] if one["type"] == "integer" else texts for _, one in schemas)):
+            arguments = {name: value for (name, _), value in zip(schemas, values, strict=True)}
+            try:
+                getattr(world, tool["name"])(**arguments)
+            except ValueError:
+                continue
+            assert state_text(state_of(world)) != task.replay.states[-1]
+            world = played(task)
 
 
 def test_the_episode_on_the_page_is_the_first_test_row() -> None:
@@ -374,6 +408,15 @@ def test_a_wrong_command_is_one_sentence(
 def test_what_there_is_not_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"give 0 or more|choose"):
         generate(**{"n": 1, **options})
+
+
+def played(task: Task) -> Any:
+    """The world after the reference."""
+    world = task.world()
+    for turn in task.turns:
+        for call in turn.calls:
+            getattr(world, call.name)(**call.arguments)
+    return world
 
 
 def dialogues(made: list[Task]) -> set[tuple[str, ...]]:

@@ -22,7 +22,7 @@ from itertools import product
 from typing import Any
 
 from egpo_verl.envs.protocol import state_of, state_text
-from egpo_verl.toolworld.live.spec import Service, State
+from egpo_verl.toolworld.live.spec import Adds, Service, State
 from egpo_verl.toolworld.live.task import Task, UserTurn, world_of
 
 MORE = 2
@@ -32,27 +32,34 @@ TYPES = {"string": str, "integer": int}
 def problems(task: Task) -> Iterator[str]:
     """Why a task is not sound, a sentence each; none where it is."""
     values = _values(task)
-    state = task.states[0]
+    state, record = task.states[0], ""
     for number, turn in enumerate(task.turns):
-        end = _meant(task.service, turn, state)
+        end, last = _meant(task.service, turn, state, record)
         if state_text(end) != task.replay.states[number]:
             yield f"turn {number}: the reference does not do what was meant."
         changes = sum(wish.step.effect is not None for wish in turn.wishes)
-        tools = [tool for tool in _changing(task.service) if tool != turn.new_tool]
+        tools = [step.tool for step in task.service.steps if step.effect is not None]
         if changes and _reached(task.service, state, end, tools, values, changes - 1):
             yield f"turn {number}: fewer calls do it."
         if turn.missing_tool:
-            asked = _meant(task.service, task.turns[number + 1], state)
-            rest = [tool for tool in _changing(task.service) if tool != turn.missing_tool]
-            if _reached(task.service, state, asked, rest, values, 1 + MORE):
+            goal, _ = _meant(task.service, task.turns[number + 1], state, record)
+            rest = [tool for tool in tools if tool != turn.missing_tool]
+            if _reached(task.service, state, goal, rest, values, 1 + MORE):
                 yield f"turn {number}: there is a way around {turn.missing_tool}."
-        state = end
+        state, record = end, last
 
 
-def _meant(service: Service, turn: UserTurn, state: State) -> State:
+def _meant(service: Service, turn: UserTurn, state: State, record: str) -> tuple[State, str]:
+    """The state that a turn leaves, and the record that the dialogue is about then."""
     for wish in turn.wishes:
-        state = service.meant(wish.step, wish.values, state, wish.record)
-    return state
+        step, about = wish.step, record if wish.record else ""
+        arguments = service.arguments(step, wish.values, state, about)
+        if isinstance(step.effect, Adds):
+            record = f"{step.effect.prefix}{state['number']}"
+        elif step.key:
+            record = str(arguments[step.key])
+        state = service.meant(step, wish.values, state, about)
+    return state, record
 
 
 def _reached(
@@ -60,7 +67,7 @@ def _reached(
     start: State,
     end: State,
     tools: Sequence[str],
-    said: Sequence[Any],
+    values: Sequence[Any],
     depth: int,
 ) -> bool:
     """Whether at most `depth` calls lead from one state to the other."""
@@ -71,7 +78,7 @@ def _reached(
             # The number of the next record never falls, so no more may be opened than in the end.
             full = state["number"] == end["number"]
             useful = [tool for tool in tools if not (full and service.step(tool).opens)]
-            for one in _successors(service, state, useful, [*said, *_leaves(state)]):
+            for one in _successors(service, state, useful, [*values, *_leaves(state)]):
                 text = state_text(one)
                 if text not in seen:
                     seen.add(text)
@@ -105,10 +112,6 @@ def _choices(schema: Mapping[str, Any], pool: Sequence[Any]) -> Sequence[Any]:
     """The values that a parameter takes."""
     fitting = dict.fromkeys(value for value in pool if type(value) is TYPES[schema["type"]])
     return schema.get("enum") or list(fitting)
-
-
-def _changing(service: Service) -> list[str]:
-    return [step.tool for step in service.steps if step.effect is not None]
 
 
 def _values(task: Task) -> list[Any]:

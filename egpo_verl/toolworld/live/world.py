@@ -52,6 +52,14 @@ class World:
         self._tables[table][identity] = record
         return {key: identity}
 
+    def _grow(self, table: str, identity: str, field: str, by: int) -> int:
+        """Add to a number of a record; the sum."""
+        record = self._record(table, identity)
+        if by < 1:
+            raise ValueError(f"{by} is too little")
+        record[field] += by
+        return int(record[field])
+
     def _take(self, table: str, identity: str) -> dict[str, Any]:
         """Remove a record."""
         record = self._record(table, identity)

@@ -41,7 +41,7 @@ class Ferry(World):
         """
         self._record("sailings", sailing)
         self._record("cards", card)
-        return self._open("bookings", "booking", "F", sailing=sailing, card=card, plate="")
+        return self._open("bookings", "booking", "F", sailing=sailing, card=card, plate=None)
 
     def add_car(self, booking: str, plate: str) -> dict[str, Any]:
         """Add a car to a booking.
@@ -51,7 +51,7 @@ class Ferry(World):
             plate: Of the car.
         """
         record = self._record("bookings", booking)
-        if record["plate"]:
+        if record["plate"] is not None:
             raise ValueError(f"{record['plate']} is on it")
         record["plate"] = plate
         return {"added": plate}
@@ -115,7 +115,7 @@ SERVICE = Service(
                 ),
             },
             gives="booking",
-            effect=Adds("bookings", "F", ("sailing", "card"), {"plate": ""}),
+            effect=Adds("bookings", "F", ("sailing", "card"), {"plate": None}),
         ),
         Step(
             "add_car",

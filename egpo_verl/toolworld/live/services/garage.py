@@ -40,9 +40,7 @@ class Garage(World):
             ticket: Its id.
             hours: How many.
         """
-        record = self._record("tickets", ticket)
-        record["hours"] += hours
-        return {"hours": record["hours"]}
+        return {"hours": self._grow("tickets", ticket, "hours", hours)}
 
     def leave(self, ticket: str) -> dict[str, Any]:
         """Let a car out.

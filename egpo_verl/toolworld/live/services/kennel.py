@@ -42,9 +42,7 @@ class Kennel(World):
             stay: Id of its stay.
             minutes: How long.
         """
-        record = self._record("stays", stay)
-        record["walks"] += minutes
-        return {"walked": record["walks"]}
+        return {"walked": self._grow("stays", stay, "walks", minutes)}
 
     def collect(self, stay: str) -> dict[str, Any]:
         """Give a dog back.

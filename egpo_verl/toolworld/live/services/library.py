@@ -48,9 +48,7 @@ class Library(World):
             loan: Its id.
             days: By how many.
         """
-        record = self._record("loans", loan)
-        record["days"] += days
-        return {"days": record["days"]}
+        return {"days": self._grow("loans", loan, "days", days)}
 
     def take_back(self, loan: str) -> dict[str, Any]:
         """End a loan.

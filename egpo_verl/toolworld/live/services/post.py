@@ -39,9 +39,7 @@ class PostOffice(World):
             parcel: Its id.
             euros: For how much more.
         """
-        record = self._record("parcels", parcel)
-        record["insured"] += euros
-        return {"insured": record["insured"]}
+        return {"insured": self._grow("parcels", parcel, "insured", euros)}
 
     def recall(self, parcel: str) -> dict[str, Any]:
         """Call a parcel back.

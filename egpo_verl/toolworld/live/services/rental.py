@@ -34,7 +34,7 @@ class Rental(World):
         """
         self._record("items", item)
         self._must_be_free("rentals", "item", item)
-        return self._open("rentals", "rental", "N", item=item, days=days, street="")
+        return self._open("rentals", "rental", "N", item=item, days=days, street=None)
 
     def deliver(self, rental: str, street: str) -> dict[str, Any]:
         """Deliver what is rented.
@@ -44,7 +44,7 @@ class Rental(World):
             street: Where to.
         """
         record = self._record("rentals", rental)
-        if record["street"]:
+        if record["street"] is not None:
             raise ValueError(f"it goes to {record['street']}")
         record["street"] = street
         return {"van": rental}
@@ -101,7 +101,7 @@ SERVICE = Service(
                 ),
             },
             gives="rental",
-            effect=Adds("rentals", "N", ("item", "days"), {"street": ""}),
+            effect=Adds("rentals", "N", ("item", "days"), {"street": None}),
         ),
         Step(
             "deliver",

@@ -34,7 +34,7 @@ class SeedBank(World):
             grams: How much.
         """
         self._record("lots", lot)
-        return self._open("packets", "packet", "S", lot=lot, grams=grams, city="")
+        return self._open("packets", "packet", "S", lot=lot, grams=grams, city=None)
 
     def mail(self, packet: str, city: str) -> dict[str, Any]:
         """Mail a packet.
@@ -44,7 +44,7 @@ class SeedBank(World):
             city: Where to.
         """
         record = self._record("packets", packet)
-        if record["city"]:
+        if record["city"] is not None:
             raise ValueError(f"it is on its way to {record['city']}")
         record["city"] = city
         return {"mailed": packet}
@@ -97,7 +97,7 @@ SERVICE = Service(
                 ),
             },
             gives="packet",
-            effect=Adds("packets", "S", ("lot", "grams"), {"city": ""}),
+            effect=Adds("packets", "S", ("lot", "grams"), {"city": None}),
         ),
         Step(
             "mail",
