@@ -25,7 +25,7 @@ from egpo_verl.envs.__main__ import main as envs
 from egpo_verl.envs.play import Message, Outcome, Policy, play, replay_of
 from egpo_verl.envs.protocol import state_of, state_text
 from egpo_verl.envs.rows import script_of
-from egpo_verl.envs.world import Worlds
+from egpo_verl.envs.worlds import Worlds
 from egpo_verl.preprocess import main as preprocess
 from egpo_verl.toolworld import SPLITS
 from egpo_verl.toolworld.live import (
