@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 
-from egpo_verl import __version__
 from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.convert import RowConfig
@@ -20,7 +19,7 @@ from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.jobs.report import REPORT, Section, show
 from egpo_verl.datasets.jobs.trail import CONTAMINATED, DROPPED, REPAIRED
 from egpo_verl.datasets.jobs.workers import tune_garbage_collector
-from egpo_verl.datasets.options import add_common_options, add_source_options, shares_of
+from egpo_verl.datasets.options import add_common_options, add_source_options, output_of, shares_of
 from egpo_verl.datasets.reading.hub import HubRows
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.selection.assign import WAYS, SplitConfig
@@ -29,6 +28,7 @@ from egpo_verl.datasets.show import add_show
 from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld import DEFAULT_LEVELS, LEVELS, generate
+from egpo_verl.toolworld.live.command import add_live
 
 PROGRAM = "python -m egpo_verl.preprocess"
 EXAMPLES = f"""
@@ -69,6 +69,7 @@ def parser() -> Parser:
     for source in SOURCES.values():
         _add_source(commands, source)
     _add_toolworld(commands)
+    add_live(commands)
     add_show(commands.add_parser("show", help="print rows of a written file for a person"))
     return top
 
@@ -181,14 +182,7 @@ def _row_config(options: argparse.Namespace) -> RowConfig:
 
 
 def _output(options: argparse.Namespace) -> Output:
-    chosen = {
-        f"--{name}": " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        for name, value in sorted(vars(options).items())
-        if name not in ("run", "source", "command")
-    }
-    run = {"command": options.command, "egpo-verl": __version__, **chosen}
-    sft_seed = options.seed if options.sft else None
-    return Output(options.local_save_dir, options.overwrite, run, sft_seed)
+    return replace(output_of(options), sft_seed=options.seed if options.sft else None)
 
 
 def _tell(report: list[Section], folder: Path) -> None:

@@ -6,8 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from egpo_verl import __version__
 from egpo_verl.calls import FORMS
 from egpo_verl.cli import count, share
+from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.selection.assign import WAYS
 from egpo_verl.datasets.selection.index import KINDS
 from egpo_verl.datasets.source import Source
@@ -59,7 +61,7 @@ def add_source_options(command: argparse.ArgumentParser, source: Source) -> None
     command.add_argument("--num_proc", type=count, default=1, help="processes (1)")
 
 
-def add_common_options(command: argparse.ArgumentParser) -> None:
+def add_folder_options(command: argparse.ArgumentParser) -> None:
     """Where rows go and how they are written, whatever they are made of."""
     command.add_argument("--local_save_dir", type=Path, required=True, metavar="DIR")
     command.add_argument(
@@ -71,6 +73,11 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--call_form", choices=FORMS, default="python", help="how calls are written (python)"
     )
+
+
+def add_common_options(command: argparse.ArgumentParser) -> None:
+    """`add_folder_options`, and what can be said of rows of a single turn."""
+    add_folder_options(command)
     command.add_argument(
         "--tokenizer", metavar="NAME", help="a model's folder or hub name, to measure prompts"
     )
@@ -88,6 +95,17 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
         help="write sft_train.parquet and sft_test.parquet too: the same rows as demonstrations "
         "for verl's SFT trainer, with a thought by rules; rows that no rule explains are left out",
     )
+
+
+def output_of(options: argparse.Namespace) -> Output:
+    """The folder that options name, and what its report says of how the job was started."""
+    chosen = {
+        f"--{name}": " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        for name, value in sorted(vars(options).items())
+        if name not in ("run", "source", "command")
+    }
+    run = {"command": options.command, "egpo-verl": __version__, **chosen}
+    return Output(options.local_save_dir, options.overwrite, run)
 
 
 def shares_of(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
