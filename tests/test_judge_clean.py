@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -210,6 +211,25 @@ def test_a_dry_run_asks_nothing(
     assert "0 of 50 rows have their first answer already" in out
     assert server.requests() == []
     assert not (tmp_path / "out").exists()
+
+
+def test_files_of_the_first_version_are_still_judged(
+    start_judge: Start, write_judge_rows: Write, tmp_path: Path
+) -> None:
+    """They lack the column of live environments."""
+    train, server = write_judge_rows(tmp_path / "train.parquet", 10), start_judge()
+    rows = pq.read_table(train)
+    expected = rows.to_pylist()
+    info = [{k: v for k, v in row["extra_info"].items() if k != "env"} for row in expected]
+    fields = [field for field in rows.schema.field("extra_info").type if field.name != "env"]
+    column = rows.schema.get_field_index("extra_info")
+    older = rows.set_column(column, "extra_info", pa.array(info, type=pa.struct(fields)))
+    pq.write_table(older, train)
+    out = tmp_path / "out"
+    assert main(words(server, train, out=out)) == 0
+    judged = pq.read_table(out / "train.parquet").to_pylist()
+    assert {row["extra_info"]["env"] for row in judged} == {""}
+    assert [row["prompt"] for row in judged] == [row["prompt"] for row in expected]
 
 
 def test_a_strangers_file_is_not_replaced(

@@ -15,7 +15,7 @@ from egpo_verl.client.endpoint import Stopped
 from egpo_verl.datasets.jobs.folder import output_folder
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.parquet.reader import open_parquet
-from egpo_verl.datasets.parquet.rows import SCHEMA
+from egpo_verl.datasets.parquet.rows import BEFORE_LIVE, SCHEMA
 from egpo_verl.errors import UserError
 from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts
@@ -92,13 +92,14 @@ def interruptible(judge: Judge) -> Iterator[None]:
 def rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
     """The rows of a file that `egpo_verl.preprocess` wrote; UserError on any other."""
     file = open_parquet(path)
-    if not file.schema_arrow.equals(SCHEMA):
+    if not any(file.schema_arrow.equals(schema) for schema in (SCHEMA, BEFORE_LIVE)):
         raise UserError(
             f"{path} has other columns than `python -m egpo_verl.preprocess` writes; "
             "preprocess the dataset first."
         )
     for batch in file.iter_batches(batch_size=500):
         for row in batch.to_pylist():
+            row["extra_info"].setdefault("env", "")
             if not row["reward_model"]["ground_truth"].startswith("["):
                 raise UserError(f"{path} holds a benchmark's alternatives, which are not judged.")
             yield row

@@ -50,6 +50,12 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of every parquet file that this package writes, the same for all sources."""
+_INFO = SCHEMA.field("extra_info")
+BEFORE_LIVE = SCHEMA.set(
+    SCHEMA.get_field_index("extra_info"),
+    _INFO.with_type(pa.struct([field for field in _INFO.type if field.name != "env"])),
+)
+"""The columns of 0.1.0, which knew no live environments."""
 
 
 def to_row(
