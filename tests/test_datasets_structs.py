@@ -214,3 +214,22 @@ def test_a_null_that_a_definition_allows_may_be_meant(
     }
     convert([*GOOD, row("Odd?", [odd], called("odd", {}))], "parquet")
     assert "| merged_structs | 1 |" in (tmp_path / "parquet" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"additionalProperties": True},
+        {"additionalProperties": {"description": "anything"}},
+        {"additionalProperties": {"type": ["integer", "null"]}},
+        {"patternProperties": {"^x": {"description": "anything"}}},
+    ],
+)
+def test_a_null_under_a_key_that_may_be_anything_may_be_meant(
+    convert: Convert, tmp_path: Path, others: Row
+) -> None:
+    odd = tool("odd", [], city=TEXT)
+    odd["function"]["parameters"].update(others)
+    meant = called("odd", {"city": "A", "x": None})
+    convert([*GOOD, row("Odd?", [odd], meant)], "parquet")
+    assert "| merged_structs | 1 |" in (tmp_path / "parquet" / "report.md").read_text()

@@ -21,7 +21,7 @@ QUICK = ("--tries", "2", "--max_unreadable", "1")
     ("fate", "in_flight", "start"),
     [
         *(("500", 1, start) for start in (0, 9, 18)),
-        *((fate, 1, 0) for fate in ("cut", "400", "403", "html")),
+        *((fate, 1, 0) for fate in ("cut", "400", "403", "429", "html")),
         *((fate, 64, 0) for fate in ("500", "hang")),
     ],
 )

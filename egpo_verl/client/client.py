@@ -125,7 +125,7 @@ class Client:
         """What a question's last error means for it, and for all others."""
         reason = short(error, self.endpoint)
         why: Exception | None = None
-        if isinstance(error, openai.RateLimitError) or unreachable(error):
+        if unreachable(error) or self._limits_all(body, error):
             why = Stopped(f"{self.url} keeps failing: {reason}")
         elif not self._answered:
             why = self._unfit(body, error)
@@ -140,6 +140,14 @@ class Client:
         if passing(error):
             return Unanswered(f"failed in {self.endpoint.tries} tries: {reason}")
         return Refused(reason)
+
+    def _limits_all(self, body: Mapping[str, Any], error: openai.OpenAIError) -> bool:
+        """Whether a limit was met that every question meets, and not one too large for it."""
+        if not isinstance(error, openai.RateLimitError):
+            return False
+        with self._probing:
+            self.check()
+            return not self._answers_probe(body)
 
     def _unfit(self, body: Mapping[str, Any], error: openai.OpenAIError) -> UserError | None:
         """What is wrong with the command; None where the error is about this question alone."""

@@ -125,6 +125,8 @@ class _Nulls:
 
     def _refuses(self, key: str, parts: Sequence[Schema]) -> bool:
         """Whether a key that none of the parts declares cannot be null."""
+        if any(self._shapes.takes(one, None) for one in _others(parts)) or _is_open(parts):
+            return False
         if any(
             part.get("properties") or part.get("additionalProperties") is False for part in parts
         ):
@@ -145,7 +147,13 @@ def _declared(parts: Sequence[Schema], key: str) -> list[Schema]:
 def _others(parts: Sequence[Schema]) -> list[Schema]:
     """What the parts say of keys that they do not declare."""
     others = [part.get("additionalProperties") for part in parts]
-    return [one for one in others if isinstance(one, dict)]
+    patterns = [one for part in parts for one in part.get("patternProperties", {}).values()]
+    return [one for one in (*others, *patterns) if isinstance(one, dict)]
+
+
+def _is_open(parts: Sequence[Schema]) -> bool:
+    """Whether the parts say that keys which they do not declare may be anything."""
+    return any(part.get("additionalProperties") is True for part in parts)
 
 
 def _has_null(value: Any) -> bool:
