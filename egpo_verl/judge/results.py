@@ -124,17 +124,24 @@ def changed(before: tuple[Call, ...], after: tuple[Call, ...]) -> Iterator[str]:
             yield line
 
 
+def outcome_lines(
+    outcomes: Counter[str], meanings: Mapping[str, str]
+) -> tuple[tuple[str, ...], ...]:
+    """Name, rows, share and meaning of each outcome that some row had."""
+    total = outcomes.total() or 1
+    return tuple(
+        (name, f"{outcomes[name]:,}", f"{outcomes[name] / total:.1%}", meaning)
+        for name, meaning in meanings.items()
+        if outcomes[name]
+    )
+
+
 def sections(results: list[Results], judge: Judge) -> list[Section]:
     """The report's tables."""
     outcomes: Counter[str] = Counter()
     for result in results:
         outcomes += result.outcomes
-    total = outcomes.total() or 1
-    lines = tuple(
-        (name, f"{outcomes[name]:,}", f"{outcomes[name] / total:.1%}", meaning)
-        for name, meaning in OUTCOMES.items()
-        if outcomes[name]
-    )
+    lines = outcome_lines(outcomes, OUTCOMES)
     kept = tuple(
         (result.name, f"{result.outcomes.total():,}", f"{sum(result.outcomes[k] for k in KEPT):,}")
         for result in results

@@ -24,7 +24,7 @@ from egpo_verl.errors import UserError
 from egpo_verl.judge.job import interruptible, rows_of
 from egpo_verl.judge.judge import Judge
 from egpo_verl.judge.prompts import Prompts
-from egpo_verl.judge.results import use_of
+from egpo_verl.judge.results import outcome_lines, use_of
 from egpo_verl.judge.run import through
 from egpo_verl.judge.thoughts import OUTCOMES, Row, Thought, thought_over
 
@@ -116,11 +116,7 @@ def _write(writer: pq.ParquetWriter, waiting: list[dict[str, Any]]) -> None:
 
 def _sections(outcomes: Counter[str], kept: Counter[str], judge: Judge) -> list[Section]:
     total = outcomes.total() or 1
-    lines = tuple(
-        (name, f"{outcomes[name]:,}", f"{outcomes[name] / total:.1%}", meaning)
-        for name, meaning in OUTCOMES.items()
-        if outcomes[name]
-    )
+    lines = outcome_lines(outcomes, OUTCOMES)
     sources = tuple(
         (f"thought by {source}" if source else "left out", f"{count:,}", f"{count / total:.1%}")
         for source, count in kept.most_common()
