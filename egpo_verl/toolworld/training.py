@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from egpo_verl.toolworld.encode import IGNORED, Batch, Lessons, batches, drills,
 from egpo_verl.toolworld.generate import generate
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS
 from egpo_verl.toolworld.measure import Sampling, means, measure
-from egpo_verl.toolworld.teachers import CAREFUL
+from egpo_verl.toolworld.teachers import CAREFUL, TEACHERS
 from egpo_verl.toolworld.tokenizer import train_tokenizer
 
 HEAD_WIDTH = 32
@@ -93,8 +93,12 @@ def lessons(recipe: Recipe) -> Lessons:
 
 
 def new_tokenizer(recipe: Recipe, texts: int = 4000) -> PreTrainedTokenizerFast:
-    """The tokenizer, trained on `texts` demonstrations."""
-    corpus = training_texts(texts, f"tokenizer-{recipe.seed}", lessons(recipe))
+    """The tokenizer, trained on `texts` demonstrations of all teachers, whatever their weights.
+
+    So models that differ in their teachers alone read the same tokens.
+    """
+    every = replace(lessons(recipe), teachers=dict.fromkeys(TEACHERS, 1.0))
+    corpus = training_texts(texts, f"tokenizer-{recipe.seed}", every)
     return train_tokenizer(corpus, recipe.vocabulary, recipe.context)
 
 
