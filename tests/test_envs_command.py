@@ -75,7 +75,7 @@ def test_rows_of_a_single_turn_may_stand_beside(
         (
             "envs_worlds:Game",
             {"row": {"secret": 3}, "turns": [turn("guess", number=4)]},
-            "its reference earns 0",
+            "its reference earns 0: get_reward says so.",
         ),
         (
             "envs_worlds:Tricky",

@@ -122,6 +122,21 @@ def test_each_message_is_a_row_with_the_whole_prompt_and_the_rollouts_reward(
     assert list(outputs[-1].extra_fields["reward_extra_info"]) == list(single)
 
 
+def test_a_run_that_records_keeps_what_a_reader_of_its_episodes_needs(
+    roll: Callable[..., tuple[Any, Sampler]],
+) -> None:
+    outputs, _ = roll(row_of(ENV), RIGHT, "+algorithm.egpo.record_dir=rollouts")
+    *others, episode = [output.extra_fields.get("episode") for output in outputs]
+    assert others == [None] * 3
+    assert [message["role"] for message in episode["messages"]] == [
+        "user", "assistant", "tool", "assistant", "user", "assistant", "tool", "assistant",
+    ]  # fmt: skip
+    assert episode["turns"] == [{"end": 4, "reason": 0}, {"end": 8, "reason": 0}]
+    assert episode["state"] == episode["expected"] == {"accounts": {"ann": 8}, "log": []}
+    outputs, _ = roll(row_of(ENV), RIGHT)
+    assert not any("episode" in output.extra_fields for output in outputs)
+
+
 def test_all_messages_go_to_one_server_with_one_limit_so_that_they_can_share_batches(
     roll: Callable[..., tuple[Any, Sampler]],
 ) -> None:

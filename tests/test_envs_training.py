@@ -14,11 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import AutoTokenizer
 
+from egpo_verl.calls import Reason
 from egpo_verl.compare.run_log import Run, read_run
 from egpo_verl.datasets.parquet.rows import SCHEMA
 from egpo_verl.envs.episode import Episode
 from egpo_verl.envs.protocol import load, tools_of
 from egpo_verl.envs.script import Script
+from egpo_verl.inspect.files import read_sample
+from egpo_verl.inspect.page import content
 
 MODEL = Path(__file__).parents[1] / "egpo_verl" / "toolworld" / "model"
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -143,6 +146,21 @@ def test_rows_are_messages_and_verl_pads_them_to_whole_mini_batches(run: Run, fo
     assert all(len(of_rollout) == 1 for of_rollout in scores.values())
     turns = run.series("env/turns")[1][0]
     assert len(rows) == 8 + 8 * turns, "half of the rollouts are episodes"
+
+
+@pytest.mark.slow
+def test_the_record_of_its_episodes_opens_turn_by_turn(run: Run, folder: Path) -> None:
+    sample = read_sample([folder / "records" / "1.parquet"], limit=800, seed=0)
+    shown = [
+        one for prompt in content(sample, "t", 0)["prompts"] for one in prompt["responses"]
+    ]  # fmt: skip
+    episodes = [one for one in shown if "episode" in one]
+    assert (len(shown), len(episodes)) == (16, 8)
+    for one in episodes:
+        first, *_, last = one["episode"]["parts"]
+        assert first["response"]["tokens"]
+        assert last["reason"] == one["reason"]
+        assert one["episode"]["state"]["differing"] or one["reason"] != Reason.WRONG_STATE
 
 
 @pytest.mark.slow

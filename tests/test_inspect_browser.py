@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from egpo_verl.calls.reasons import describe
+from egpo_verl.envs.__main__ import main as play
 from egpo_verl.inspect.__main__ import main
 from egpo_verl.reward import Reason
 
@@ -203,6 +204,44 @@ def test_what_a_model_wrote_is_only_ever_text(page: Any) -> None:
     assert page.title == "Rollouts"
     assert all_of(page, "img") == []
     assert len(all_of(page, "script")) == 2
+
+
+def test_an_episode_is_read_turn_by_turn_with_its_difference_marked(
+    browser: Any, tmp_path: Path
+) -> None:
+    record = tmp_path / "played.parquet"
+    row = {
+        "row": {"accounts": {"ann": 5}},
+        "turns": [
+            {"user": "Rename.", "reference": [{"name": "rename", "arguments": {
+                "name": "ann", "to": HOSTILE}}]},
+            {"user": "Pay.", "tools": ["deposit"], "reference": [{"name": "deposit", "arguments": {
+                "name": HOSTILE, "amount": 3}}]},
+        ],
+    }  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    command = ["envs_worlds:Ledger", "--rows", str(tmp_path / "rows.jsonl")]
+    assert play([*command, "--episodes", str(record)]) == 0
+    table = pq.read_table(record)
+    rows = table.to_pylist()
+    episode = json.loads(rows[-1]["episode"])
+    episode["state"] = {"accounts": {HOSTILE: 9}, "log": []}
+    episode["turns"][-1]["reason"] = int(Reason.WRONG_STATE)
+    rows[-1]["episode"] = json.dumps(episode)
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), record)
+    assert main([str(record), "--out", str(tmp_path / "page.html")]) == 0
+    browser.get((tmp_path / "page.html").as_uri())
+    assert one(browser, "#count").text.startswith("1 rollout to 1 prompt")
+    kinds = [item.get_attribute("class").split()[1] for item in all_of(browser, ".message")]
+    turn = ["policy", "tool", "policy", "check"]
+    assert kinds == [*turn, "user", *turn]
+    assert "from here on also: deposit" in one(browser, ".message.user h2").text.lower()
+    assert [line.text[0] for line in all_of(browser, ".check .verdict")] == ["✓", "✗"]
+    marked = one(browser, ".state tr.differs")
+    cells = [cell.text for cell in marked.find_elements("css selector", "td")]
+    assert cells == [f"accounts.{HOSTILE}", "9", "8", "≠ differs"]
+    assert (browser.title, len(all_of(browser, "script"))) == ("Rollouts", 2)
+    assert browser.get_log("browser") == []
 
 
 def test_a_narrow_page_shows_the_list_or_a_response(page: Any) -> None:

@@ -15,6 +15,7 @@ from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 from egpo_verl.datasets.reading.files import Rows
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.envs.prove import Proof, prove
+from egpo_verl.envs.recorded import write_episodes
 from egpo_verl.envs.rows import row_of, script_of
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.settings import Settings
@@ -51,6 +52,12 @@ def parser() -> Parser:
         metavar="FILE.parquet",
         help="write the rows as verl reads them, where all are ready",
     )
+    top.add_argument(
+        "--episodes",
+        type=Path,
+        metavar="FILE.parquet",
+        help="write the episodes that were played, for python -m egpo_verl.inspect",
+    )
     top.add_argument("--source", metavar="NAME", help="their data_source (default: the class)")
     top.add_argument("--split", default="train", help="their split (default: train)")
     top.add_argument("--call_form", choices=FORMS, default="python", help="how calls are written")
@@ -59,8 +66,9 @@ def parser() -> Parser:
 
 
 async def _check(options: Namespace) -> None:
-    if options.save and not options.rows:
-        raise UserError("--save needs --rows, the rows to write.")
+    for name in ("save", "episodes"):
+        if getattr(options, name) and not options.rows:
+            raise UserError(f"--{name} needs --rows, the rows to play.")
     settings = Settings(options.factory, tool_seconds=options.tool_seconds, max_worlds=AT_ONCE)
     shared = Shared()
     try:
@@ -85,13 +93,19 @@ async def _check_rows(
     out().print(summary(str(options.rows), scripts, proofs))
     if singles:
         say(f"{singles:,} rows have no extra_info.env: they run in a single turn.")
+    rows = _rows(options, scripts, homes, proofs)
+    if options.episodes:
+        number = write_episodes(options.episodes, rows, proofs)
+        say(f"{number:,} episodes are in {options.episodes}: open it by egpo_verl.inspect.")
     problems = [(n, proof.problem) for n, proof in enumerate(proofs) if proof.problem]
     for number, problem in problems[:TOLD]:
         tell(f"row {number}: {problem}")
     if problems:
         raise UserError(f"{len(problems):,} of {len(scripts):,} rows are not ready; fix them.")
     if options.save:
-        await _save(options, scripts, homes)
+        with write_file_aside(options.save) as path, ParquetOut(path) as output:
+            output.add(batch_of(rows))
+        say(f"{len(rows):,} rows are in {options.save}: give it to data.train_files.")
 
 
 def _read(path: Path) -> tuple[list[Script], int]:
@@ -128,18 +142,31 @@ async def _proofs(scripts: list[Script], homes: list[Worlds], call_form: str) ->
         return list(await asyncio.gather(*map(one, scripts, homes)))
 
 
-async def _save(options: Namespace, scripts: list[Script], homes: list[Worlds]) -> None:
+def _rows(
+    options: Namespace, scripts: list[Script], homes: list[Worlds], proofs: list[Proof]
+) -> list[dict[str, Any]]:
+    """The rows as verl reads them."""
     source = options.source or options.factory.rpartition(":")[2].lower()
-    rows: list[dict[str, Any]] = []
-    for number, (script, worlds) in enumerate(zip(scripts, homes, strict=True)):
-        async with worlds.open() as world:
-            first = await world.reset(script.row)
-        rows.append(
-            row_of(script, worlds.tools, source, number, options.split, first, options.call_form)
+    return [
+        row_of(
+            script,
+            worlds.tools,
+            source,
+            number,
+            options.split,
+            _observation(script, proof),
+            options.call_form,
         )
-    with write_file_aside(options.save) as path, ParquetOut(path) as output:
-        output.add(batch_of(rows))
-    say(f"{len(rows):,} rows are in {options.save}: give it to data.train_files.")
+        for number, (script, worlds, proof) in enumerate(zip(scripts, homes, proofs, strict=True))
+    ]
+
+
+def _observation(script: Script, proof: Proof) -> str:
+    """What `reset` returned: it follows what the user says first."""
+    if proof.outcome is None:
+        return ""
+    first = next(one for one in proof.outcome.dialogue if one["role"] == "user")
+    return first["content"].removeprefix(script.turns[0].user)
 
 
 def _show_tools(factory: str, worlds: Worlds) -> None:

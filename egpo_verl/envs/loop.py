@@ -17,12 +17,14 @@ from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentL
 from verl.utils.profiler import simple_timer
 
 from egpo_verl.calls.thought import left_open
+from egpo_verl.envs.history import History
 from egpo_verl.envs.play import FACTS, Message, Outcome, play
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.settings import Settings
 from egpo_verl.envs.shared import Shared
 from egpo_verl.envs.world import WorldError
 from egpo_verl.errors import UserError
+from egpo_verl.inspect.schema import EPISODE
 
 PROMPT_END = 64
 """Tokens at a prompt's end that tell whether its template opens the thought."""
@@ -77,7 +79,10 @@ class EnvLoop(SingleTurnAgentLoop):
             return Message(said, left_open(end))
 
         form = info.get("call_form") or "python"
-        outcome = await play(script, worlds, policy, replay, settings.rules, form)
+        history = History() if _is_recorded(self.config) else None
+        outcome = await play(script, worlds, policy, replay, settings.rules, form, history)
+        if history:
+            outputs[-1].extra_fields[EPISODE] = history.data
         return _scored(outputs, outcome)
 
     async def _rendered(self, messages: list[dict[str, str]]) -> list[int]:
@@ -123,6 +128,11 @@ class EnvLoop(SingleTurnAgentLoop):
             metrics=AgentLoopMetrics(**metrics),
             extra_fields={**sampled.extra_fields, "turn_scores": [], "tool_rewards": []},
         )
+
+
+def _is_recorded(config: Any) -> bool:
+    """Whether the training records rollouts for `egpo_verl.inspect`."""
+    return bool((config.algorithm.get("egpo") or {}).get("record_dir"))
 
 
 def _request_id(rollout_config: Any, priority: int) -> str:

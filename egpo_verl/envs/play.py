@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from egpo_verl.calls import Reason
 from egpo_verl.envs.check import Check, Replay, score_of
 from egpo_verl.envs.episode import MAX_MESSAGES, Counts, Episode, Phase, Result
+from egpo_verl.envs.history import History
 from egpo_verl.envs.misfit import misfit_of_reference
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.world import Hung, World
@@ -82,11 +83,13 @@ async def play(
     replay: Replay | None,
     rules: Rules | None = None,
     call_form: str = "python",
+    history: History | None = None,
 ) -> Outcome:
     """Play one episode in a world of its own.
 
     Args:
         replay: of the reference; None where the environment scores itself.
+        history: to be filled, where the episode is recorded.
 
     Raises:
         WorldError, UserError: the environment or the row is broken, not the policy.
@@ -112,12 +115,16 @@ async def play(
             else:
                 problem = check.failure(episode, await world.state()) if check else None
                 failure = failure or problem
+                if history and check:
+                    history.turn_ended(episode, problem)
                 if failure and rules.stop_at_failure:
                     episode.end(failure)
                 else:
                     episode.go_on(solved=not problem)
         reason = failure or episode.reason
         reward = await world.reward() if worlds.owns_reward else None
+        if history:
+            await history.close(episode, world, replay)
     score = score_of(reason, episode.counts.calls, reward)
     return Outcome(reason, episode.reason, score, episode.counts, episode.dialogue, seconds)
 

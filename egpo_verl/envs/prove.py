@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from egpo_verl.calls import Call, render
 from egpo_verl.envs.check import Replay
+from egpo_verl.envs.history import History
 from egpo_verl.envs.play import Message, Outcome, Policy, Rules, play, replay_of
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.world import Hung, WorldError
@@ -15,6 +16,7 @@ from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
 THOUGHT = "<think>So.</think>\n"
+IDLE = f"{THOUGHT}Done."
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,16 @@ class Proof:
         outcome: of the reference as the policy; None where it could not be played.
         replay: what the reference leaves behind; None where the environment scores itself.
         idle: what a policy earns that calls nothing.
+        history: of `outcome`.
+        texts: what the policy wrote in it, thoughts included.
     """
 
     problem: str | None = None
     outcome: Outcome | None = None
     replay: Replay | None = None
     idle: float = 0.0
+    history: History | None = None
+    texts: Sequence[str] = ()
 
 
 async def prove(script: Script, worlds: Worlds, call_form: str = "python") -> Proof:
@@ -62,20 +68,25 @@ async def _with_reference(script: Script, worlds: Worlds, call_form: str) -> Pro
         )
     rules, check = Rules(), None if worlds.owns_reward else alone
     texts = [text for turn in script.turns for text in _as_policy(turn.reference or (), call_form)]
-    outcome = await play(script, worlds, _reciting(texts), check, rules, call_form)
+    history = History()
+    outcome = await play(script, worlds, _reciting(texts), check, rules, call_form, history)
     idle = await play(script, worlds, _idle, check, rules, call_form)
     earned = outcome.score["score"]
-    problem = None if earned == 1 else f"its reference earns {earned:g}: {outcome.reason.words}."
-    return Proof(problem, outcome, alone, float(idle.score["score"]))
+    why = "get_reward says so" if worlds.owns_reward else outcome.reason.words
+    problem = None if earned == 1 else f"its reference earns {earned:g}: {why}."
+    written = texts[: outcome.counts.messages]
+    return Proof(problem, outcome, alone, float(idle.score["score"]), history, written)
 
 
 async def _without_reference(script: Script, worlds: Worlds) -> Proof:
     """For an environment that scores itself: only its start can be compared."""
-    outcome = await play(script, worlds, _idle, None)
+    history = History()
+    outcome = await play(script, worlds, _idle, None, history=history)
     again = await play(script, worlds, _idle, None)
     if outcome.dialogue != again.dialogue or outcome.score != again.score:
         return Proof("two episodes without a call differ: the world is not deterministic.", outcome)
-    return Proof(outcome=outcome, idle=float(outcome.score["score"]))
+    texts = [IDLE] * outcome.counts.messages
+    return Proof(None, outcome, None, float(outcome.score["score"]), history, texts)
 
 
 async def _twice(script: Script, worlds: Worlds) -> tuple[Replay, Replay]:
@@ -87,7 +98,7 @@ async def _twice(script: Script, worlds: Worlds) -> tuple[Replay, Replay]:
 def _as_policy(reference: Sequence[Call], call_form: str) -> Iterator[str]:
     if reference:
         yield THOUGHT + render(reference, call_form)
-    yield f"{THOUGHT}Done."
+    yield IDLE
 
 
 def _reciting(texts: list[str]) -> Policy:
@@ -100,7 +111,7 @@ def _reciting(texts: list[str]) -> Policy:
 
 
 async def _idle(messages: list[dict[str, str]]) -> Message:
-    return Message(f"{THOUGHT}Done.")
+    return Message(IDLE)
 
 
 def _difference(one: Replay, other: Replay) -> str:

@@ -33,15 +33,21 @@ const isRight = (response) =>
 
 function verdictText(response) {
   const right = isRight(response);
-  const words = data.reasons[response.reason] || (right ? "right" : "reason not recorded");
+  const words = data.reasons[response.reason] || unexplained(response, right);
   return `${right ? "✓" : "✗"} ${words}`;
+}
+
+/** Where no reason is known, as of a world that scores itself. */
+function unexplained(response, right) {
+  if (response.episode) return right ? "earned a reward" : "earned nothing";
+  return right ? "right" : "reason not recorded";
 }
 
 /** The end of the entropy scale: 99 of 100 tokens of the page lie below it. */
 const HOTTEST = (() => {
   const all = [];
   for (const prompt of data.prompts)
-    for (const response of prompt.responses)
+    for (const response of prompt.responses.flatMap(messagesOf))
       (response.entropies || []).forEach((entropy, place) => {
         if (isCounted(response, place) && entropy !== null) all.push(entropy);
       });
@@ -102,11 +108,16 @@ function endOf(text) {
     make("p", { class: "text" }, `… ${text.slice(-LONG)}`));
 }
 
+function verdictLine(response, heading) {
+  return make("p", { class: `verdict${isRight(response) ? " ok" : ""}` },
+    `${heading} · `, verdictText(response),
+    make("span", { class: "quiet" }, ` · reward ${digits(response.score, 2)}`));
+}
+
 function responseCard(response, heading) {
+  if (response.episode) return episodeCard(response, heading);
   return make("section", { class: "card response", "aria-label": "response" },
-    make("p", { class: `verdict${isRight(response) ? " ok" : ""}` },
-      `${heading} · `, verdictText(response),
-      make("span", { class: "quiet" }, ` · reward ${digits(response.score, 2)}`)),
+    verdictLine(response, heading),
     patternsLine(response.patterns),
     textBlock(response),
     callsBlock(response),
@@ -128,6 +139,13 @@ function textBlock(response) {
     return make("div", null, make("h2", null, "Response"),
       make("p", { class: "text mono" }, response.text));
   }
+  const { entropy, cot_tokens: length } = response.egpo;
+  return make("div", null,
+    make("h2", null, `Response · thought of ${plural(length, "token")}, mean entropy E = ${digits(entropy)} nats`),
+    tokensText(response));
+}
+
+function tokensText(response) {
   const text = make("p", { class: "text mono" });
   let part = null;
   response.tokens.forEach((token, place) => {
@@ -138,10 +156,7 @@ function textBlock(response) {
     }
     if (token) part.append(tokenSpan(response, token, place));
   });
-  const { entropy, cot_tokens: length } = response.egpo;
-  return make("div", null,
-    make("h2", null, `Response · thought of ${plural(length, "token")}, mean entropy E = ${digits(entropy)} nats`),
-    text);
+  return text;
 }
 
 function tokenSpan(response, token, place) {
@@ -154,7 +169,7 @@ function tokenSpan(response, token, place) {
 
 /** What the shades mean, once for all responses shown. */
 function scale(prompt) {
-  if (!prompt.responses.some((response) => response.tokens)) {
+  if (!prompt.responses.flatMap(messagesOf).some((response) => response.tokens)) {
     return make("p", { class: "quiet" }, "Token entropies were not recorded: verl's own files have " +
       "none. With adv_estimator=egpo, algorithm.egpo.record_dir=FOLDER records them.");
   }
@@ -233,8 +248,8 @@ function numbersBlock(egpo) {
 /** The responses to one prompt as buttons, the shown one marked. */
 function siblings(prompt, shown, choose) {
   const right = prompt.responses.filter(isRight).length;
-  return make("div", { class: "siblings", role: "group", "aria-label": "responses to this prompt" },
-    make("span", { class: "quiet" }, `${right} of ${plural(prompt.responses.length, "response")} right`),
+  return make("div", { class: "siblings", role: "group", "aria-label": `${NOUN}s to this prompt` },
+    make("span", { class: "quiet" }, `${right} of ${plural(prompt.responses.length, NOUN)} right`),
     prompt.responses.map((response, place) => make("button", {
       type: "button",
       class: isRight(response) ? "ok" : "",

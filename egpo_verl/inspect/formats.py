@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from egpo_verl.errors import UserError
 from egpo_verl.inspect.response import Response, Trace
-from egpo_verl.inspect.schema import OPTIONS, SCHEMA, TRACED
+from egpo_verl.inspect.schema import EPISODE, OPTIONS, SCHEMA, TRACED
 
 CHATML_TURN = re.compile(r"^(system|user|assistant|tool)\n", re.MULTILINE)
 BATCH = 256
@@ -40,7 +40,7 @@ def groups_in(file: Path) -> Iterator[tuple[int, str]]:
 def responses_in(file: Path) -> Iterator[Response]:
     """All responses of `file`, without traces and few at a time; UserError as above."""
     if file.suffix == ".parquet":
-        columns = [name for name in SCHEMA.names if name not in TRACED]
+        columns = [name for name in SCHEMA.names if name not in (*TRACED, EPISODE)]
         for batch in _open(file).iter_batches(batch_size=BATCH, columns=columns):
             for row in batch.to_pylist():
                 yield _from_row(row, None)
@@ -71,7 +71,7 @@ def _open(file: Path) -> pq.ParquetFile:
         opened = pq.ParquetFile(file)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{file} is not a parquet file ({error}).") from None
-    missing = set(SCHEMA.names) - set(opened.schema_arrow.names)
+    missing = set(SCHEMA.names) - {EPISODE} - set(opened.schema_arrow.names)
     if missing:
         raise UserError(
             f"{file} is no file of rollouts, it lacks {', '.join(sorted(missing))}: give what a "
@@ -94,8 +94,9 @@ def _from_row(row: Mapping[str, Any], options: Mapping[str, Any] | None) -> Resp
         extra_info=json.loads(row["extra_info"]),
         score=row["score"],
         reason=_reason(reward.get("reason")),
-        trace=_trace(row) if "tokens" in row else None,
+        trace=_trace(row) if row.get("tokens") is not None else None,
         options=options,
+        episode=json.loads(row[EPISODE]) if row.get(EPISODE) else None,
     )
 
 

@@ -4,6 +4,7 @@ const byId = (id) => document.getElementById(id);
 const CHUNK = 200; // rows of the list that are made at once
 const responses = data.prompts.flatMap((prompt) =>
   prompt.responses.map((response) => ({ prompt, response, text: searchText(prompt, response) })));
+const NOUN = responses.some(({ response }) => response.episode) ? "rollout" : "response";
 let rows = []; // what the list shows: entries of `responses`, or lists of them in the view of prompts
 let chosen = -1;
 
@@ -83,7 +84,7 @@ function refresh() {
   const right = shown.filter((entry) => isRight(entry.response)).length;
   const share = shown.length ? ` · ${Math.round((100 * right) / shown.length)} % right` : "";
   const prompts = plural(new Set(shown.map((entry) => entry.prompt)).size, "prompt");
-  byId("count").textContent = `${plural(shown.length, "response")} to ${prompts}${share}`;
+  byId("count").textContent = `${plural(shown.length, NOUN)} to ${prompts}${share}`;
   byId("list").replaceChildren();
   more();
   let again = rows.indexOf(before);
@@ -120,11 +121,17 @@ function listRow(row, place) {
         make("span", { class: `verdict${isRight(each) ? " ok" : ""}` }, isRight(each) ? "✓" : "✗")),
         entries.length < prompt.responses.length ? ` · ${entries.length} pass the filter` : null)]
     : [make("span", { class: `verdict${isRight(response) ? " ok" : ""}` }, verdictText(response)),
-       make("span", { class: "small" }, [step, ...(response.egpo
+       make("span", { class: "small" }, [step, ...lengthOf(response), ...(response.egpo
          ? [`E ${digits(response.egpo.entropy)}`, `A′ ${signed(response.egpo.advantage)}`]
          : [`reward ${digits(response.score, 2)}`])].join(" · "))];
   const button = make("button", { type: "button", onclick: () => choose(place, true) }, text, ...lines);
   return make("li", null, button);
+}
+
+const headingOf = (response) => (response.episode ? "Rollout" : "Response");
+
+function lengthOf(response) {
+  return response.episode ? [plural(messagesOf(response).length, "message")] : [];
 }
 
 /** The begin of a question; of a prompt whose question is not known, its end. */
@@ -163,7 +170,7 @@ function show(...children) {
 function showResponse(prompt, response) {
   const others = siblings(prompt, response, (sibling) => showResponse(prompt, sibling));
   const place = prompt.responses.indexOf(response) + 1;
-  show(promptCard(prompt), others, responseCard(response, `Response ${place}`), scale(prompt));
+  show(promptCard(prompt), others, responseCard(response, `${headingOf(response)} ${place}`), scale(prompt));
   history.replaceState(null, "", `#${prompt.step}/${encodeURIComponent(response.key)}`);
 }
 
@@ -171,10 +178,10 @@ function showResponse(prompt, response) {
 function showPrompt(prompt, passing) {
   const right = prompt.responses.filter(isRight).length;
   show(promptCard(prompt),
-    make("p", { class: "quiet" }, `${right} of ${plural(prompt.responses.length, "response")} right`),
+    make("p", { class: "quiet" }, `${right} of ${plural(prompt.responses.length, NOUN)} right`),
     make("div", { class: "group" },
       prompt.responses.map((response, place) => {
-        const card = responseCard(response, `Response ${place + 1}`);
+        const card = responseCard(response, `${headingOf(response)} ${place + 1}`);
         card.classList.toggle("aside", !passing.has(response));
         return card;
       })),
@@ -226,9 +233,10 @@ function pointAt(event) {
 }
 
 function about() {
-  const shown = plural(responses.length, "response");
+  const of = NOUN === "rollout" ? ` of ${plural(responses.length, NOUN)}` : "";
+  const shown = plural(data.shown, "response") + of;
   const total = data.total;
-  byId("about").textContent = responses.length < total.responses
+  byId("about").textContent = data.shown < total.responses
     ? `${data.title} · a sample: ${shown} to ${plural(data.prompts.length, "prompt")} out of `
       + `${plural(total.responses, "response")} to ${plural(total.prompts, "prompt")}, whole prompts drawn with seed ${data.seed}`
     : `${data.title} · all ${shown} to ${plural(data.prompts.length, "prompt")}`;

@@ -15,9 +15,10 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from egpo_verl.calls import ToolSet
+from egpo_verl.calls import Reason, ToolSet
 from egpo_verl.calls.reasons import describe
 from egpo_verl.inspect.call_diff import diff
+from egpo_verl.inspect.episode import reasons_of, rollouts, story
 from egpo_verl.inspect.files import Sample
 from egpo_verl.inspect.patterns import PATTERNS
 from egpo_verl.inspect.response import Response, Trace
@@ -26,10 +27,12 @@ from egpo_verl.inspect.thoughts import patterns_of
 THOUGHT, ANSWER, CONTEXT = "tac"
 """Marks of tokens: the thought, the rest of the response, and what a tool or template wrote."""
 
+SCRIPTS = ("detail.js", "episode.js", "list.js")
+
 
 def page(sample: Sample, title: str, seed: int) -> str:
     """The whole HTML document, complete in itself."""
-    script, style = _part("detail.js") + _part("list.js"), _part("page.css")
+    script, style = "".join(map(_part, SCRIPTS)), _part("page.css")
     allowed = b64encode(sha256(script.encode()).digest()).decode()
     data = json.dumps(content(sample, title, seed), ensure_ascii=False, allow_nan=False)
     parts = {
@@ -51,10 +54,11 @@ def content(sample: Sample, title: str, seed: int) -> dict[str, Any]:
     prompts: dict[tuple[int, str], list[Response]] = {}
     for response in sample.responses:
         prompts.setdefault((response.step, response.group), []).append(response)
-    reasons = sorted({each.reason for each in sample.responses if each.reason is not None})
+    reasons = sorted({reason for each in sample.responses for reason in reasons_of(each)})
     return {
         "title": title,
         "seed": seed,
+        "shown": len(sample.responses),
         "total": {"prompts": sample.total_prompts, "responses": sample.total_responses},
         "options": next((each.options for each in sample.responses if each.options), None),
         "patterns": PATTERNS,
@@ -74,8 +78,45 @@ def _prompt(responses: Sequence[Response]) -> dict[str, Any]:
             for message in first.messages
         ],
         "tools": _tool_names(first.extra_info.get("tools")),
-        "responses": [_response(response) for response in responses],
+        "responses": [_rollout(rows) for rows in rollouts(responses)],
     }
+
+
+def _rollout(rows: Sequence[Response]) -> dict[str, Any]:
+    """One response, or the messages of one episode."""
+    shown = [_response(row) for row in rows]
+    episode = story(rows, shown)
+    if episode is None:
+        return shown[0]
+    last = shown[-1]
+    scores_itself = not episode.pop("judged") and last["reason"] == Reason.OK
+    return last | {
+        "reason": None if scores_itself else last["reason"],
+        "text": "\n".join(one["text"] for one in shown),
+        "calls": last["calls"] | {"expected": episode.pop("references")},
+        "patterns": _any([one["patterns"] for one in shown if one["patterns"]]),
+        **{"tokens": None, "entropies": None, "marks": ""},
+        "egpo": _pooled([one["egpo"] for one in shown if "egpo" in one]),
+        "episode": episode,
+    }
+
+
+def _pooled(numbers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """EGPO's numbers of a whole episode: means over all tokens of its thoughts."""
+    if not numbers or any(value is None for one in numbers for value in one.values()):
+        return numbers[-1] if numbers else None
+    tokens = sum(one["cot_tokens"] for one in numbers)
+    means = {
+        name: round(sum(one[name] * one["cot_tokens"] for one in numbers) / max(tokens, 1), 3)
+        for name in ("entropy", "bonus", "advantage", "clipped")
+    }
+    return numbers[-1] | means | {"cot_tokens": tokens} if tokens else numbers[-1]
+
+
+def _any(patterns: Sequence[dict[str, bool | None]]) -> dict[str, bool | None] | None:
+    """What some thought of an episode does."""
+    answers = {name: [one[name] for one in patterns if one[name] is not None] for name in PATTERNS}
+    return {name: any(each) if each else None for name, each in answers.items()}
 
 
 def _response(response: Response) -> dict[str, Any]:

@@ -39,3 +39,4 @@ class Response:
     reason: int | None  # a `Reason`, as the reward logged it
     trace: Trace | None = None
     options: Mapping[str, Any] | None = None  # of EGPO in that run
+    episode: Mapping[str, Any] | None = None  # on the last row of a live one: `schema.EPISODE`

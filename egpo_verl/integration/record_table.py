@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.cli import write_file_aside
-from egpo_verl.inspect.schema import SCHEMA
+from egpo_verl.inspect.schema import EPISODE, SCHEMA
 from egpo_verl.integration.token_text import token_texts
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def answers_table(
             "thought": per_token(recorded.thought[inside]),
             "generated": per_token(np.concatenate(generated)),
             **recorded.scalars,
+            EPISODE: [one and as_json(one) for one in per_row(EPISODE)],
         },
         schema=SCHEMA,
     )

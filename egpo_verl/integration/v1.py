@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from egpo_verl.advantage import NotFinite, Sessions
+from egpo_verl.inspect.schema import EPISODE
 from egpo_verl.integration import record
 from egpo_verl.integration.batch import PROMPT_END, Batch, handing_over
 from egpo_verl.integration.episodes import episode_metrics
@@ -140,6 +141,11 @@ def _answers(batch: Any, rows: Sequence[int], handed: Batch) -> Answers:
     )
     there = set(data.keys())
     listed = {name: list(data[name]) for name in record.ROW_FIELDS if name in there}
+    if "extra_fields" in there:
+        listed[EPISODE] = [
+            fields.get(EPISODE) if isinstance(fields, Mapping) else None
+            for fields in data["extra_fields"]
+        ]
     tokens = {name: list(data[name].unbind()) for name in record.TOKEN_FIELDS}
     if handed.generated is not None:
         masks = zip(rows, tokens["responses"], strict=True)
