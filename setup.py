@@ -72,6 +72,8 @@ setup(
             "datasets>=3",
             "transformers>=5.5.3",
         ],
+        # an MCP server as a live environment
+        "mcp": ["mcp>=2.3,<3"],
         "dev": [
             "pytest>=8",
             "hypothesis>=6.100",

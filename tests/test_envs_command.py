@@ -126,6 +126,16 @@ def test_an_environment_that_scores_itself_needs_no_reference(tmp_path: Path) ->
     assert main(["envs_worlds:Game", "--rows", write(tmp_path / "rows.jsonl", row)]) == 0
 
 
+def test_an_mcp_server_without_the_extra_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mcp.py").write_text("raise ImportError\n")
+    world = tmp_path / "shop.py"
+    world.write_text("from egpo_verl.envs.mcp import mcp_world\nShop = mcp_world(['server'])\n")
+    assert main([f"{world}:Shop"]) == 2
+    assert "pip install 'egpo-verl[mcp]'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from egpo_verl.envs.protocol import (
     CLOSE,
     REWARD,
+    TOOLS,
     owns_reward,
     result_text,
     state_of,
@@ -66,8 +67,10 @@ class World:
         if isinstance(self._factory, UserError):
             raise self._factory
         if kind == "describe":
-            made = type(self._factory())
-            return {"tools": tools_of(made), "owns_reward": owns_reward(made)}
+            made = self._factory()
+            own = getattr(made, TOOLS, None)
+            tools = self._awaited(own(), limit) if callable(own) else tools_of(type(made))
+            return {"tools": tools, "owns_reward": owns_reward(type(made))}
         if kind == "reset":
             self._world = self._factory()
             return _observation(self._result(self._world.reset, request["row"], limit))

@@ -21,6 +21,8 @@ from egpo_verl.envs.schema import Schema, schema_of
 from egpo_verl.errors import UserError
 
 RESET, REWARD, STATE, CLOSE = "reset", "get_reward", "_state", "_close"
+TOOLS = "_tools"
+"""Of a world whose tools are no methods of its class, as in `egpo_verl.envs.mcp`: their schemas."""
 
 
 def load(factory: str) -> Callable[[], Any]:
