@@ -34,6 +34,10 @@ TEST_FILE=${TEST_FILE:-$(files_of test)}
 # chat template opens <think> (preprocess sees that from --tokenizer).
 CALL_FORM=${CALL_FORM:-python}
 THINK_IN_PROMPT=${THINK_IN_PROMPT:-False}
+# LIVE=True: rows are episodes in worlds (docs/environments.md). ENV_FACTORY is the environment where
+# the rows name none: FILE.py:Class with its whole path, on every node.
+LIVE=${LIVE:-False}
+ENV_FACTORY=${ENV_FACTORY:-}
 # The paper's group says the same; here they bound what the rollout reserves for a sequence.
 MAX_PROMPT_LENGTH=${MAX_PROMPT_LENGTH:-4096}
 MAX_RESPONSE_LENGTH=${MAX_RESPONSE_LENGTH:-8192}
@@ -136,6 +140,13 @@ train() {
         "data.max_prompt_length=$MAX_PROMPT_LENGTH"
         "data.max_response_length=$MAX_RESPONSE_LENGTH"
     )
+    local WORLD=()
+    if [ "$LIVE" = True ]; then
+        WORLD=(
+            +env=own
+            "env.factory=${ENV_FACTORY:-null}"
+        )
+    fi
     local MODEL=(
         "actor_rollout_ref.model.path=$MODEL_PATH"
     )
@@ -192,6 +203,7 @@ train() {
     python3 -m verl.trainer.main_ppo \
         "${ALGORITHM[@]}" \
         "${DATA[@]}" \
+        "${WORLD[@]}" \
         "${MODEL[@]}" \
         "${ACTOR[@]}" \
         "${ENGINE[@]}" \

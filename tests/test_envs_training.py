@@ -20,6 +20,7 @@ from egpo_verl.datasets.parquet.rows import SCHEMA
 from egpo_verl.envs.episode import Episode
 from egpo_verl.envs.protocol import load, tools_of
 from egpo_verl.envs.script import Script
+from egpo_verl.evaluate.__main__ import main as evaluate
 from egpo_verl.inspect.files import read_sample
 from egpo_verl.inspect.page import content
 
@@ -92,7 +93,7 @@ def run(train: Train, rows: Path, folder: Path) -> Run:
         f"data.val_files={folder / 'train.parquet'}",
         "trainer.total_training_steps=2",
         "trainer.val_before_train=True",
-        "trainer.save_freq=-1",
+        "trainer.save_freq=2",
         f"+algorithm.egpo.record_dir={folder / 'records'}",
     )
     (folder / "console.txt").write_text(ran.stdout)
@@ -172,3 +173,19 @@ def test_episodes_and_single_turns_train_together(run: Run) -> None:
     assert max(run.series("env/no_room_frac")[1]) == 0
     assert min(run.series("egpo/cot_entropy")[1]) > 0
     assert min(run.series("actor/grad_norm")[1]) > 0
+
+
+@pytest.mark.slow
+def test_its_checkpoint_goes_through_bfcls_own_multi_turn_scorer(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    """What the tiny model answers there is wrong; that it is asked, loops and is scored counts."""
+    checkpoint = folder / "checkpoints" / "global_step_2"
+    extent = ["--categories", "multi_turn_base", "--limit", "1", "--max_tokens", "16"]
+    longer = ["--context", "16384"]  # than the 1,024 tokens of its configuration
+    command = ["bfcl", "--model", str(checkpoint), *extent, *longer]
+    assert evaluate([*command, "--output_dir", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "bfcl" / "bfcl.json").read_text())
+    counts = written["categories"]["multi_turn_base"]
+    assert (counts["scored"], counts["missing"], counts["too_long"]) == (1, 0, 0)
+    assert counts["answers"] > 1, "BFCL's loop asks at least once a user turn"

@@ -130,6 +130,17 @@ def name(override: str) -> str:
     return re.sub(r"\d{8}-\d{6}|egpo(?=-seed|$)|grpo(?=-seed|$)", "", override)
 
 
+def test_a_live_recipe_takes_the_rows_environments_or_the_users(config_of: ConfigOf) -> None:
+    script = recipe("qwen3_4b_live_fsdp")
+    config = config_of(script)
+    assert config.env.factory is None, "rows of toolworld live name theirs"
+    assert config.actor_rollout_ref.rollout.agent.default_agent_loop == "egpo_env"
+    mine = config_of(script, ENV_FACTORY="/home/me/shop.py:Shop", DATASETS="shop", DATA_DIR="/d")
+    assert mine.env.factory == "/home/me/shop.py:Shop"
+    assert mine.data.train_files == ["/d/shop/train.parquet"]
+    assert "env" not in config_of(recipe("qwen3_4b_fsdp"))
+
+
 def test_knobs_reach_the_command_and_arguments_win_over_them(config_of: ConfigOf) -> None:
     script = recipe("qwen3_4b_fsdp")
     knobs = {

@@ -63,12 +63,13 @@ def column(run: Run, metric: str) -> list[float]:
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", [script.stem.removeprefix("run_") for script in RECIPES])
 def test_every_script_trains(smoke: Smoke, recipe: str) -> None:
-    """The tiny model was not taught the answer tag: all its groups fail alike, without a bonus."""
+    """The tiny model was taught neither the answer tag nor to act in worlds: there, all its groups
+    fail alike, without a bonus."""
     run = smoke(recipe)
     assert min(column(run, "egpo/cot_entropy")) > 0
     silent = [share == 1 for share in column(run, "egpo/silent_group_frac")]
     assert [bonus == 0 for bonus in column(run, "egpo/bonus")] == silent
-    assert any(silent) == (recipe == "qwen2_5_coder_7b_fsdp")
+    assert any(silent) == (recipe in ("qwen2_5_coder_7b_fsdp", "qwen3_4b_live_fsdp"))
 
 
 @pytest.mark.slow
@@ -78,6 +79,14 @@ def test_a_template_that_opens_the_thought_earns_and_gets_its_bonus(smoke: Smoke
     assert max(column(run, "reward/format_ok")) > 0
     assert max(column(run, "egpo/no_cot_frac")) < 1
     assert min(column(run, "egpo/cot_tokens")) > 0
+
+
+@pytest.mark.slow
+def test_the_live_recipe_acts_in_worlds(smoke: Smoke) -> None:
+    run = smoke("qwen3_4b_live_fsdp")
+    assert min(column(run, "env/turns")) > 1
+    assert max(column(run, "env/calls")) > 0
+    assert column(run, "egpo/failed_rollouts") == [0, 0]
 
 
 @pytest.mark.slow

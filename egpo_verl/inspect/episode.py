@@ -122,7 +122,11 @@ def _turn(turns: Sequence[Mapping[str, Any]], number: int) -> Mapping[str, Any]:
 
 def _reference(turn: Mapping[str, Any]) -> str:
     """The calls of a user turn's reference in the Python form, empty where it calls nothing."""
-    calls = [Call(call["name"], call.get("arguments", {})) for call in turn.get("reference") or ()]
+    calls = [
+        Call(call["name"], call.get("arguments") or {})
+        for call in turn.get("reference") or ()
+        if isinstance(call, Mapping) and isinstance(call.get("name"), str)
+    ]
     return render(calls) if calls else ""
 
 

@@ -21,9 +21,9 @@ import json, sys
 with open({log!r}, "a") as log:
     log.write(json.dumps(sys.argv[1:]) + "\\n")
 """
-ROWS = {"xlam": 57_000, "funreason_mt": 27_321}
-"""Training rows by the beginning of a dataset's folder: xLAM's 60,000 less 5 %, and with the
-multi-turn rows the paper's 88,759 less 5 %."""
+ROWS = {"xlam": 57_000, "funreason_mt": 27_321, "toolworld_live": 20_000}
+"""Training rows by the beginning of a dataset's folder: xLAM's 60,000 less 5 %, with the multi-turn
+rows the paper's 88,759 less 5 %, and of toolworld live what its recipe makes."""
 LONG_THINKERS = {"Qwen/Qwen3-4B-Thinking-2507": 1_500}
 """Mean tokens of a response of models that were trained to think long, a guess."""
 _MAIN = ["-m", "verl.trainer.main_ppo"]
