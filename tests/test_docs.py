@@ -104,7 +104,7 @@ def test_every_option_of_environments_is_explained_with_its_default() -> None:
 
 def test_the_environment_on_the_page_is_one(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "environments.md").read_text()
-    (example,) = re.findall(r"^ *```python\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
+    example, _ = re.findall(r"^ *```python\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
     (row,) = re.findall(r"^ *```json\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "shop.py").write_text(textwrap.dedent(example))
     (tmp_path / "rows.jsonl").write_text(textwrap.dedent(row))
