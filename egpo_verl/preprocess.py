@@ -13,7 +13,7 @@ from textwrap import fill
 
 from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
-from egpo_verl.datasets.jobs.convert import RowConfig
+from egpo_verl.datasets.jobs.convert_sample import RowConfig
 from egpo_verl.datasets.jobs.job import convert_file, write_samples
 from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.jobs.report import REPORT, Section, show

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets.checks.duplicates import Digests, Duplicates, digest, signature
+from egpo_verl.datasets.checks.duplicates import Digests, Duplicates, signature
+from egpo_verl.datasets.checks.keys import row_digest, steps
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
@@ -18,6 +19,10 @@ from egpo_verl.preprocess import main
 
 TIDE = {"name": "tide", "description": "Times of high water at one harbour."}
 CALL = Call("tide", {"harbour": "Hoorn"})
+
+
+def digest(sample: Sample) -> int:
+    return row_digest(sample, steps(sample.messages, sample.calls, sample.tools)[-1])
 
 
 def asked(text: str, tools: tuple[dict[str, Any], ...] = (TIDE,), *calls: Call) -> Sample:

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from importlib import import_module
 from typing import Any
 
 from egpo_verl.datasets.checks.words import runs, words_of
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
 SHINGLE = 3
 """Words of one shingle: what near duplicates are compared by."""
 PERMUTATIONS = 128
-
-
-def digest(sample: Sample) -> int:
-    """64 bits that are equal for samples with the same words, functions and calls.
-
-    Functions are the same where their names and parameters are, whatever describes them.
-    """
-    messages = [
-        (m["role"], " ".join(words_of(str(m["content"]))), repr(m.get("calls", "")))
-        for m in sample.messages
-    ]
-    offered = sorted([features.digest for features in features_of_all(sample.tools)])
-    calls = [(call.name, sorted(call.arguments.items())) for call in sample.calls]
-    text = repr((messages, offered, calls))
-    key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
-    return int.from_bytes(key.digest(), "big")
 
 
 def signature(sample: Sample) -> Any:

@@ -12,12 +12,8 @@ from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.demonstrations.files import DEMONSTRATED, PREFIX, demonstrate_splits
 from egpo_verl.datasets.jobs.chunk import Chunk
 from egpo_verl.datasets.jobs.collect import Collection
-from egpo_verl.datasets.jobs.convert import (
-    CHUNK,
-    RowConfig,
-    convert_chunks,
-    convert_samples,
-)
+from egpo_verl.datasets.jobs.convert import CHUNK, convert_chunks, convert_samples
+from egpo_verl.datasets.jobs.convert_sample import RowConfig
 from egpo_verl.datasets.jobs.folder import holds_earlier_run, output_folder
 from egpo_verl.datasets.jobs.output import Edit, Output, Written, write_splits
 from egpo_verl.datasets.jobs.report import REPORT, Section
