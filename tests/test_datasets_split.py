@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egpo_verl.calls import ToolSet
+from egpo_verl.datasets.checks.keys import beginnings
 from egpo_verl.datasets.parquet.rows import from_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.selection.balance import balanced
-from egpo_verl.datasets.checks.keys import beginnings
 from egpo_verl.datasets.selection.dialogues import Dialogues
 from egpo_verl.datasets.selection.index import KINDS, IntLists, RowIndex, kind_of
 from egpo_verl.datasets.selection.split import split_by_tools, split_randomly

@@ -19,7 +19,7 @@ from egpo_verl.calls.values import nfc
 from egpo_verl.datasets.checks.words import words_of
 from egpo_verl.datasets.sample import Message, Sample, Tool
 from egpo_verl.datasets.tools.features import Features, features_of_all
-from egpo_verl.datasets.tools.plain import plain_members
+from egpo_verl.datasets.tools.plain import plain_text
 
 
 def beginnings(sample: Sample) -> array[int]:
@@ -61,18 +61,22 @@ def _call_texts(calls: Iterable[Call], tools: tuple[Tool, ...]) -> Iterator[str]
     offered = features_of_all(tools)
     for call in calls:
         features = next((tool for tool in offered if tool.name == call.name), None)
-        yield f"{nfc(call.name)}({', '.join(_arguments(call.arguments, features))})"
+        arguments = _without_defaults(call.arguments, features) if features else call.arguments
+        yield f"{nfc(call.name)} {plain_text(arguments)}"
 
 
-def _arguments(arguments: Mapping[str, Any], features: Features | None) -> list[str]:
-    """The arguments in plain form, without those that say no more than their default."""
-    if features is None:
-        return plain_members(arguments)
-    signature = features.signature
+def _without_defaults(arguments: Mapping[str, Any], features: Features) -> Mapping[str, Any]:
+    """The arguments that say more than their default."""
+    signature, defaults = features.signature, features.plain_defaults
     if not signature.with_defaults_inside.isdisjoint(arguments):
         arguments = {name: signature.normal(name, value) for name, value in arguments.items()}
-    texts, defaults = plain_members(arguments), features.plain_defaults
-    return [text for text in texts if text not in defaults] if defaults else texts
+    if defaults.keys().isdisjoint(arguments):
+        return arguments
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name not in defaults or plain_text(value) != defaults[name]
+    }
 
 
 def row_digest(sample: Sample, last: int) -> int:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from egpo_verl.datasets.parquet.columns import wholes
 
+
 class Dialogues:
     """Source rows that belong together, because the messages of one begin the other.
 

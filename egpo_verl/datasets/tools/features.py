@@ -20,7 +20,7 @@ from egpo_verl.datasets.tools.dialects import (
     parameters_of,
     with_parameters,
 )
-from egpo_verl.datasets.tools.plain import plain_members
+from egpo_verl.datasets.tools.plain import plain_text
 from egpo_verl.datasets.tools.validity import invalid_part
 
 
@@ -70,12 +70,11 @@ class Features:
         return _compiled(json_text(inner(self.tool)))
 
     @cached_property
-    def plain_defaults(self) -> frozenset[str]:
-        """Its parameters that state a default, with that, as `plain_members` writes them."""
-        defaults, normal = self.signature.defaults, self.signature.normal
-        return frozenset(
-            plain_members({name: normal(name, value) for name, value in defaults.items()})
-        )
+    def plain_defaults(self) -> Mapping[str, str]:
+        """Parameter -> the default that it states, if any, as `plain_text`."""
+        normal = self.signature.normal
+        defaults = self.signature.defaults.items()
+        return {name: plain_text(normal(name, value)) for name, value in defaults}
 
     @cached_property
     def invalid_part(self) -> str:
