@@ -70,27 +70,28 @@ def _put(slots: array[int], digest: int) -> bool:
 
 
 class Duplicates:
-    """What has been seen so far; memory grows by some 20 bytes a row, 10 kB with `threshold`."""
+    """What has been seen so far; memory grows by some 20 bytes a row, 12 kB with `threshold`."""
 
     def __init__(self, threshold: float | None = None) -> None:
         """`threshold`: the overlap (Jaccard) of shingles from which rows are near duplicates."""
         self._seen = Digests()
+        self.threshold = threshold
         self._near = None
         if threshold is not None:
             self._near = _library().MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
 
-    def admit(self, key: int, near: Any = None, index: int | None = None) -> None:
+    def admit(self, key: int, near: Any = None, dialogue: int | None = None) -> None:
         """Remember a row by its digest and signature; raises `Unusable` where it is not new.
 
-        Rows of one `index` are the turns of one dialogue. Each repeats the turns before it, so they
-        are no near duplicates of one another.
+        Each turn of a dialogue repeats the turns before it, so rows of one `dialogue` are no near
+        duplicates of one another.
         """
         if not self._seen.add(key):
             raise Unusable("duplicate")
         if self._near is not None and near is not None:
-            if any(index is None or other != index for other, _ in self._near.query(near)):
+            if any(dialogue is None or other != dialogue for other, _ in self._near.query(near)):
                 raise Unusable("near_duplicate")
-            self._near.insert((index, key), near, check_duplication=False)
+            self._near.insert((dialogue, key), near, check_duplication=False)
 
 
 def _library() -> Any:
