@@ -110,6 +110,31 @@ def test_the_same_function_everywhere_cannot_be_held_out() -> None:
         split_by_tools(index, range(10), 0.1, 0)
 
 
+@pytest.mark.parametrize("calls", [True, False])
+@pytest.mark.parametrize("test_size", [0.05, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("total", [2, 3, 10])
+def test_rows_of_a_function_each_can_always_be_split(
+    total: int, test_size: float, calls: bool
+) -> None:
+    """However few rows the test or the train file gets, and though none of them may call."""
+    index = RowIndex()
+    for row in range(total):
+        index.add(row, "single" if calls else "no_call", [f"f{row}"], [f"f{row}"] if calls else [])
+    split = split_by_tools(index, range(total), test_size, 0)
+    assert set(split.files) == {"train", "test"}
+    assert not split.left_out
+
+
+def test_a_row_that_calls_nothing_is_tested_with_the_rows_that_call_its_function() -> None:
+    index = RowIndex()
+    for row in range(200):
+        name = f"f{row // 2}"
+        index.add(row, "single" if row % 2 else "no_call", [name], [name] if row % 2 else [])
+    for seed in range(5):
+        split = split_by_tools(index, range(200), 0.1, seed)
+        assert not split.left_out
+
+
 @given(st.integers(2, 60), st.floats(0.01, 0.99), st.integers(0, 3))
 def test_a_random_split_has_the_asked_size(total: int, test_size: float, seed: int) -> None:
     index = index_of([(n, {"a"}, 1) for n in range(total)])
