@@ -1,4 +1,4 @@
-"""The process of the command; those that it starts import a `__main__` of a package not again."""
+"""The process of the command. Its workers do not import the `__main__` of a package again."""
 
 import signal
 import sys

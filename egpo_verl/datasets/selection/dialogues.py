@@ -44,8 +44,11 @@ class Dialogues:
             one, two = sorted((root(place), root(other)))
             parents[two] = one
         groups = self._groups
-        roots = ((group, groups[root(place)]) for place, group in enumerate(groups))
-        return {group: other for group, other in roots if group != other}
+        return {
+            groups[place]: groups[root(place)]
+            for place, parent in enumerate(parents)
+            if parent != place
+        }
 
     def _pairs(self) -> Iterator[tuple[int, int]]:
         """Places of rows of which one begins the other, or is as long."""

@@ -57,6 +57,8 @@ def split_randomly(index: RowIndex, rows: Sequence[int], test_size: float, seed:
     rows_left, groups_left = size, len(groups) - 1
     chosen = array("I")
     for group in order:
+        if not rows_left:
+            break
         if groups_left and groups.size(group) <= rows_left:
             rows_left -= groups.size(group)
             groups_left -= 1
