@@ -19,7 +19,7 @@ import jsonschema_rs
 
 from egpo_verl.calls.flat import DEFINITIONS, fits_plainly
 from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import SEQUENCES, TextForm, equal, float_of, nfc
+from egpo_verl.calls.values import SEQUENCES, TextForm, equal, float_of, in_wholes, nfc
 
 _UNIONS = ("anyOf", "oneOf")
 _MORE = frozenset({"allOf", "$ref"})
@@ -218,7 +218,7 @@ class Inside:
     def defaults(self) -> Mapping[str, Any]:
         """Member -> its default, where it states one that fits its own type.
 
-        Datasets write `"default": ""` for whole numbers, which states nothing.
+        Datasets write `"default": ""` for whole numbers, which states nothing, and 5.0 for 5.
         """
         names = dict.fromkeys(name for part in self._parts for name in part.get("properties", ()))
         defaults = {}
@@ -226,8 +226,10 @@ class Inside:
             schemas = self._schemas_of(name)
             for part in self._shapes.resolved(schemas):
                 if "default" in part:
-                    if all(self._shapes.takes(schema, part["default"]) for schema in schemas):
-                        defaults[name] = part["default"]
+                    for default in (part["default"], in_wholes(part["default"])):
+                        if all(self._shapes.takes(schema, default) for schema in schemas):
+                            defaults[name] = default
+                            break
                     break
         return defaults
 
