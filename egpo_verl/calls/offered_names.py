@@ -46,9 +46,11 @@ def calls_offered(text: str, tools: ToolSet) -> bool:
     """Whether `text` calls a function of `tools`, in Python's way, as JSON or as a tag."""
     if _has_called_site(text, tools):
         return True
-    has_arguments = ARGUMENTS_KEY.search(text) or TYPED.search(text)
-    patterns = (_NAMED if has_arguments else _ONLY_NAMED, _NAMED_TAG, _TAG)
-    names = frozenset(tools.names)
+    patterns = [_NAMED_TAG, _TAG] if "<" in text else []
+    if ":" in text and ('"' in text or "'" in text):
+        has_arguments = ARGUMENTS_KEY.search(text) or TYPED.search(text)
+        patterns.append(_NAMED if has_arguments else _ONLY_NAMED)
+    names = frozenset(tools.names) if patterns else ()
     return any(match[1] in names for pattern in patterns for match in pattern.finditer(text))
 
 

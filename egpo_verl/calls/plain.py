@@ -16,8 +16,9 @@ _QUOTES = {"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"}
 _WIDE_CALL = re.compile(r"（(?=\s*(?:[^\W\d]\w*\s*[=＝]|[\"']))")
 _ESCAPED = re.compile(r"\\u00([0-7][0-9a-fA-F])")
 _MARKDOWN = re.compile(r"\\(?=[_*`=)]|(?<=\w\\)\()")
-_MARKED = re.compile(r"(?<=\w)(?:[*\"']|`(?!``)){1,4}(?=\()")
-_METHOD = re.compile(r"(?<=\w)\.(?:a?invoke|a?run|a?call|execute|__call__)(?=\()")
+# A look behind comes after the first sign, which is what is searched for.
+_MARKED = re.compile(r"[*\"'`](?<=\w.)(?<!`(?=``))(?:[*\"']|`(?!``)){0,3}(?=\()")
+_METHOD = re.compile(r"\.(?<=\w\.)(?:a?invoke|a?run|a?call|execute|__call__)(?=\()")
 _VALUE = r"(?=\s*(?:[\"'{\[\d-]|true\b|false\b|null\b))"
 _BARE_KEY = re.compile(rf"(?<=[{{,])\s*([^\W\d]\w*)\s*(?::|=>){_VALUE}", re.IGNORECASE)
 _ARROW = re.compile(r"(?<=[\"'])\s*=>")

@@ -30,8 +30,10 @@ def is_record_call(text: str, tools: ToolSet) -> bool:
     """
     if text[:1] in ("{", "[") and text.rstrip(";.")[-1:] in ("}", "]"):
         members = _of_json(text)
-    else:
+    elif "\n" in text:
         members = _of_lines(text)
+    else:
+        return False
     keys, values = set[str](), set[str]()
     for word, is_key in members:
         (keys if is_key else values).add(word)
@@ -51,10 +53,9 @@ def _of_json(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _of_lines(text: str) -> Iterator[tuple[str, bool]]:
-    """The keys and values of lines; nothing where a line has another form, or there is only one."""
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    """The keys and values of lines; nothing where a line has another form."""
     members = []
-    for line in lines if len(lines) > 1 else ():
+    for line in filter(None, map(str.strip, text.split("\n"))):
         member = _LINE.fullmatch(line)
         if member is None:
             return

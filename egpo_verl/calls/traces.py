@@ -82,7 +82,7 @@ def contains_call(text: str, tools: ToolSet | None = None) -> bool:
     prose, blocks = prose_and_blocks(text)
     if not prose.strip():
         return _calls(text, tools)
-    if ENVELOPE.search(prose) or _calls(prose, tools):
+    if ("_call" in prose and ENVELOPE.search(prose)) or _calls(prose, tools):
         return True
     if len(blocks) > MAX_BLOCKS:
         return _calls("\n\n".join(blocks), tools)
