@@ -28,9 +28,10 @@ TURNS = 7
 ROUNDS = 3
 """Of each row in a turn, the least of which counts; its texts are new in each."""
 KINDS = {
-    "first": "first verdict on a row (tools and reference compiled)",
-    "other": "every other verdict",
-    "none": "verdict where no call is expected",
+    "all": "of all, eight a row",
+    "first": "first on a row, which compiles tools and reference",
+    "other": "every other on a row",
+    "none": "where no call is expected",
 }
 NO_CALL = (
     "None of my functions can do that, but I can tell you more about {name} if you like.",
@@ -45,9 +46,10 @@ def beside(other: Path, prompts: Prompts) -> list[str]:
         file.write_text(json.dumps(rows(prompts)), encoding="utf-8")
         turns = [(median_times(HERE, file), median_times(other, file)) for _ in range(TURNS)]
     lines = [
-        f"{len(prompts):,} rows, {TURNS} turns of each checkout, one after the other; medians:",
+        f"This checkout beside {commit(other)}: {len(prompts):,} rows, {TURNS} turns of each, one "
+        "after the other, medians. Every answer is new, and the texts of a row are in each turn.",
         "",
-        "| CPU time of a verdict | this checkout us | the other us | ratio | least-most |",
+        f"| CPU time of a verdict | this us | {commit(other)} us | ratio | least-most |",
         "|---|---:|---:|---:|---:|",
     ]
     for kind, words in KINDS.items():
@@ -56,7 +58,13 @@ def beside(other: Path, prompts: Prompts) -> list[str]:
         middle = (statistics.median(times) for times in (ours, theirs, ratios))
         columns = " | ".join(f"{number:.2f}" for number in middle)
         lines.append(f"| {words} | {columns} | {min(ratios):.2f}-{max(ratios):.2f} |")
-    return lines
+    return [*lines, ""]
+
+
+def commit(checkout: Path) -> str:
+    """The commit of a checkout, in short."""
+    command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def rows(prompts: Prompts) -> list[dict[str, Any]]:
@@ -113,7 +121,7 @@ def turn(checkout: Path, file: Path) -> dict[str, float]:
         first.append(least[0])
         other += least[1:]
         none += [min(times) for times in zip(*words, strict=True)]
-    medians = map(statistics.median, (first, other, none))
+    medians = map(statistics.median, (first + other, first, other, none))
     return dict(zip(KINDS, medians, strict=True))
 
 

@@ -3,8 +3,8 @@
 Whole responses (thought included) through `compute_score`, beside BFCL's decoder and checker on
 the answers alone, in one run; then the worst hostile responses. Times are CPU time, the least of
 several runs, so that other work on the machine counts little; a text that differs in its blanks
-alone is new to every cache. With `--beside`, the same verdicts in this checkout and another one,
-process after process, and how their medians compare. See benchmarks/bfcl_entries.py for the
+alone is new to every cache. With `--beside`, also the same verdicts in this checkout and another
+one, process after process, and how their medians compare. See benchmarks/bfcl_entries.py for the
 environment needed.
 """
 
@@ -30,30 +30,29 @@ def main() -> None:
         "--beside",
         metavar="CHECKOUT",
         type=Path,
-        help="time another checkout of this repository instead, in turn with this one",
+        help="time another checkout of this repository too, in turn with this one",
     )
     parser.add_argument("--every", type=int, default=1, help="of so many prompts, take one")
     arguments = parser.parse_args()
     prompts = groups()[:: arguments.every]
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    if arguments.beside:
-        console.print("\n".join(beside(arguments.beside, prompts)))
-        return
     official = Official()
+    share = f"one in {arguments.every} of " if arguments.every > 1 else ""
     lines = [
         "# Speed of the reward",
         "",
         f"Made by `benchmarks/reward_speed.py` on Python {sys.version.split()[0]}, bfcl-eval "
-        "2026.3.23: right answers to BFCL's single-turn Python entries and mutations of them.",
+        f"2026.3.23: right answers to {share}BFCL's single-turn Python entries, and mutations of "
+        "them.",
         "",
         *beside_bfcl(official, prompts),
         *in_groups(official, prompts),
+        *(beside(arguments.beside, prompts) if arguments.beside else ()),
         *from_threads(prompts),
         *slowest_rows(),
         *worst_cases(),
     ]
     text = "\n".join(lines) + "\n"
-    console.print(text)
+    Console(soft_wrap=True, highlight=False, markup=False).print(text)
     if arguments.report:
         arguments.report.write_text(text, encoding="utf-8")
 
