@@ -40,6 +40,19 @@ def is_record_call(text: str, tools: ToolSet) -> bool:
     return any(_takes(tools, name, keys) for name in values.intersection(tools.names))
 
 
+def record_at_the_end(text: str) -> str:
+    """What stands from the first bracket on, where a text ends with one that closes, else nothing.
+
+    >>> record_at_the_end('Sure: {"a": 1}'), record_at_the_end('{"a": 1} is data.')
+    ('{"a": 1}', '')
+    """
+    text = text.rstrip(" \t\r\n`")
+    if text[-1:] not in ("}", "]"):
+        return ""
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    return text[min(starts) :] if starts else ""
+
+
 def _takes(tools: ToolSet, name: str, keys: set[str]) -> bool:
     signature = tools.signature(name)
     parameters = signature.schema.get("properties", {}) if signature else {}

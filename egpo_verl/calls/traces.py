@@ -20,7 +20,7 @@ from egpo_verl.calls.code_blocks import (
 from egpo_verl.calls.json_keys import ARGUMENTS_KEY, ENVELOPE, NAMED
 from egpo_verl.calls.offered_names import calls_offered, is_element, is_offered
 from egpo_verl.calls.plain import plain
-from egpo_verl.calls.records import is_record_call
+from egpo_verl.calls.records import is_record_call, record_at_the_end
 from egpo_verl.calls.signatures import are_signatures, is_open
 from egpo_verl.calls.tools import ToolSet
 from egpo_verl.calls.whole_answer import (
@@ -86,6 +86,8 @@ def contains_call(text: str, tools: ToolSet | None = None) -> bool:
         return True
     if len(blocks) > MAX_BLOCKS:
         return _calls("\n\n".join(blocks), tools)
+    if tools is not None and is_record_call(record_at_the_end(prose), tools):
+        return True
     if tools is not None and any(is_record_call(unwrapped(block), tools) for block in blocks):
         return True
     attempts = [code for block in dict.fromkeys(blocks) for code in _attempts(block, tools)]
