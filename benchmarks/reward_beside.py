@@ -47,7 +47,7 @@ def beside(other: Path, prompts: Prompts) -> list[str]:
         turns = [(median_times(HERE, file), median_times(other, file)) for _ in range(TURNS)]
     lines = [
         f"This checkout beside {commit(other)}: {len(prompts):,} rows, {TURNS} turns of each, one "
-        "after the other, medians. Every answer is new, and the texts of a row are in each turn.",
+        "after the other, medians. Answers and the texts of a row are new in each turn.",
         "",
         f"| CPU time of a verdict | this us | {commit(other)} us | ratio | least-most |",
         "|---|---:|---:|---:|---:|",

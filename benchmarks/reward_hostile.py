@@ -57,7 +57,7 @@ def hostile(size: int) -> dict[str, str]:
 def without_calls(size: int) -> dict[str, str]:
     """Answers of about `size` characters where none of the functions offered is to be called."""
     return {
-        "small code blocks": "".join(f"```g({n})```x" for n in range(size // 13)),
+        "small code blocks": "".join(f"```g({n})```x" for n in range(size // 16)),
         "a block that imports": "x\n```\nimport b\n" + "f()\n" * (size // 4) + "```",
         "mentions": "x f(). " * (size // 7),
         "calls of others": "g(x);" * (size // 5),

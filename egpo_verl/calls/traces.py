@@ -86,7 +86,8 @@ def contains_call(text: str, tools: ToolSet | None = None) -> bool:
         return True
     if len(blocks) > MAX_BLOCKS:
         return _calls("\n\n".join(blocks), tools)
-    if tools is not None and is_record_call(record_at_the_end(prose), tools):
+    has_words = bool(blocks) or text[:1] not in ("{", "[")
+    if tools is not None and has_words and is_record_call(record_at_the_end(prose), tools):
         return True
     if tools is not None and any(is_record_call(unwrapped(block), tools) for block in blocks):
         return True
