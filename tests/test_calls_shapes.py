@@ -74,6 +74,9 @@ SAME: dict[str, Shape] = {
     "constrained by a root model": (Between, 5, 5.0),
     "list of root models": (Optional[list[Between]], [5], [5.0]),
     "whole number or float": (Union[int, float], 5, 5.0),
+    "float or whole number": (Union[float, int], 5, 5.0),
+    "whole numbers or floats": (list[Union[int, float]], [5, 6], [5.0, 6]),
+    "whole number, or float in a model": (Union[int, Between], 5, 5.0),
     "text or float": (Union[str, float], 5, 5.0),
     "texts or floats": (Union[list[str], list[float]], [5], [5.0]),
     "float or floats": (Union[float, list[float]], [5], [5.0]),
@@ -101,6 +104,9 @@ SAME: dict[str, Shape] = {
 DIFFERENT: dict[str, Shape] = {
     "a whole number is declared": (int, 5, 5.0),
     "whole numbers are": (Optional[list[int]], [5], [5.0]),
+    "whole numbers are, before floats": (Union[list[int], list[float]], [5], [5.0]),
+    "a whole number or a text is": (Union[int, str], 5, 5.0),
+    "no type is": (Any, 5, 5.0),
     "the first of a tuple is": (tuple[int, float], [5, 5.0], [5.0, 5.0]),
     "another value": (Optional[list[float]], [5], [5.5]),
     "another default": (Optional[Point], {"x": 1}, {"x": 1, "y": 1}),
@@ -117,6 +123,11 @@ LEFT_OUT: dict[str, tuple[Any, Any, list[Any], list[Any]]] = {
     "float": (float, 1, [1, 1.0], [2, None]),
     "optional floats": (Optional[list[float]], [1], [[1], [1.0]], [[], None]),
     "new type": (Kelvin, 0, [0, 0.0], [1]),
+    "whole number, its default a float": (int, 5.0, [5], [6, 5.5]),
+    "optional whole number, its default a float": (Optional[int], 5.0, [5], [6, None]),
+    "whole numbers, their defaults floats": (list[int], [5.0, 6.0], [[5, 6]], [[5], [5, 7]]),
+    "whole number or text, its default a float": (Union[int, str], 5.0, [5], ["5", "5.0"]),
+    "a default that is no whole number": (int, 5.5, [], [5, 6, 5.5]),
     "enum": (Color, "red", ["red"], ["blue"]),
     "model of defaults": (
         Headers,
@@ -165,6 +176,7 @@ def test_what_differs_stays_different(name: str) -> None:
 def test_a_default_may_be_left_out_or_written_in_any_way(name: str) -> None:
     kind, default, same, others = LEFT_OUT[name]
     tools = offered(kind, default)
+    assert result({}, {}, tools) is Reason.OK
     for value in same:
         assert result({"a": value}, {}, tools) is Reason.OK
         assert result({}, {"a": value}, tools) is Reason.OK

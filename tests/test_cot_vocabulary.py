@@ -174,7 +174,7 @@ def test_a_batch_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch, block: int) 
     ids = torch.tensor([whole[i:] + whole[:i] for i in range(len(whole))])
     mask = torch.ones_like(ids, dtype=torch.bool)
     expected = cot_mask(tokenizer, ids, mask)
-    monkeypatch.setattr("egpo_verl.cot.mask.BLOCK", block)
+    monkeypatch.setattr("egpo_verl.cot.scan.BLOCK", block)
     assert torch.equal(cot_mask(tokenizer, ids, mask), expected)
     assert expected[0].sum() == len("so") + len("or not")
 

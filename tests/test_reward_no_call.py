@@ -137,6 +137,30 @@ PROSE = [
     'OpenAI\'s answers have a key "tool_calls": a list of calls, or {"tool_calls": []}.',
     '{"tool_calls": []}',
     'He said {"name": "Ann"} to me.',
+    # Values left open, types for values, lists of functions, data.
+    "call weather(city=?)",
+    "I would have to call weather(city=?, unit=?); which city?",
+    "weather(city: string, unit?: string)",
+    "weather(city: string, unit?: string)\nnow()\nsearch(query: string)",
+    "```ts\nweather(city: string, unit?: string): string\n```",
+    "There is weather(city: Union[str, None], unit: str); which city?",
+    "1. weather(city, unit)\n2. now()\n3. search(query)",
+    "1. `weather(city: string)`\n2. `search(query: string)`",
+    "- weather(city=?)\n- now()",
+    '{"name": "get", "type": "verb"}',
+    '{"weather": "sunny", "city": "Paris"}',
+    "weather: sunny\ncity: Paris",
+    'A record may look like {"service": "weather", "city": "Paris"} there.',
+    'Here is the record: {"sky": "red", "city": "Paris"}',
+    "query: cats\nresult: none",
+    '["red", {"city": "Paris"}]',
+    "Function: weather\nParameters: city, unit",
+    "Weather works with {\"temperature\": 20} and the like.",
+    "OK. now() only tells the time.",
+    "I have two functions. now() and weather(city).",
+    "I have few functions, e.g. now().",
+    "Use “search” (“cats” and so on) on the web.",
+    "The function is f\\(x\\) = 2x.",
     "Hello! How can I help you?",
     "[]",
     "",
@@ -290,6 +314,51 @@ ATTEMPTS = [
     '<function name="weather"><city>Paris</city></function>',
     "<start_function_call>call:weather{city:Paris}",
     "Action: now\nAction Input: {}",
+    # With Markdown's marks, quotes or escapes about the name.
+    '**weather**(city="Paris")',
+    "`weather`(city='Paris')",
+    "**`weather`**(city='Paris')",
+    '"weather"(city="Paris")',
+    "weather\\(city='Paris'\\)",
+    "get\\_user\\_details(user\\_id='u1')",
+    "**teleport**(to='Mars')",
+    "teleport\\(to='Mars'\\)",
+    # By a method of the function.
+    'weather.invoke({"city": "Paris"})',
+    'I use weather.run(city="Paris").',
+    'teleport.invoke({"to": "Mars"})',
+    # As JSON with a slip, in other words for its keys, or as YAML.
+    '{name: "weather", arguments: {city: "Paris"}}',
+    "Sure: {name: 'weather', arguments: {city: 'Paris'}}",
+    'weather {city: "Paris"}',
+    "{“name”: “weather”, “arguments”: {“city”: “Paris”}}",
+    "weather(‘Paris’)",
+    '{"name" => "weather", "arguments" => {"city" => "Paris"}}',
+    '{name => "teleport", arguments => {to => "Mars"}}',
+    "name: weather\narguments:\n  city: Paris",
+    "- name: weather\n  arguments:\n    city: Paris",
+    "arguments:\n  city: Paris\nfunction: 'weather'",
+    "weather:\n  city: Paris",
+    "**Tool:** weather\n**city:** Paris",
+    "```yaml\nname: weather\narguments:\n  city: Paris\n```",
+    "Sure.\n```yaml\nname: weather\narguments:\n  city: Paris\n```",
+    '{"command": "weather", "city": "Paris"}',
+    'Sure.\n```json\n{"command": "weather", "city": "Paris"}\n```',
+    '["weather", {"city": "Paris"}]',
+    'Sure. {"command": "weather", "city": "Paris"}',
+    'Sure! Here you go: `["weather", {"city": "Paris"}]`',
+    'I call weather with arguments {"city": "Paris"}',
+    'I call `weather` with the following parameters: {"city": "Paris"}',
+    'Using weather with {"city": "Paris"}.',
+    # Of a function that needs no arguments, as a sentence of its own.
+    "Let me check: now()",
+    "I'll look it up: `now()`.",
+    "OK. now()",
+    "I need the time! now()",
+    "Sure. `now()`.",
+    # Placeholders and names for values, alone on their line.
+    "weather(city=?)",
+    "weather(city: 'Paris')",
 ]  # fmt: skip
 
 
@@ -314,6 +383,7 @@ def test_an_attempt_is_a_call(answer: str) -> None:
 def test_without_functions_every_name_is_one_of_theirs() -> None:
     for answer in PROSE[:8]:
         assert verdict(answer, None)["reason"] == Reason.OK
+    assert verdict('{"name": "get", "type": "verb"}', None)["reason"] == Reason.OK
     for answer in ("Try f(a=1).", "Sure: [f()] it is.", "f('x')", '{"name": "f"}'):
         assert verdict(answer, None)["reason"] == Reason.CALL_NOT_WANTED
 
@@ -385,6 +455,19 @@ LONG_LINES: dict[str, Callable[[int], str]] = {
     "comments": lambda n: "x <!-- " * (n // 7) + "(",
     "assignments": lambda n: "x = 1\n" * (n // 6) + "(",
     "bullets": lambda n: "- a\n" * (n // 4) + "(",
+    "many blocks": lambda n: "".join(f"```g({at})```x" for at in range(n // 12)),
+    "an import, then calls": lambda n: "x\n```\nimport b\n" + "f()\n" * (n // 4) + "```",
+    "bare keys": lambda n: "{a" + ", b" * (n // 3) + ": {",
+    "blanks behind a comma": lambda n: "{" + "," + " " * n,
+    "names with words": lambda n: "a with b " * (n // 9) + "{",
+    "announcements without an end": lambda n: "I'm " * (n // 4) + "a()",
+    "lines of a record": lambda n: "a: b\n" * (n // 5) + "b",
+    "texts of a record": lambda n: "[" + '"a", ' * (n // 5) + "{}]",
+    "quotes of a record": lambda n: "[" + '"\\' * (n // 2) + "]",
+    "typed signatures": lambda n: "f(a: string)\n" * (n // 13),
+    "one long signature": lambda n: "f(a: string" + ", a: b" * (n // 6) + ")",
+    "marks about brackets": lambda n: "a**(" * (n // 4),
+    "methods": lambda n: "a.run(" * (n // 6),
 }
 
 

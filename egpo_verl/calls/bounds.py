@@ -15,7 +15,11 @@ MAX_MARKS = 4_096
 """Commas, quotes, backslashes and opening brackets in an answer, which bound the reader's steps."""
 
 MAX_MENTIONS = 1_000
-"""Functions offered that prose may name with brackets; more of them are no prose."""
+"""Functions offered that prose may name with brackets, and calls in a row that are looked at one by
+one; more of them are no prose."""
+
+MAX_BLOCKS = 100
+"""Code blocks beside prose that may explain; more of them are read as if they were prose."""
 
 MAX_NUMBER = 320
 """Characters of a number: enough to spell the largest float in full."""

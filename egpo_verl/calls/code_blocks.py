@@ -36,7 +36,9 @@ def imports(code: str) -> bool:
 
 def without_preparation(code: str) -> str:
     """`code` without lines that import something or give a name a value."""
-    return _ASSIGNMENT.sub("", _IMPORT.sub("", code))
+    if "import" in code or "from" in code:
+        code = _IMPORT.sub("", code)
+    return _ASSIGNMENT.sub("", code) if "=" in code else code
 
 
 def _code(block: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from egpo_verl.calls.type_names import Schema
+from egpo_verl.calls.values import in_wholes
 
 _LISTS = ("items", "additionalItems", "additionalProperties", "anyOf", "oneOf", "allOf")
 _HOLDERS = frozenset({*_LISTS, "properties", "$ref"})
@@ -36,11 +37,15 @@ def flat_defaults(root: Schema) -> dict[str, Any] | None:
     defaults = {}
     for name, schema in root.get("properties", {}).items():
         if "default" in schema:
-            fits = fits_plainly(schema, schema["default"])
+            default = schema["default"]
+            fits = fits_plainly(schema, default)
             if fits is None:
                 return None
+            if not fits and isinstance(default, float):
+                default = in_wholes(default)
+                fits = fits_plainly(schema, default)
             if fits:
-                defaults[name] = schema["default"]
+                defaults[name] = default
         elif not schema.keys().isdisjoint(_ELSEWHERE):
             return None
     return defaults

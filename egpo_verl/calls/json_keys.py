@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+ARGUMENT_KEYS = ("arguments", "parameters", "args", "kwargs", "input", "tool_input", "action_input")
+"""Keys that hold the arguments of a call."""
 NAME_KEY = r"\\?[\"'](?:name|function|api|tool|tool_name|recipient_name|action)\\?[\"']\s*:\s*"
 NAMED = re.compile(NAME_KEY)
 TYPED = re.compile(r"[\"']type[\"']\s*:\s*[\"'](?:function|tool_use|tool_call)[\"']")
-ARGUMENTS_KEY = re.compile(
-    r"\\?[\"'](?:arguments|parameters|args|kwargs|(?:tool_|action_)?input)\\?[\"']\s*:"
-)
+ARGUMENTS_KEY = re.compile(rf"\\?[\"'](?:{'|'.join(ARGUMENT_KEYS)})\\?[\"']\s*:")
 ENVELOPE = re.compile(
     r"\\?[\"'](?:function|tool)_calls?\\?[\"']\s*:\s*(?:\[\s*\\?[{\"']|\{\s*\\?[\"'])"
 )

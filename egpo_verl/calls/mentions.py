@@ -1,16 +1,17 @@
 """Functions that are spoken of, with brackets behind their names, but not called.
 
 Prose names a function and its parameters: `weather()`, `weather(city)`, `weather(city=...)`,
-`weather(city, unit=None)`. None of these is a call, unless it stands alone on its line, or is
-announced where the function needs no arguments: `I'll call now().`
+`weather(city, unit=None)`. None of these is a call, unless it stands alone on its line without
+types, or, where the function needs no arguments, is announced or a sentence of its own: `I'll call
+now().`, `OK. now()`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 
-from egpo_verl.calls.announcements import announced_places
+from egpo_verl.calls.announcements import announced_places, stands_apart
+from egpo_verl.calls.signatures import NOTHING, is_signature, is_typed
 from egpo_verl.calls.type_names import Schema
 
 _BLANKS = " \t\r\xa0;`"
@@ -18,13 +19,11 @@ _BLANKS = " \t\r\xa0;`"
 _BRACKETS = re.compile(
     rf"""(?P<content>[^()]{{0,200}})\)(?:
         (?P<line>[{_BLANKS}]*(?:\n|\Z))
-        | (?P<sentence>[`'"*]*(?:[.!;…。！]+(?=\s|\Z)|[ \t]*\r?(?:\n|\Z)|[ \t]+(?:to|for|and)\b))
+        | (?P<sentence>[`'"*]*(?:[.!;…。！]+(?=\s|\Z)|[ \t]*\r?(?:\n|\Z)))
+        | (?P<clause>[`'"*]*[ \t]+(?:to|for|and)\b)
     )?""",
     re.VERBOSE,
 )
-_NOTHING = frozenset({"", "...", "…"})
-_PLURALS = frozenset({"s", "es", "ies"})
-_PLACEHOLDER = re.compile(r"[\"']?(?:\.\.\.|…|<[^<>]*>)[\"']?|None|null")
 
 
 class Mentions:
@@ -48,15 +47,17 @@ class Mentions:
         content = brackets["content"].strip()
         if not content and self._text[start - 1 : start] == "[":
             return False
-        if content not in _NOTHING and not _is_signature(content, schema.get("properties", ())):
+        if content not in NOTHING and not is_signature(content, schema.get("properties", ())):
             return False
         behind = brackets.lastgroup
-        if behind == "content":
+        if behind == "content" or is_typed(content):
             return True
         if behind == "line" and opens_line(self._text, start):
             return False
         if content or schema.get("required"):
             return True
+        if behind != "clause" and stands_apart(self._text, start):
+            return False
         if self._announced is None:
             self._announced = announced_places(self._text)
         return start not in self._announced
@@ -67,28 +68,3 @@ def opens_line(text: str, start: int) -> bool:
     while start and text[start - 1] in _BLANKS:
         start -= 1
     return not start or text[start - 1] == "\n"
-
-
-def _is_signature(content: str, parameters: Collection[str]) -> bool:
-    """Whether brackets hold names of parameters, or the ending of a plural.
-
-    Some may have a default, where another has none: no call has a parameter's bare name for a
-    value.
-
-    >>> [_is_signature(text, {"city", "unit"}) for text in ("city: str", "city, unit='C'", "es")]
-    [True, True, True]
-    >>> [_is_signature(text, {"city", "unit"}) for text in ("'Paris'", "city='Paris'", "town")]
-    [False, False, False]
-    """
-    if content in _PLURALS:
-        return True
-    has_values, has_names = False, False
-    for part in content.split(","):
-        parameter, equals, value = part.partition("=")
-        if parameter.partition(":")[0].strip() not in parameters:
-            return False
-        if not equals:
-            has_names = True
-        elif not _PLACEHOLDER.fullmatch(value.strip()):
-            has_values = True
-    return has_names or not has_values

@@ -7,7 +7,7 @@ up among the functions, so the time is linear in the text and hardly depends on 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 
@@ -15,17 +15,19 @@ from egpo_verl.calls.bounds import MAX_MENTIONS
 from egpo_verl.calls.json_keys import ARGUMENTS_KEY, NAME_KEY, TYPED
 from egpo_verl.calls.mentions import Mentions, opens_line
 from egpo_verl.calls.tools import ToolSet
-from egpo_verl.calls.words import WORD, is_word_start, last_word
+from egpo_verl.calls.words import ASCII_WORD, WORD, is_word_start, last_word
 
 # What may stand behind a name that is called.
 _BEHIND = r"""(?=
     (?P<bracket>\()
-    | (?=\s*["'`*:({\[\n])(?:
+    | (?=\s*(?:["'`*:({\[\n]|with\b|using\b))(?:
         (?P<spaced>\s+\((?=\s*(?:[^\W\d]\w*\s*=(?!=)|(?P<quote>["']))))
-        | ["']?(?:\s*:)?\s*(?:\[ARGS\]\s*)?\{\s*(?P<object>\}|["'](?P<key>\w+)["']\s*:)
+        | ["'`*]{0,3}(?:\s+(?:with|using)(?:\s+[^\W\d]\w*){0,4})?(?:\s*:)?\s*(?:\[ARGS\]\s*)?`?
+            \{\s*(?P<object>\}|["'](?P<key>\w+)["']\s*:)
         | (?P<lines>[`*]*[ \t]*\r?\n[ \t*]*(?i:arguments|args|parameters|input)\b[ \t*]*:)
     ))"""
 _SITE = re.compile(WORD + _BEHIND, re.VERBOSE)
+_SITE_OF_ASCII = re.compile(ASCII_WORD + _BEHIND, re.VERBOSE)
 _SITE_IN_ASCII = re.compile(r"\b\w+\b" + _BEHIND, re.VERBOSE)  # the same, and faster
 _SITE_OF_SIGN = re.compile(r"[^\w\s({\['\"`*:]" + _BEHIND, re.VERBOSE)
 _TAG = re.compile(r"<([\w.-]{3,})(?:\s*/?>|\s+\w+=)")
@@ -44,9 +46,11 @@ def calls_offered(text: str, tools: ToolSet) -> bool:
     """Whether `text` calls a function of `tools`, in Python's way, as JSON or as a tag."""
     if _has_called_site(text, tools):
         return True
-    has_arguments = ARGUMENTS_KEY.search(text) or TYPED.search(text)
-    patterns = (_NAMED if has_arguments else _ONLY_NAMED, _NAMED_TAG, _TAG)
-    names = frozenset(tools.names)
+    patterns = [_NAMED_TAG, _TAG] if "<" in text else []
+    if ":" in text and ('"' in text or "'" in text):
+        has_arguments = ARGUMENTS_KEY.search(text) or TYPED.search(text)
+        patterns.append(_NAMED if has_arguments else _ONLY_NAMED)
+    names = frozenset(tools.names) if patterns else ()
     return any(match[1] in names for pattern in patterns for match in pattern.finditer(text))
 
 
@@ -83,11 +87,8 @@ def is_element(text: str, tools: ToolSet) -> bool:
 def _has_called_site(text: str, tools: ToolSet) -> bool:
     """Whether a name stands somewhere as words of its own and is called by what is behind it."""
     by_last, mentions = _by_last_word(tools.names), Mentions(text)
-    patterns = [_SITE_IN_ASCII if text.isascii() else _SITE]
-    if any(re.match(r"\W", last) for last in by_last):
-        patterns.append(_SITE_OF_SIGN)
     named = 0
-    for site in chain.from_iterable(pattern.finditer(text) for pattern in patterns):
+    for site in _sites(text, by_last):
         word = site[0]
         for name in by_last.get(word, ()):
             if name != word and not _stands_before(text, site.end(), name):
@@ -96,6 +97,18 @@ def _has_called_site(text: str, tools: ToolSet) -> bool:
             if named > MAX_MENTIONS or _is_called(site, name, tools, mentions):
                 return True
     return False
+
+
+def _sites(text: str, words: Collection[str]) -> Iterator[re.Match[str]]:
+    """The words, or signs, of a text with something behind them that calls, if not all of them then
+    those that may be one of `words`."""
+    if text.isascii():
+        patterns = [_SITE_IN_ASCII]
+    else:
+        patterns = [_SITE_OF_ASCII if all(map(str.isascii, words)) else _SITE]
+    if any(re.match(r"\W", word) for word in words):
+        patterns.append(_SITE_OF_SIGN)
+    return chain.from_iterable(pattern.finditer(text) for pattern in patterns)
 
 
 @lru_cache(maxsize=256)

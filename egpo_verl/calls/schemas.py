@@ -12,7 +12,13 @@ from typing import Any
 
 from egpo_verl.calls.closing import closed
 from egpo_verl.calls.limits import LIMITS, limits
-from egpo_verl.calls.type_names import Note, Schema, any_of, basic_type, is_optional, schema_of_name
+from egpo_verl.calls.required import (
+    marked_required,
+    may_be_left_out,
+    names,
+    without_empty_required,
+)
+from egpo_verl.calls.type_names import Note, Schema, any_of, basic_type, schema_of_name
 from egpo_verl.calls.values import nfc
 
 _MAX_NESTING = 16
@@ -51,12 +57,12 @@ def parameters_schema(parameters: Any, required: Any, note: Note) -> Schema:
         schema["required"] = [
             nfc(str(name))
             for name, spec in parameters.items()
-            if not _may_be_left_out(spec) or _marked_required(spec)
+            if not may_be_left_out(spec) or marked_required(spec)
         ]
         schema |= {"type": "object", "additionalProperties": False}
     if isinstance(required, list):
-        schema["required"] = [*schema.get("required", []), *_names(required)]
-    return _without_empty_required(schema)
+        schema["required"] = [*schema.get("required", []), *names(required)]
+    return without_empty_required(schema)
 
 
 def is_json_schema(parameters: Mapping[str, Any]) -> bool:
@@ -156,13 +162,13 @@ def _array(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
 def _object(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
     schema: Schema = {}
     properties = spec.get("properties")
-    required = _names(spec.get("required"))
+    required = names(spec.get("required"))
     if isinstance(properties, dict):
         members = schema["properties"] = {}
         for key, inner in properties.items():
             name = nfc(str(key))
             members[name] = _schema(inner, note, depth + 1)
-            if _marked_required(inner):
+            if marked_required(inner):
                 required.append(name)
     if "additionalProperties" in spec:
         schema["additionalProperties"] = _or_boolean(spec["additionalProperties"], note, depth)
@@ -171,40 +177,8 @@ def _object(spec: Mapping[str, Any], note: Note, depth: int) -> Schema:
         schema["additionalProperties"] = True
     if required:
         schema["required"] = required
-    return _without_empty_required(schema)
+    return without_empty_required(schema)
 
 
 def _or_boolean(spec: Any, note: Note, depth: int) -> bool | Schema:
     return spec if isinstance(spec, bool) else _schema(spec, note, depth + 1)
-
-
-def _names(required: Any) -> list[str]:
-    if not isinstance(required, list):
-        return []
-    return [nfc(name) for name in required if isinstance(name, str)]
-
-
-def _marked_required(spec: Any) -> bool:
-    return isinstance(spec, dict) and spec.get("required") is True
-
-
-def _may_be_left_out(spec: Any) -> bool:
-    """xLAM: by its type's text, or because it has a default."""
-    if isinstance(spec, str):
-        return is_optional(spec)
-    if not isinstance(spec, dict):
-        return True
-    kind = spec.get("type")
-    return (
-        "default" in spec
-        or spec.get("optional") is True
-        or spec.get("required") is False
-        or (isinstance(kind, str) and is_optional(kind))
-        or (isinstance(kind, list) and "null" in kind)
-    )
-
-
-def _without_empty_required(schema: Schema) -> Schema:
-    """Draft 4 wants `required` unique and not empty; optional names may be listed by mistake."""
-    names = schema.pop("required", None)
-    return {**schema, "required": list(dict.fromkeys(names))} if names else schema

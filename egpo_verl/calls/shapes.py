@@ -3,38 +3,32 @@
 JSON does not keep 5.0 and 5 apart, and a default may be written or left out. So two values mean
 the same where they are equal once whole numbers are floats wherever the schema declares a float,
 and members that say no more than their default are gone: `Shape.normal` is that form of a value.
-The walk follows `properties`, `items`, `allOf` and `$ref`, and of `anyOf` and `oneOf` the first
-branch that takes the value. It never makes a value larger, whatever the schema says.
+The walk follows `properties`, `items`, `allOf` and `$ref`, and of `anyOf` and `oneOf` the branch
+that decides. It never makes a value larger, whatever the schema says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain, repeat
 from threading import RLock
 from typing import Any
 
-import jsonschema_rs
-
-from egpo_verl.calls.flat import DEFINITIONS, fits_plainly
+from egpo_verl.calls.document import Document, item_at, others_of, places_of
 from egpo_verl.calls.type_names import Schema
-from egpo_verl.calls.values import SEQUENCES, TextForm, equal, float_of, nfc
-
-_UNIONS = ("anyOf", "oneOf")
-_MORE = frozenset({"allOf", "$ref"})
+from egpo_verl.calls.unions import UNIONS, deciding_branch, declares_float
+from egpo_verl.calls.values import SEQUENCES, TextForm, equal, float_of, in_wholes, nfc
 
 
-class Shapes:
+class Shapes(Document):
     """The shapes of a schema and of all schemas inside it, each made when it is first needed."""
 
     def __init__(self, root: Schema) -> None:
+        super().__init__(root)
         self.lock = RLock()
-        self._root = root
-        self._definitions = {key: root[key] for key in DEFINITIONS if key in root}
         self._shapes: dict[tuple[int, ...], Shape] = {}
         self._insides: dict[tuple[int, ...], Inside] = {}
-        self._validators: dict[int, jsonschema_rs.Draft4Validator | None] = {}
 
     def shape(self, schemas: Sequence[Any]) -> Shape:
         """The shape of a value that all of `schemas`, parts of the root, describe."""
@@ -52,45 +46,6 @@ class Shapes:
             inside = self._insides[key] = Inside(self, parts, key)
         return inside
 
-    def resolved(self, schemas: Iterable[Any], before: Sequence[Schema] = ()) -> list[Schema]:
-        """`before`, then `schemas` with every schema that must hold where they do."""
-        parts, waiting = list(before), list(schemas)
-        if not parts and len(waiting) == 1 and waiting[0].keys().isdisjoint(_MORE):
-            return waiting
-        while waiting:
-            schema = waiting.pop(0)
-            if isinstance(schema, dict) and not any(schema is part for part in parts):
-                parts.append(schema)
-                waiting += schema.get("allOf", ())
-                if "$ref" in schema:
-                    waiting.append(self._target(schema["$ref"]))
-        return parts
-
-    def takes(self, schema: Schema, value: Any) -> bool:
-        """Whether `value` fits `schema`, a part of the root."""
-        fits = fits_plainly(schema, value)
-        if fits is not None:
-            return fits
-        if id(schema) not in self._validators:
-            try:
-                compiled = jsonschema_rs.Draft4Validator({"allOf": [schema], **self._definitions})
-            except (ValueError, jsonschema_rs.ReferencingError):
-                compiled = None
-            self._validators[id(schema)] = compiled
-        validator = self._validators[id(schema)]
-        try:
-            return validator is not None and validator.is_valid(value)
-        except ValueError:  # text that is no Unicode: a lone surrogate
-            return False
-
-    def _target(self, pointer: str) -> Any:
-        """What `#/$defs/Name` points at, None where there is nothing."""
-        target: Any = self._root
-        for step in pointer.removeprefix("#/").split("/"):
-            name = step.replace("~1", "/").replace("~0", "~")
-            target = target.get(name) if isinstance(target, dict) else None
-        return target
-
 
 class Shape:
     """The type of a value, by the schemas that hold whatever the value is."""
@@ -103,7 +58,7 @@ class Shape:
     @cached_property
     def _inside(self) -> Inside | None:
         """What is inside, where no union is to be decided first."""
-        has_unions = any(key in part for part in self._parts for key in _UNIONS)
+        has_unions = any(key in part for part in self._parts for key in UNIONS)
         return None if has_unions else self._shapes.inside(self._parts)
 
     def normal(self, value: Any, text_form: TextForm = nfc) -> Any:
@@ -127,54 +82,19 @@ class Shape:
             return inside.shortened(members, text_form)
         if type(value) is int:
             if self._may_be_float is None:
-                self._may_be_float = self._declares_float(self._parts, [])
+                self._may_be_float = declares_float(self._shapes, self._parts, [])
             return float_of(value) if self._may_be_float else value
         return value
-
-    def _declares_float(self, schemas: Iterable[Any], seen: list[Schema]) -> bool:
-        parts = self._shapes.resolved(schemas)
-        if any(part.get("type") == "number" for part in parts):
-            return True
-        new = [part for part in parts if not any(part is old for old in seen)]
-        seen += new
-        branches = [branch for part in new for key in _UNIONS for branch in part.get(key, ())]
-        return any(self._declares_float([branch], seen) for branch in branches)
 
     def _decided(self, value: Any) -> Inside:
         """What is inside `value`, with the branch of each union that takes it."""
         parts = list(self._parts)
         for part in parts:  # grows on the way
-            for key in _UNIONS:
+            for key in UNIONS:
                 if key in part:
-                    parts[:] = self._shapes.resolved(self._branch(part[key], value), parts)
+                    branch = deciding_branch(self._shapes, part[key], value)
+                    parts[:] = self._shapes.resolved(branch, parts)
         return self._shapes.inside(parts)
-
-    def _branch(self, branches: Sequence[Schema], value: Any) -> Sequence[Schema]:
-        """The first branch that takes a list or an object, as far as there is a choice."""
-        open_to_it = [branch for branch in branches if self._is_open_to(value, [branch], [])]
-        if len(open_to_it) > 1:
-            taking = (branch for branch in open_to_it if self._shapes.takes(branch, value))
-            return [next(taking, open_to_it[0])]
-        return open_to_it
-
-    def _is_open_to(self, value: Any, schemas: Iterable[Any], seen: list[Schema]) -> bool:
-        """Whether type and required members leave room for a list or an object."""
-        parts = self._shapes.resolved(schemas)
-        kind = "object" if isinstance(value, dict) else "array"
-        if not all(part.get("type", kind) == kind for part in parts):
-            return False
-        if kind == "object" and not all(
-            set(part.get("required", ())) <= value.keys() for part in parts
-        ):
-            return False
-        new = [part for part in parts if not any(part is old for old in seen)]
-        seen += new
-        return all(
-            any(self._is_open_to(value, [branch], seen) for branch in part[key])
-            for part in new
-            for key in _UNIONS
-            if key in part
-        )
 
 
 class Inside:
@@ -191,7 +111,7 @@ class Inside:
     @cached_property
     def _others(self) -> Shape:
         """Of members that are not declared."""
-        return self._shapes.shape([_others(part) for part in self._parts if _others(part)])
+        return self._shapes.shape([others_of(part) for part in self._parts if others_of(part)])
 
     def member(self, name: str) -> Shape:
         """The shape of a member, declared or not."""
@@ -204,21 +124,21 @@ class Inside:
         return shape
 
     def _schemas_of(self, name: str) -> list[Schema]:
-        schemas = [part.get("properties", {}).get(name, _others(part)) for part in self._parts]
+        schemas = [part.get("properties", {}).get(name, others_of(part)) for part in self._parts]
         return [schema for schema in schemas if schema]
 
     @cached_property
     def items(self) -> list[Shape]:
         """The shapes of the first items, each at its place, and at the end that of all others."""
-        places = max((len(_places(part)) for part in self._parts), default=0)
-        items = [[_item(part, at) for part in self._parts] for at in range(places + 1)]
+        places = max((len(places_of(part)) for part in self._parts), default=0)
+        items = [[item_at(part, at) for part in self._parts] for at in range(places + 1)]
         return [self._shapes.shape([one for one in schemas if one]) for schemas in items]
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
         """Member -> its default, where it states one that fits its own type.
 
-        Datasets write `"default": ""` for whole numbers, which states nothing.
+        Datasets write `"default": ""` for whole numbers, which states nothing, and 5.0 for 5.
         """
         names = dict.fromkeys(name for part in self._parts for name in part.get("properties", ()))
         defaults = {}
@@ -226,8 +146,10 @@ class Inside:
             schemas = self._schemas_of(name)
             for part in self._shapes.resolved(schemas):
                 if "default" in part:
-                    if all(self._shapes.takes(schema, part["default"]) for schema in schemas):
-                        defaults[name] = part["default"]
+                    for default in (part["default"], in_wholes(part["default"])):
+                        if all(self._shapes.takes(schema, default) for schema in schemas):
+                            defaults[name] = default
+                            break
                     break
         return defaults
 
@@ -260,19 +182,3 @@ class Inside:
             }
             self._is_busy = False
         return self._normal[text_form]
-
-
-def _others(part: Schema) -> Schema | None:
-    others = part.get("additionalProperties")
-    return others if isinstance(others, dict) else None
-
-
-def _places(part: Schema) -> Sequence[Schema]:
-    items = part.get("items")
-    return items if isinstance(items, list) else ()
-
-
-def _item(part: Schema, at: int) -> Schema | None:
-    places = _places(part)
-    item = places[at] if at < len(places) else part.get("additionalItems" if places else "items")
-    return item if isinstance(item, dict) else None

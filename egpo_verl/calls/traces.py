@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from egpo_verl.calls.bounds import MAX_BLOCKS, MAX_CALLS
 from egpo_verl.calls.code_blocks import (
     imports,
     prose_and_blocks,
@@ -18,8 +19,10 @@ from egpo_verl.calls.code_blocks import (
 )
 from egpo_verl.calls.json_keys import ARGUMENTS_KEY, ENVELOPE, NAMED
 from egpo_verl.calls.offered_names import calls_offered, is_element, is_offered
+from egpo_verl.calls.plain import plain
+from egpo_verl.calls.records import is_record_call, record_at_the_end
+from egpo_verl.calls.signatures import are_signatures, is_open
 from egpo_verl.calls.tools import ToolSet
-from egpo_verl.calls.values import nfc
 from egpo_verl.calls.whole_answer import (
     DOTTED,
     calls_in,
@@ -50,10 +53,6 @@ _MARKERS = (
 )
 """They open a call in some model's template, and nobody writes them in prose."""
 
-_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
-_ESCAPED = re.compile(r"\\u00([0-7][0-9a-fA-F])")
-_WIDE_CALL = re.compile(r"（(?=\s*(?:[^\W\d]\w*\s*[=＝]|[\"'“‘]))")
-_NARROW = str.maketrans("）＝“”‘’", ")=\"\"''")
 # Where no functions are known, any name is one: `[f(`, and `f(a=` without brackets.
 _LISTED = re.compile(rf"\[\s*{DOTTED}\(")
 _BY_KEYWORD = re.compile(rf"(?<![\w.-]){DOTTED}\(\s*[^\W\d]\w*\s*=(?!=)")
@@ -74,60 +73,65 @@ def contains_call(text: str, tools: ToolSet | None = None) -> bool:
     lowered = text.lower()
     if any(marker in lowered for marker in _MARKERS):
         return True
-    if not any(sign in text for sign in "({<（"):
-        return False
-    text = _plain(text)
-    if _is_call(text, tools):
-        return True
+    if not any(sign in text for sign in ("(", "{", "<", "（", "```")):
+        return tools is not None and is_record_call(unwrapped(text), tools)
+    text = plain(text)
+    whole = _is_whole(text, tools)
+    if whole is not None:
+        return whole
     prose, blocks = prose_and_blocks(text)
     if not prose.strip():
         return _calls(text, tools)
-    if ENVELOPE.search(prose) or _calls(prose, tools):
+    if ("_call" in prose and ENVELOPE.search(prose)) or _calls(prose, tools):
         return True
-    return any(_is_attempt(block, tools) for block in blocks)
+    if len(blocks) > MAX_BLOCKS:
+        return _calls("\n\n".join(blocks), tools)
+    has_words = bool(blocks) or text[:1] not in ("{", "[")
+    if tools is not None and has_words and is_record_call(record_at_the_end(prose), tools):
+        return True
+    if tools is not None and any(is_record_call(unwrapped(block), tools) for block in blocks):
+        return True
+    attempts = [code for block in dict.fromkeys(blocks) for code in _attempts(block, tools)]
+    return bool(attempts) and _calls("\n\n".join(attempts), tools)
 
 
-def _plain(text: str) -> str:
-    """`text` without what hides a call: signs that are not seen, escapes, full-width brackets."""
-    if not text.isascii():
-        text = nfc(text).translate(_UNSEEN)
-        if _WIDE_CALL.search(text):
-            text = _WIDE_CALL.sub("(", text).translate(_NARROW)
-    if "\\u00" in text:
-        text = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
-    return text
-
-
-def _is_call(text: str, tools: ToolSet | None) -> bool:
-    """Whether a whole answer is nothing but calls, of whatever name."""
+def _is_whole(text: str, tools: ToolSet | None) -> bool | None:
+    """Whether an answer is a call as a whole, of whatever name; None where it is more than that."""
     names = None if tools is None else tools.names
     for code in dict.fromkeys((text, without_comments(text))):
         whole = unwrapped(code)
-        if is_json_call(whole, names):
+        if is_json_call(whole, names) or (tools is not None and is_record_call(whole, tools)):
             return True
-        bare = without_preparation(without_bullets(whole))
+        listed = without_bullets(whole)
+        bare = without_preparation(listed)
         calls = calls_in(bare)
         if calls is None:
             continue
-        if tools is None or is_no_formula(bare) or _any_offered(calls, tools):
+        if tools is None:
             return True
-    return False
+        if are_signatures(calls, tools, in_list=listed != whole):
+            return False
+        if not (calls and all(is_open(call) for _, call in calls)) and (
+            is_no_formula(bare) or _any_offered(calls, tools)
+        ):
+            return True
+    return None
 
 
 def _any_offered(calls: list[tuple[str, str]], tools: ToolSet) -> bool:
     return any(is_offered(name, tools) for name in dict.fromkeys(name for name, _ in calls))
 
 
-def _is_attempt(block: str, tools: ToolSet | None) -> bool:
-    """Whether a code block beside some prose calls a function, and does nothing else."""
+def _attempts(block: str, tools: ToolSet | None) -> list[str]:
+    """A code block beside some prose, with and without comments, as far as it does but call."""
     names = None if tools is None else tools.names
-    return any(
-        _calls(code, tools)
+    return [
+        code
         for code in dict.fromkeys((block, without_comments(block)))
         if is_json_call(unwrapped(code), names)
         or (tools is not None and is_element(code, tools))
         or _is_nothing_but_calls(code, tools)
-    )
+    ]
 
 
 def _is_nothing_but_calls(code: str, tools: ToolSet | None) -> bool:
@@ -138,7 +142,7 @@ def _is_nothing_but_calls(code: str, tools: ToolSet | None) -> bool:
     calls = calls_in(unwrapped(without_preparation(code)))
     if calls is None or tools is None or not imports(code):
         return calls is not None
-    return all(calls_offered(call, tools) for _, call in calls)
+    return len(calls) > MAX_CALLS or all(calls_offered(call, tools) for _, call in calls)
 
 
 def _calls(text: str, tools: ToolSet | None) -> bool:

@@ -81,6 +81,17 @@ def nearest_float(number: float) -> float:
     return float(number)
 
 
+def in_wholes(value: Any) -> Any:
+    """`value` with every float in it that is whole as a whole number."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, SEQUENCES):
+        return [in_wholes(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {key: in_wholes(inner) for key, inner in value.items()}
+    return value
+
+
 def in_form(value: Any, text_form: TextForm) -> Any:
     """`value` with every text in it in a form, and the keys of its objects composed."""
     if isinstance(value, str):

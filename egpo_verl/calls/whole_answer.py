@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from egpo_verl.calls.bounds import MAX_MENTIONS
 from egpo_verl.calls.json_keys import ARGUMENTS_KEY, ENVELOPE, NAME_KEY, NAMED, TYPED
 
 DOTTED = r"[^\W\d]\w*(?:[.-]\w+)*"
-_WRAPPED = " \t\r\n\xa0`'\"[(;,."
+_WRAPPED = " \t\r\n\xa0*`'\"[(;,."
 _TAGS = re.compile(r"</?(?:answer|response|output|code|tool_code)>", re.IGNORECASE)
-_WORD = re.compile(r"(?:python|json|tool_code|call|action:)\s+(?=[\w{\[])", re.IGNORECASE)
+_WORD = re.compile(
+    r"(?:python|json|ya?ml|ts|typescript|tool_code|call|action:)\s+(?=[\w{\[])", re.IGNORECASE
+)
 _CALLEE = re.compile(rf"(?:await\s+|\w+\s*=\s*)?({DOTTED})(?:\(|\s+\((?=\s*[^\W\d]\w*\s*=(?!=)))")
 # A quote that is never closed reaches to the end of its line, so that none is looked for twice.
 _BRACKET = re.compile(r"[()]|'(?:[^'\\\n]|\\.)*'?|\"(?:[^\"\\\n]|\\.)*\"?")
@@ -24,7 +27,7 @@ _KEYWORD = re.compile(r"\s*[^\W\d]\w*\s*=(?!=)")
 _NAME_FIRST = re.compile(rf"\[?\s*\{{\s*{NAME_KEY}\\?[\"']([^\"'\\]*)")
 _BULLET = re.compile(r"^[ \t]*(?:[-*+•]|\d+[.)])[ \t]+", re.MULTILINE)
 _IN_LIST = re.compile(r"[\s`'\"(;,.]*\[")
-_PASSED = re.compile(r"[(,]\s*(?:[^\W\d]\w*\s*=(?!=)|[\"'])")
+_PASSED = re.compile(r"[(,]\s*(?:[^\W\d]\w*\s*=(?!=)|\{?\s*[\"'])")
 
 
 def unwrapped(text: str) -> str:
@@ -60,6 +63,8 @@ def calls_in(text: str) -> list[tuple[str, str]] | None:
         if end is None:  # cut off: only what stands before can tell
             return calls if at > 0 or _KEYWORD.match(text, callee.end()) else None
         calls.append((callee[1], text[callee.start() : end]))
+        if len(calls) > MAX_MENTIONS:
+            return calls
         at = _skipped(text, end)
         callee = _CALLEE.match(text, at)
     return None if text[at:].strip(_WRAPPED + "])}") else calls
@@ -94,7 +99,8 @@ def is_json_call(text: str, names: Collection[str] | None) -> bool:
     """Whether an unwrapped text is JSON, or Python's spelling of it, with the keys of a call.
 
     Args:
-        names: of the functions offered, which need no arguments; None where any name serves.
+        names: of the functions offered, which need no arguments; None where any name serves, if
+            nothing else stands beside it.
     """
     if text[:1] not in ("{", "[", '"') or text.rstrip(";.")[-1:] not in ("}", "]", '"'):
         return False
@@ -105,7 +111,9 @@ def is_json_call(text: str, names: Collection[str] | None) -> bool:
     if ARGUMENTS_KEY.search(text) or TYPED.search(text):
         return True
     first = _NAME_FIRST.match(text)
-    return first is not None and (names is None or first[1] in names)
+    if first is None:
+        return False
+    return first[1] in names if names is not None else not text[first.end() :].strip("\\\"' \n}];.")
 
 
 def _closed(text: str, at: int) -> int | None:

@@ -12,6 +12,8 @@ _UNSPACED = f"[{_UNSPACED}]"
 
 WORD = rf"(?:(?<!{_SPACED}){_SPACED}+(?!{_SPACED})|(?<!{_UNSPACED}){_UNSPACED}+(?!{_UNSPACED}))"
 """Pattern of a whole word."""
+ASCII_WORD = rf"(?<!{_SPACED})[a-zA-Z0-9_]+(?!{_SPACED})"
+"""Pattern of a whole word of ASCII, which takes less time."""
 
 _LAST = re.compile(rf"{WORD}\Z|\W\Z")
 _START = re.compile(

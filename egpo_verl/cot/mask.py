@@ -13,19 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from egpo_verl.cot.scan import Turns, scan
 from egpo_verl.cot.vocabulary import BLANK, DEAD, OPEN, Vocabulary, vocabulary_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-BLOCK = 1 << 19  # tokens scanned at once; their flags take half a megabyte
-
-
-class _Turns(NamedTuple):
-    """Stretches that the policy generated, in order; `end` is exclusive. Both (turns,) int64."""
-
-    begin: Tensor
-    end: Tensor
 
 
 class _Marks(NamedTuple):
@@ -70,7 +62,7 @@ def cot_mask(
     if responses.numel() == 0:
         return torch.zeros_like(responses, dtype=torch.bool)
     ids = responses.long().contiguous()
-    turns, candidates = _scan(vocabulary, ids, response_mask)
+    turns, candidates = scan(vocabulary, ids, response_mask)
     opened = _opened_in_gap(vocabulary, ids, turns)
     if prompts is not None:
         first = (turns.begin % ids.shape[1] == 0).nonzero().squeeze(1)
@@ -81,34 +73,7 @@ def cot_mask(
     return _paint(*_find_thoughts(turns, marks, opened), ids.shape)
 
 
-def _scan(vocabulary: Vocabulary, ids: Tensor, response_mask: Tensor) -> tuple[_Turns, Tensor]:
-    """The turns, and the positions of generated tokens that may end a tag or a thought."""
-    length = ids.shape[1]
-    rows = max(1, BLOCK // length)
-    borders, candidates = [], []
-    for top in range(0, len(ids), rows):
-        generated = response_mask[top : top + rows].bool()
-        padded = torch.nn.functional.pad(generated, (1, 1))
-        row, column = (padded[:, 1:] ^ padded[:, :-1]).nonzero(as_tuple=True)
-        borders.append((top + row) * length + column)
-        marking = _look_up(vocabulary, ids[top : top + rows]).logical_and_(generated)
-        candidates.append(top * length + marking.view(-1).nonzero().squeeze(1))
-    begin, end = torch.cat(borders).view(-1, 2).T.contiguous()
-    return _Turns(begin, end), torch.cat(candidates)
-
-
-def _look_up(vocabulary: Vocabulary, ids: Tensor) -> Tensor:
-    try:
-        return vocabulary.marking.index_select(0, ids.view(-1)).view_as(ids)
-    except IndexError as error:
-        raise ValueError(
-            f"responses hold token ids from {int(ids.min())} to {int(ids.max())}, but the "
-            f"tokenizer knows none above {vocabulary.marking.numel() // 2} or below 0: pass the "
-            "policy's own tokenizer"
-        ) from error
-
-
-def _opened_in_gap(vocabulary: Vocabulary, ids: Tensor, turns: _Turns) -> Tensor:
+def _opened_in_gap(vocabulary: Vocabulary, ids: Tensor, turns: Turns) -> Tensor:
     """(turns,) bool: the template, inside the response, left `<think>` open before the turn."""
     gap_begin = turns.begin - turns.begin % ids.shape[1]
     gap_begin[1:] = torch.maximum(gap_begin[1:], turns.end[:-1])
@@ -144,7 +109,7 @@ def _length_without_right_padding(prompts: Tensor, pad: int | None) -> Tensor:
     return length - (prompts != pad).flip(1).to(torch.uint8).argmax(1)
 
 
-def _find_marks(vocabulary: Vocabulary, ids: Tensor, turns: _Turns, candidates: Tensor) -> _Marks:
+def _find_marks(vocabulary: Vocabulary, ids: Tensor, turns: Turns, candidates: Tensor) -> _Marks:
     entry = torch.searchsorted(vocabulary.mark_id, ids.view(-1)[candidates])
     past = torch.searchsorted(vocabulary.mark_id, ids.view(-1)[candidates], right=True)
     count = past - entry  # more than one for a token such as "</think><think>"
@@ -183,7 +148,7 @@ def _walk_back(
     return state, at
 
 
-def _find_thoughts(turns: _Turns, marks: _Marks, opened: Tensor) -> tuple[Tensor, Tensor]:
+def _find_thoughts(turns: Turns, marks: _Marks, opened: Tensor) -> tuple[Tensor, Tensor]:
     """Begins and ends (exclusive) of the thoughts, none of them empty."""
     inside = opened[marks.turn]  # before each mark, as the mark before it left things
     same_turn = marks.turn[1:] == marks.turn[:-1]
