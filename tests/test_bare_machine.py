@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import subprocess
 import sys
@@ -104,3 +106,51 @@ def test_what_cannot_be_packed_is_one_sentence(
     assert ran.returncode == 2
     assert sentence in ran.stderr
     assert not (tmp_path / "parts").exists()
+
+
+@pytest.mark.parametrize("fault", ["no parts", "an earlier run"])
+def test_a_run_that_cannot_start_says_why(tmp_path: Path, fault: str) -> None:
+    parts, results = tmp_path / "parts", tmp_path / "results"
+    for folder in (parts, results):
+        folder.mkdir()
+    if fault == "an earlier run":
+        (parts / "SHA256SUMS").touch()
+        (results / "parts.tsv").touch()
+    environment = {**os.environ, "PARTS": str(parts), "OUT": str(results)}
+    command = ["bash", GPU / "bare_machine.sh"]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 2
+    assert fault in ran.stderr
+
+
+def test_the_summary_has_what_was_measured_and_why_the_rest_was_not(tmp_path: Path) -> None:
+    ended = ["advantage\t0\t9", "entropy\t1\t3", "egpo\t124\t200", "lam0\t1\t20"]
+    (tmp_path / "parts.tsv").write_text("\n".join(ended) + "\n")
+    times = {"mask": 1, "estimator": 2, "stage": 3.0, "grpo": 4.0, "vectorized": 2, "read": 1}
+    sizes = {"rows": 1024, "tokens": 512}
+    (tmp_path / "advantage.jsonl").write_text(json.dumps(sizes | times) + "\n")
+    steps = [
+        {"critic/score/mean": n / 10, "timing_s/adv": n / 100, "timing_s/step": n}
+        for n in range(1, 8)
+    ]
+    lines = [json.dumps({"step": n, "data": data}) + "\n" for n, data in enumerate(steps)]
+    (tmp_path / "egpo.jsonl").write_text("".join(lines))
+    (tmp_path / "lam0.jsonl").touch()
+    for name in ("entropy", "egpo", "lam0"):
+        (tmp_path / f"{name}.log").write_text(f"why {name} ended\n")
+    command = [sys.executable, GPU / "bare_machine_summary.py", tmp_path, "--device", "cpu"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 1, ran.stderr
+    written = (tmp_path / "summary.jsonl").read_text().splitlines()
+    summary = [json.loads(line) for line in written]
+    assert ran.stdout.splitlines()[: len(written)] == written
+    assert summary[0]["hardware"].startswith("CPU")
+    logs = {line["part"]: line.get("end_of_log") for line in summary if "part" in line}
+    assert logs["advantage"] is None
+    assert logs["lam0"] == ["why lam0 ended"]
+    measured = {line["measured"]: line for line in summary if "measured" in line}
+    assert set(measured) == {"advantage", "egpo"}
+    assert measured["egpo"]["steps"] == 7
+    assert measured["egpo"]["timing_s/adv"] == 0.055
+    for words in ("ratio 0.75", "egpo", "ran out of time after 200 s", "failed after 3 s"):
+        assert words in ran.stdout.partition("┏")[2]

@@ -24,6 +24,10 @@ if [ ! -e "$PARTS/SHA256SUMS" ]; then
     echo "egpo_verl: $PARTS holds no parts; bare_machine_wheels.py makes them where there is a network." >&2
     exit 2
 fi
+if [ -e "$OUT/parts.tsv" ]; then
+    echo "egpo_verl: $OUT holds an earlier run; set OUT to another folder." >&2
+    exit 2
+fi
 PARTS=$(cd "$PARTS" && pwd)
 SITE=$ROOT/build/bare_machine_site_$(cksum <"$PARTS/SHA256SUMS" | cut -d ' ' -f 1)
 mkdir -p "$OUT" && cd "$OUT" && OUT=$PWD || exit 2

@@ -14,10 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
-
 from egpo_verl.cli import Parser, out, run, say, table
-from egpo_verl.compare.run_log import read_run
+from egpo_verl.compare.run_log import Run, read_run
 
 Line = dict[str, Any]
 
@@ -25,11 +23,17 @@ TRAININGS = {"egpo": "10 steps, EGPO", "lam0": "10 steps, lam=0"}
 WARM = 3
 """Steps that pay for compilation and caches."""
 TIMES = ("adv", "step", "gen", "old_log_prob", "update_actor", "update_weights")
+METRICS = ("egpo/cot_entropy", "egpo/bonus", "training/rollout_probs_diff_mean")
 LOG_LINES = 15
 
 
 def hardware(device: str) -> Line:
-    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {platform.machine()}"
+    name = f"CPU, {platform.machine()}"
+    if device == "cuda":
+        import torch
+
+        seen = torch.cuda.is_available()
+        name = torch.cuda.get_device_name() if seen else "none, torch sees no GPU"
     packages = {package: version(package) for package in ("torch", "transformers", "verl", "ray")}
     return {"hardware": name, "python": platform.python_version(), **packages}
 
@@ -48,22 +52,24 @@ def parts(folder: Path) -> Iterator[Line]:
 def figures(folder: Path, name: str) -> Iterator[Line]:
     """What a part measured before it ended; nothing where it got to nothing."""
     file = folder / f"{name}.jsonl"
-    if not file.exists():
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    if not text.strip():
         return
-    if name not in TRAININGS:
-        for row in file.read_text(encoding="utf-8").splitlines():
-            yield {"measured": name, **json.loads(row)}
+    if name in TRAININGS:
+        yield training(read_run(file), name)
         return
-    run_ = read_run(file)
-    steps, scores = run_.series("critic/score/mean")
+    for row in text.splitlines():
+        yield {"measured": name, **json.loads(row)}
+
+
+def training(log: Run, name: str) -> Line:
+    """Medians over the steps after the first few, and the rewards of all."""
+    steps, scores = log.series("critic/score/mean")
     line: Line = {"measured": name, "steps": len(steps), "after": WARM}
-    for time in TIMES:
-        values = run_.series(f"timing_s/{time}")[1][WARM:]
-        line[f"timing_s/{time}"] = median(values) if values else None
-    for metric in ("egpo/cot_entropy", "training/rollout_probs_diff_mean"):
-        values = run_.series(metric)[1]
+    for metric in (*(f"timing_s/{time}" for time in TIMES), *METRICS):
+        values = log.series(metric)[1][WARM:]
         line[metric] = median(values) if values else None
-    yield {**line, "reward_first": scores[0], "reward_last": scores[-1]}
+    return {**line, "rewards": scores}
 
 
 def table_rows(ended: list[Line], measured: list[Line]) -> Iterator[tuple[str, str]]:
