@@ -8,11 +8,14 @@ work on the machine only adds time.
 Rows are words of a byte-level vocabulary in Zipf's proportions, one in a thousand a stray `>`:
 `<think>`, a thought of about half of the response, `</think>`, an answer, the end of the turn; a
 tenth of the rows is cut off in its thought. Eight rows form a group, and half of them are right.
+
+`--device cuda` has all of it on a GPU, which is waited for in every turn.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
 import uuid
@@ -87,7 +90,9 @@ def make_batch(
     return ids.masked_fill_(~generated, tokenizer.pad_token_id), generated.long()
 
 
-def make_stage(tokenizer: PreTrainedTokenizerFast, rows: int, length: int) -> dict[str, Work]:
+def make_stage(
+    tokenizer: PreTrainedTokenizerFast, rows: int, length: int, device: str
+) -> dict[str, Work]:
     """The jobs to compare, on one batch with the dtypes that verl's trainer hands over."""
     ids, generated = make_batch(tokenizer, rows, length)
     draw = torch.Generator().manual_seed(1)
@@ -95,6 +100,9 @@ def make_stage(tokenizer: PreTrainedTokenizerFast, rows: int, length: int) -> di
     right = torch.randint(0, 2, (rows,), generator=draw).float()
     rewards[torch.arange(rows), generated.sum(dim=1) - 1] = right
     entropy = torch.rand(rows, length, generator=draw)
+    ids, generated, rewards, entropy = (
+        tensor.to(device) for tensor in (ids, generated, rewards, entropy)
+    )
     prompts = [str(uuid.UUID(int=n, version=4)) for n in range(rows // GROUP)]
     uids = np.repeat(np.array(prompts, dtype=object), GROUP)
     thought = cot_mask(tokenizer, ids, generated)
@@ -113,13 +121,16 @@ def make_stage(tokenizer: PreTrainedTokenizerFast, rows: int, length: int) -> di
     }
 
 
-def best_times(jobs: dict[str, Work], turns: int) -> dict[str, float]:
-    """Milliseconds on the wall's clock of each job's fastest turn."""
+def best_times(jobs: dict[str, Work], turns: int, device: str) -> dict[str, float]:
+    """Milliseconds on the wall's clock of each job's fastest turn, its work on a GPU included."""
     best = dict.fromkeys(jobs, math.inf)
+    wait = torch.cuda.synchronize if device == "cuda" else torch.cpu.synchronize
     for _ in range(turns):
         for name, job in jobs.items():
+            wait()
             start = time.perf_counter()
             job()
+            wait()
             best[name] = min(best[name], (time.perf_counter() - start) * 1e3)
     return best
 
@@ -141,6 +152,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--sizes", type=int, default=len(SIZES), help="only the first N sizes")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--json", type=Path, help="add the figures to this file, a line a size")
     parser.add_argument("--run", type=Path, help="a run's log: what the stage takes of its steps")
     parser.add_argument(
         "--whole",
@@ -155,18 +168,25 @@ def main() -> None:
         return
     torch.set_num_threads(arguments.threads)
     tokenizer = make_tokenizer()
-    one = torch.tensor([[tokenizer.eos_token_id]])
-    analysis = best_times({"": lambda: cot_mask(tokenizer, one, torch.ones_like(one))}, turns=1)
+    device = arguments.device
+    one = torch.tensor([[tokenizer.eos_token_id]], device=device)
+    analysis = best_times(
+        {"": lambda: cot_mask(tokenizer, one, torch.ones_like(one))}, turns=1, device=device
+    )
+    hardware = "" if device == "cpu" else f"{torch.cuda.get_device_name()}, "
     table = Table(
-        title=f"Advantage stage in ms, {arguments.threads} threads, torch {torch.__version__}, "
-        f"verl {version('verl')}",
+        title=f"Advantage stage in ms, {hardware}{arguments.threads} threads, "
+        f"torch {torch.__version__}, verl {version('verl')}",
         caption=f"analysis of the vocabulary of {len(tokenizer):,}, once: {analysis['']:.0f} ms",
     )
     headings = ("rows x tokens", "mask", "estimator", "stage", "grpo", "grpo_vectorized")
     for heading in (*headings, "stage / grpo", "stage / vectorized", "ns a token", "read inputs"):
         table.add_column(heading, justify="right")
     for rows, length in SIZES[: arguments.sizes]:
-        ms = best_times(make_stage(tokenizer, rows, length), arguments.turns)
+        ms = best_times(make_stage(tokenizer, rows, length, device), arguments.turns, device)
+        if arguments.json:
+            with arguments.json.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps({"rows": rows, "tokens": length, **ms}) + "\n")
         names = ("mask", "estimator", "stage", "grpo", "vectorized")
         table.add_row(
             f"{rows} x {length}",

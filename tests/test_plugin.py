@@ -51,6 +51,25 @@ def test_the_cpu_is_a_platform_only_where_it_is_asked_for() -> None:
     assert said == ["True", "True", "cpu", "False", "False"]
 
 
+ROLLOUT = """
+import sys
+from verl.workers.rollout.base import get_rollout_class
+from verl.workers.rollout.replica import get_rollout_replica_class
+print(any(name.startswith("egpo_verl.integration.cpu") for name in sys.modules))
+print(get_rollout_replica_class("transformers").__name__)
+print(get_rollout_class("transformers").__name__)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["", "cpu"])
+def test_the_transformers_rollout_is_there_for_whom_it_is_named(platform: str) -> None:
+    """On a GPU too; its classes are loaded by the runs that name it."""
+    loaded, *names = python(ROLLOUT, VERL_PLATFORM=platform)
+    assert loaded == str(platform == "cpu")
+    assert names == ["TransformersReplica", "ServerAdapter"]
+
+
 def test_importing_the_package_needs_neither_torch_nor_verl() -> None:
     code = (
         "import egpo_verl, egpo_verl.calls, egpo_verl.reward, egpo_verl.preprocess, sys\n"

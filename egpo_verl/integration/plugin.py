@@ -15,11 +15,16 @@ import wrapt
 
 from egpo_verl.integration.hooks import AGENT_LOOP, ESTIMATOR, HOOKS
 
+ROLLOUT = "transformers"
+"""`actor_rollout_ref.rollout.name` of the sampler that is transformers' own `generate`."""
+
 
 def register() -> None:
     """Attach to verl; calling it again changes nothing."""
     wrapt.register_post_import_hook(_register_estimator, "verl.trainer.ppo.core_algos")
     wrapt.register_post_import_hook(_register_loop, "verl.experimental.agent_loop.agent_loop")
+    wrapt.register_post_import_hook(_register_replica, "verl.workers.rollout.replica")
+    wrapt.register_post_import_hook(_register_adapter, "verl.workers.rollout.base")
     for hook in HOOKS:
         wrapt.register_post_import_hook(hook.attach, hook.module)
     if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
@@ -42,6 +47,23 @@ def _register_loop(agent_loop: ModuleType) -> None:
     # What verl's own `register` writes, without importing the class for runs that do not use it.
     registry: dict[str, Any] = getattr(agent_loop, "_agent_loop_registry", {})
     registry.setdefault(AGENT_LOOP, {"_target_": "egpo_verl.envs.loop.EnvLoop"})
+
+
+def _register_replica(replica: ModuleType) -> None:
+    def load() -> type:
+        from egpo_verl.integration.cpu.rollout import TransformersReplica
+
+        return TransformersReplica
+
+    registry = getattr(replica, "RolloutReplicaRegistry", None)
+    if registry is not None:
+        registry.register(ROLLOUT, load)
+
+
+def _register_adapter(base: ModuleType) -> None:
+    # verl has a public registry for replicas but only this table for their training-side half.
+    table: dict[tuple[str, str], str] = getattr(base, "_ROLLOUT_REGISTRY", {})
+    table.setdefault((ROLLOUT, "async"), "egpo_verl.integration.cpu.rollout.ServerAdapter")
 
 
 register()

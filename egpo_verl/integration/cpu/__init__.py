@@ -1,7 +1,9 @@
 """verl's registries filled in for a machine without an accelerator.
 
 `VERL_PLATFORM=cpu`, verl's own variable, which the Hydra group `+machine=cpu` hands to Ray's
-workers, is what loads this package; nothing else does, so a machine with a GPU never sees it.
+workers, is what fills them; nothing else does. The `transformers` rollout alone is there for a
+GPU too, since it samples where the trainer is: `integration/plugin.py` names it, and a run with
+`rollout.name=transformers` loads it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from typing import Any
 
 import wrapt
 
-ROLLOUT = "transformers"
 REPLACED = "__egpo_verl_cpu__"
 RANKS = ("LOCAL_RANK", "RANK", "WORLD_SIZE")
 """Set by torchrun."""
@@ -26,8 +27,6 @@ def register() -> None:
 
     wrapt.register_post_import_hook(_one_backend, "verl.utils.distributed")
     wrapt.register_post_import_hook(_register_engine, "verl.workers.engine.fsdp.transformer_impl")
-    wrapt.register_post_import_hook(_register_replica, "verl.workers.rollout.replica")
-    wrapt.register_post_import_hook(_register_adapter, "verl.workers.rollout.base")
     wrapt.register_post_import_hook(_register_transfer, "verl.checkpoint_engine.base")
     wrapt.register_post_import_hook(_copy_on_save, "verl.utils.fsdp_utils")
     wrapt.register_post_import_hook(_log_probs_at_once, "verl.utils.torch_functional")
@@ -61,20 +60,6 @@ def _register_engine(transformer_impl: ModuleType) -> None:
     from egpo_verl.integration.cpu.micro_batches import by_length
 
     _set_once(transformer_impl, by_length(transformer_impl.prepare_micro_batches))
-
-
-def _register_replica(replica: ModuleType) -> None:
-    def load() -> type:
-        from egpo_verl.integration.cpu.rollout import TransformersReplica
-
-        return TransformersReplica
-
-    replica.RolloutReplicaRegistry.register(ROLLOUT, load)
-
-
-def _register_adapter(base: ModuleType) -> None:
-    # verl has a public registry for replicas but only this table for their training-side half.
-    base._ROLLOUT_REGISTRY[(ROLLOUT, "async")] = "egpo_verl.integration.cpu.rollout.ServerAdapter"
 
 
 def _register_transfer(base: ModuleType) -> None:

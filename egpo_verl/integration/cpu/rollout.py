@@ -9,6 +9,7 @@ from typing import Any
 import ray
 import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from verl.plugin.platform import get_platform
 from verl.workers.rollout.base import BaseRollout
 from verl.workers.rollout.replica import RolloutReplica
 from verl.workers.rollout.utils import ensure_async_iterator
@@ -17,16 +18,15 @@ from egpo_verl.integration.cpu.server import TransformersServer
 
 
 class TransformersReplica(RolloutReplica):
-    """One server for each replica, in one process on all cores.
+    """One server for each replica, in one process: on all cores, or on the GPU of the first
+    training process that feeds it.
 
     `tensor_model_parallel_size` says how many training processes share a replica: with as many as
     there are, a run samples what it would sample with one.
     """
 
     async def launch_servers(self) -> None:
-        node = await self.workers[0].__ray_call__.remote(
-            lambda self: ray.get_runtime_context().get_node_id()
-        )
+        node, device, environment = await self.workers[0].__ray_call__.remote(_place)
         name = server_name(self.replica_rank)
         server = (
             ray.remote(TransformersServer)
@@ -35,8 +35,9 @@ class TransformersReplica(RolloutReplica):
                 num_cpus=0,
                 max_concurrency=self.max_concurrency,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False),
+                runtime_env={"env_vars": environment},
             )
-            .remote(self.config, self.model_config, self.replica_rank)
+            .remote(self.config, self.model_config, self.replica_rank, device)
         )
         await server.clear_kv_cache.remote()
         self.servers = [server]
@@ -113,6 +114,17 @@ class ServerAdapter(BaseRollout):
             await self.server.update_weights.remote(bucket)
         if global_steps is not None and self.is_leader_rank:
             await self.server.set_global_steps.remote(global_steps)
+
+
+def _place(_: Any) -> tuple[str, str, dict[str, str]]:
+    """Of the training process that runs this: its node, torch's name for the kind of its device,
+    and the variables by which another process sees that device alone, as verl's own servers do
+    (verl/workers/rollout/vllm_rollout/vllm_async_server.py:1342)."""
+    context, platform = ray.get_runtime_context(), get_platform()
+    (number,) = context.get_accelerator_ids()[platform.ray_resource_name()]
+    environment = dict.fromkeys(platform.ray_noset_envvars(), "1")
+    environment[platform.visible_devices_envvar()] = number
+    return context.get_node_id(), platform.device_name, environment
 
 
 def server_name(replica_rank: int) -> str:

@@ -83,7 +83,7 @@ class Abort(StoppingCriteria):
     def __call__(
         self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: Any
     ) -> torch.BoolTensor:
-        stop: Any = torch.full((input_ids.shape[0],), self.event.is_set(), dtype=torch.bool)
+        stop: Any = input_ids.new_full((len(input_ids),), self.event.is_set(), dtype=torch.bool)
         return stop  # type: ignore[no-any-return]
 
 
@@ -104,13 +104,14 @@ def generate(
     width = max(len(prompt) for prompt in prompts)
     ids = torch.tensor([[pad_token_id] * (width - len(p)) + list(p) for p in prompts])
     attention = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    draws = _draws(sampling, seeds, width, model.device)
     recorder = LogProbRecorder(temperature=sampling.temperature or 1.0, prompt_length=width)
     event = abort or threading.Event()
     sequences: Any = model.generate(
-        input_ids=ids,
-        attention_mask=attention,
+        input_ids=ids.to(model.device),
+        attention_mask=attention.to(model.device),
         generation_config=_generation_config(sampling, eos_token_ids, pad_token_id),
-        logits_processor=LogitsProcessorList([recorder, *_draws(sampling, seeds, width)]),
+        logits_processor=LogitsProcessorList([recorder, *draws]),
         stopping_criteria=StoppingCriteriaList([Abort(event)]),
     )
     recorder.settle(sequences)
@@ -122,7 +123,9 @@ def generate(
     ]
 
 
-def _draws(sampling: Sampling, seeds: Sequence[int], width: int) -> list[LogitsProcessor]:
+def _draws(
+    sampling: Sampling, seeds: Sequence[int], width: int, device: torch.device
+) -> list[LogitsProcessor]:
     """Temperature, filters and the draw; nothing where sampling is greedy."""
     if sampling.temperature == 0:
         return []
@@ -131,7 +134,7 @@ def _draws(sampling: Sampling, seeds: Sequence[int], width: int) -> list[LogitsP
         steps.append(TopKLogitsWarper(sampling.top_k))
     if sampling.top_p < 1:
         steps.append(TopPLogitsWarper(sampling.top_p))
-    return [*steps, Draw(uniform(seeds, sampling.max_tokens), width)]
+    return [*steps, Draw(uniform(seeds, sampling.max_tokens).to(device), width)]
 
 
 def _generation_config(

@@ -38,19 +38,23 @@ class TransformersServer:
         config: verl's RolloutConfig.
         model_config: verl's HFModelConfig, or the configuration node of one.
         replica_rank: number of this replica; part of the sampling seed.
+        device: torch's name of where to sample.
     """
 
-    def __init__(self, config: Any, model_config: Any, replica_rank: int) -> None:
+    def __init__(
+        self, config: Any, model_config: Any, replica_rank: int, device: str = "cpu"
+    ) -> None:
         torch.set_num_threads(usable_cores())
         self.config = config
         self.replica_rank = replica_rank
         model_config = omega_conf_to_dataclass(model_config)
-        self.model = AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             model_config.local_path,
             dtype=getattr(torch, config.dtype),
             attn_implementation="sdpa",
             trust_remote_code=model_config.trust_remote_code,
-        ).eval()
+        )
+        self.model = model.to(device).eval()
         self.eos_token_ids, self.pad_token_id = end_tokens(self.model, model_config.tokenizer)
         # Only what a request says may shape sampling, never defaults that ship with a model.
         self.model.generation_config = GenerationConfig()
