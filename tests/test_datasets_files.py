@@ -180,7 +180,7 @@ def test_a_broken_answer_costs_its_question(tmp_path: Path) -> None:
         ("rows.json", b'[{"a": 1}, oops]', "not a complete JSON list"),
         ("rows.json", b"[", "not a complete JSON list"),
         ("rows.json.gz", b"not gzip at all", "cannot be read"),
-        ("rows.json.gz", gzip.compress(LINES.encode())[:-20], "cannot be read"),
+        ("rows.json.gz", gzip.compress(LINES.encode(), mtime=0)[:-20], "cannot be read"),
         ("rows.jsonl.zst", b"not zstd at all", "cannot be read"),
         ("rows.parquet", b"PAR1 not really", "cannot be read"),
         ("rows.csv", b"a,b\n", "no known format"),
