@@ -103,6 +103,21 @@ def respond(
 ) -> list[Answer]:
     """One response to each sample, all at once."""
     texts = [prompt_text(tokenizer, sample) for sample in samples]
+    return [
+        Answer(text, score(sample, text), entropy)
+        for sample, (text, entropy) in zip(
+            samples, sampled(model, tokenizer, texts, temperature), strict=True
+        )
+    ]
+
+
+def sampled(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    temperature: float,
+) -> list[tuple[str, float]]:
+    """One response to each prompt, all at once, and the entropy of its thought."""
     prompts = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
     how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
     with torch.no_grad():
@@ -116,11 +131,7 @@ def respond(
         )
     new = output.sequences[:, prompts["input_ids"].shape[1] :]
     entropies = thought_entropy(tokenizer, new, torch.stack(output.logits, 1), temperature or 1.0)
-    texts = tokenizer.batch_decode(new, skip_special_tokens=True)
-    return [
-        Answer(text, score(sample, text), entropy)
-        for sample, text, entropy in zip(samples, texts, entropies, strict=True)
-    ]
+    return list(zip(tokenizer.batch_decode(new, skip_special_tokens=True), entropies, strict=True))
 
 
 def thought_entropy(

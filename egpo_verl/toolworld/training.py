@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -12,10 +12,13 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from egpo_verl.cli import write_file_aside
-from egpo_verl.datasets.sample import Sample
+from egpo_verl.toolworld import live
 from egpo_verl.toolworld.encode import IGNORED, Batch, Lessons, batches, drills, training_texts
 from egpo_verl.toolworld.generate import generate
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS
+from egpo_verl.toolworld.live.batches import batches as live_batches
+from egpo_verl.toolworld.live.measure import measure as live_measure
+from egpo_verl.toolworld.live.measure import solved
 from egpo_verl.toolworld.measure import Sampling, means, measure
 from egpo_verl.toolworld.teachers import CAREFUL, TEACHERS
 from egpo_verl.toolworld.tokenizer import train_tokenizer
@@ -30,7 +33,10 @@ class Recipe:
     Attributes:
         seed: of the weights, the data and the sampling.
         levels: difficulties of the tasks.
-        slips: share of noise in the demonstrations of plain levels (`noise.careless`).
+        live: kinds of toolworld live's dialogues, which take the place of the levels.
+        start: folder of a model to go on from, with its tokenizer; "" starts from nothing.
+        slips: share of noise in the demonstrations of plain levels (`noise.careless`); of each
+            bad habit in those of dialogues (`live.teacher`).
         teachers: weight of each teacher of the derived levels (`teachers`).
         drill: first steps, on derivations alone (`encode.drills`).
         school: next steps, in which prompts are brief (`encode.brief_text`), so that a step takes
@@ -40,7 +46,7 @@ class Recipe:
         hidden, layers: shape of the Llama; heads are `HEAD_WIDTH` wide, the feed-forward part is
             three times as wide as `hidden`.
         context: longest prompt and response, in tokens.
-        rows: demonstrations a step, all of them new.
+        rows: demonstrations a step, all of them new; of dialogues, trees of `context` tokens.
         steps: most steps.
         warmup: steps until the learning rate is full.
         hold: step from which the learning rate falls, in a line, to a tenth at `steps`.
@@ -57,6 +63,8 @@ class Recipe:
 
     seed: int = 0
     levels: tuple[int, ...] = DEFAULT_LEVELS
+    live: tuple[str, ...] = ()
+    start: str = ""
     slips: float = 0.35
     teachers: Mapping[str, float] = field(default_factory=lambda: dict(CAREFUL))
     drill: int = 0
@@ -123,7 +131,12 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
 
 def response_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
     """Mean cross-entropy of the response's tokens; only they are projected to the vocabulary."""
-    hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
+    hidden = model.model(
+        input_ids=batch.ids,
+        attention_mask=batch.mask,
+        position_ids=batch.positions,
+        use_cache=False,
+    ).last_hidden_state
     counted = batch.targets != IGNORED
     with torch.autocast("cpu", enabled=False):
         logits = model.lm_head(hidden[counted].float())
@@ -155,7 +168,6 @@ def train(
         model.parameters(), lr=recipe.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
     progress = _load(state, model, optimizer) if state.exists() else Progress()
-    tasks = list(generate(recipe.check_tasks, f"check-{recipe.seed}", "train", recipe.levels))
     for batch in _remaining(recipe, tokenizer, progress.step):
         if progress.reward >= recipe.target:
             break
@@ -171,27 +183,35 @@ def train(
         progress.loss = loss.item()
         if progress.step % recipe.check_every == 0:
             if progress.step >= recipe.check_from:
-                progress.reward = mean_reward(recipe, model, tokenizer, tasks)
+                progress.reward = mean_reward(recipe, model, tokenizer)
             _save(state, model, optimizer, progress)
         report(progress)
     return progress
 
 
 def mean_reward(
-    recipe: Recipe,
-    model: LlamaForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    tasks: Sequence[Sample],
+    recipe: Recipe, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
 ) -> float:
-    """Mean reward of one sampled response to each task."""
+    """Mean reward of one sampled response, or episode, to each of `check_tasks` tasks."""
+    sampling, seed = Sampling(recipe.temperature, recipe.seed), f"check-{recipe.seed}"
     model.eval()
-    answers = measure(model, tokenizer, tasks, Sampling(recipe.temperature, recipe.seed))
+    if recipe.live:
+        dialogues = live.generate(recipe.check_tasks, seed, "train", recipe.live)
+        reward = solved(live_measure(model, tokenizer, list(dialogues), sampling))
+    else:
+        tasks = list(generate(recipe.check_tasks, seed, "train", recipe.levels))
+        reward = means(measure(model, tokenizer, tasks, sampling))["score"]
     model.train()
-    return means(answers)["score"]
+    return reward
 
 
 def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:
     seed = f"warm-{recipe.seed}"
+    if recipe.live:
+        drawn = live_batches(
+            tokenizer, seed, recipe.rows, recipe.context, recipe.live, recipe.slips
+        )
+        return islice(drawn, done, recipe.steps)
     careful = Lessons(recipe.levels, recipe.slips, brief=True)
     drill = islice(drills(tokenizer, seed, recipe.rows, recipe.levels), recipe.drill)
     school = islice(batches(tokenizer, seed, recipe.rows, careful), recipe.school)
