@@ -66,6 +66,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let a worker of pytest-xdist take whole files, whose fixtures are dear, the slow ones first.
+
+    Tests that look at the undisturbed training go to one worker, whatever their file.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        shared = "undisturbed" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("undisturbed" if shared else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def real_rows(request: pytest.FixtureRequest) -> Path:
     """The folder of `--real_rows`."""
