@@ -15,11 +15,13 @@ from egpo_verl.cli import table
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.live import report as live
 from egpo_verl.toolworld.live.model_card import write_live_card
-from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means, spread
+from egpo_verl.toolworld.measure import fresh_tasks, means, spread
 from egpo_verl.toolworld.model_card import Line, Row, Tables, write_card
+from egpo_verl.toolworld.recipe import Recipe
 from egpo_verl.toolworld.report import load, measured
+from egpo_verl.toolworld.sampling import Sampling
 from egpo_verl.toolworld.task import SPLITS
-from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
+from egpo_verl.toolworld.training import Progress, new_model, new_tokenizer, train
 
 STATE = "training.pt"
 RECIPE = "recipe.json"
@@ -38,10 +40,12 @@ def make_model(out: Path, recipe: Recipe, command: str, tasks: int, console: Con
         tasks: tasks a split that the card's table is measured on.
 
     Raises:
-        UserError: `out` exists, cannot be written, or a training by another recipe was interrupted.
+        UserError: `out` exists, cannot be written, a training by another recipe was interrupted,
+            or the recipe starts from a folder that holds no model.
     """
+    start = load(Path(recipe.start)) if recipe.start else None
     work = _workplace(out, recipe)
-    model, tokenizer = _begun(recipe)
+    model, tokenizer = start or _new(recipe)
     progress = _train(recipe, model, tokenizer, work / STATE, console)
     _save(model, tokenizer, work)
     rows = _rows(recipe, model, tokenizer, tasks)
@@ -74,11 +78,7 @@ def _workplace(out: Path, recipe: Recipe) -> Path:
     return work
 
 
-def _begun(recipe: Recipe) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
-    """The model that the recipe starts from, and its tokenizer."""
-    if recipe.start:
-        model, tokenizer = load(Path(recipe.start))
-        return model.train(), tokenizer
+def _new(recipe: Recipe) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     tokenizer = new_tokenizer(recipe)
     return new_model(recipe, tokenizer), tokenizer
 

@@ -19,11 +19,12 @@ from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
 from egpo_verl.toolworld.live import KINDS
 from egpo_verl.toolworld.live import report as live
 from egpo_verl.toolworld.make import make_model
-from egpo_verl.toolworld.measure import Sampling, fresh_tasks
+from egpo_verl.toolworld.measure import fresh_tasks
+from egpo_verl.toolworld.recipe import HEAD_WIDTH, Recipe
 from egpo_verl.toolworld.report import groups_table, load, measured, stages_table
+from egpo_verl.toolworld.sampling import Sampling
 from egpo_verl.toolworld.task import SPLITS
 from egpo_verl.toolworld.teachers import TEACHERS
-from egpo_verl.toolworld.training import HEAD_WIDTH, Recipe
 
 PROGRAM = "python -m egpo_verl.toolworld.warm_start"
 EXAMPLES = f"""

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from egpo_verl.calls import Reason
 from egpo_verl.toolworld.live.play import Play
 from egpo_verl.toolworld.live.task import Task
-from egpo_verl.toolworld.measure import MAX_NEW_TOKENS, Sampling, sampled
+from egpo_verl.toolworld.sampling import MAX_NEW_TOKENS, Sampling, sampled
 
 MAX_MESSAGES = 8
 """Of the policy in a user turn; no reference needs more than 5."""
@@ -68,23 +68,24 @@ def _played(
 ) -> list[Result]:
     """An episode of each task, all at once, message by message."""
     plays = [Play(task, max_messages=MAX_MESSAGES) for task in tasks]
-    entropies: list[list[float]] = [[] for _ in plays]
+    entropies: dict[Play, list[float]] = {play: [] for play in plays}
     room = model.config.max_position_embeddings - MAX_NEW_TOKENS
-    while waiting := [n for n, play in enumerate(plays) if not play.is_over]:
+    while waiting := [play for play in plays if not play.is_over]:
         texts = tokenizer.apply_chat_template(
-            [plays[n].prompt for n in waiting], add_generation_prompt=True, tokenize=False
+            [play.prompt for play in waiting], add_generation_prompt=True, tokenize=False
         )
-        lengths = [len(ids) for ids in tokenizer(texts)["input_ids"]]
-        fitting = [at for at, length in enumerate(lengths) if length <= room]
-        for at in set(range(len(waiting))) - set(fitting):
-            plays[waiting[at]].end(Reason.NO_ROOM)
-        answers = (
-            sampled(model, tokenizer, [texts[at] for at in fitting], temperature) if fitting else []
-        )
-        for at, (text, entropy) in zip(fitting, answers, strict=True):
-            entropies[waiting[at]].append(entropy)
-            plays[waiting[at]].answer(text)
+        lengths = map(len, tokenizer(texts)["input_ids"])
+        asked = {}
+        for play, text, length in zip(waiting, texts, lengths, strict=True):
+            if length <= room:
+                asked[play] = text
+            else:
+                play.end(Reason.NO_ROOM)
+        answers = sampled(model, tokenizer, list(asked.values()), temperature)
+        for play, (text, entropy) in zip(asked, answers, strict=True):
+            entropies[play].append(entropy)
+            play.answer(text)
     return [
-        Result(task, play.reason, play.counts.messages, fmean(values or [0.0]))
-        for task, play, values in zip(tasks, plays, entropies, strict=True)
+        Result(task, play.reason, play.counts.messages, fmean(entropies[play] or [0.0]))
+        for task, play in zip(tasks, plays, strict=True)
     ]

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from egpo_verl.toolworld.model_card import Row
-from egpo_verl.toolworld.training import Progress, Recipe
+from egpo_verl.toolworld.recipe import Recipe
+from egpo_verl.toolworld.training import Progress
 
 CARD = """\
 ---
@@ -25,12 +26,12 @@ starting point for reinforcement learning in a live environment on a machine wit
 accelerator, and errs often **on purpose**. It knows no language beyond toolworld.
 
 - **Data**: {steps} steps of {rows} rows of at most {context} tokens, which hold demonstrated
-  dialogues as trees, each seen once; split `train`, kinds {kinds}; no person's data. The loss covers
-  the responses only.
+  dialogues as trees, each seen once; split `train`, kinds {kinds}; no person's data. The loss
+  covers the responses only.
 - **Start**: {start}.
 - **Careless teacher**: an id that is not read from the result, a call though a value or a tool is
-  missing, a turn closed before its last call, each with probability {slips} where there is occasion
-  for it. The right way is in the policy, and the wrong one is for reinforcement learning to unlearn.
+  missing, a turn closed before its last call, each with probability {slips} where there is
+  occasion for it. Both ways are in the policy, for reinforcement learning to choose.
 - **Stop**: after {steps} of {most_steps} steps; earlier where a measurement (every {check_every}
   steps from step {check_from}, {check_tasks} tasks of `train`) gives a success of {target} or more.
 - **Made by** `{command}`.

@@ -13,7 +13,7 @@ from egpo_verl import cli
 from egpo_verl.toolworld.live.generate import generate
 from egpo_verl.toolworld.live.measure import Result, measure, solved
 from egpo_verl.toolworld.live.task import KINDS, Task
-from egpo_verl.toolworld.measure import Sampling
+from egpo_verl.toolworld.sampling import Sampling
 
 __all__ = ["fresh_tasks", "measured", "solved", "table_of"]
 
