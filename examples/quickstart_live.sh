@@ -32,7 +32,7 @@ train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \
     data.train_batch_size=4 \
     actor_rollout_ref.actor.ppo_mini_batch_size=4 \
     actor_rollout_ref.actor.optim.lr=5e-4 \
-    data.max_prompt_length=768 data.max_response_length=64 \
+    data.max_prompt_length=768 data.max_response_length=80 \
     trainer.val_before_train=True trainer.test_freq="$STEPS" \
     actor_rollout_ref.rollout.val_kwargs.do_sample=True \
     actor_rollout_ref.rollout.val_kwargs.temperature=0.7 \
