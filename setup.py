@@ -50,6 +50,7 @@ setup(
             "inspect/*.css",
             "inspect/*.js",
             "toolworld/model/*",
+            "toolworld/live/model/*",
             "judge/prompts/*.md",
         ]
     },
