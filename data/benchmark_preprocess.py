@@ -83,12 +83,13 @@ def process(row, index):
 """
 OURS = """
 from egpo_verl.datasets.checks.check import check
-from egpo_verl.datasets.checks.duplicates import digest
+from egpo_verl.datasets.checks.keys import row_digest, steps
 from egpo_verl.datasets.registry import SOURCES
 from egpo_verl.datasets.parquet.rows import to_row
 def process(row, index):
     (sample,) = SOURCES["xlam"].samples(row)
-    return {**to_row(check(sample).sample, index), "good": True, "key": str(digest(sample))}
+    key = row_digest(sample, steps(sample.messages, sample.calls, sample.tools)[-1])
+    return {**to_row(check(sample).sample, index), "good": True, "key": str(key)}
 """
 MAPPED = """
 import sys, datasets

@@ -14,9 +14,9 @@ from egpo_verl.datasets.jobs.convert import (
     CHUNK_BYTES,
     LARGEST_CHUNK,
     Chunk,
-    RowConfig,
     convert_chunks,
 )
+from egpo_verl.datasets.jobs.convert_sample import RowConfig
 from egpo_verl.datasets.registry import SOURCES
 
 TOOLS = json.dumps([{"name": "f", "parameters": {"a": {"type": "int"}}}])

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets.checks.duplicates import Digests, Duplicates, digest, signature
+from egpo_verl.datasets.checks.duplicates import Digests, Duplicates, signature
+from egpo_verl.datasets.checks.keys import row_digest, steps
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
@@ -18,6 +19,10 @@ from egpo_verl.preprocess import main
 
 TIDE = {"name": "tide", "description": "Times of high water at one harbour."}
 CALL = Call("tide", {"harbour": "Hoorn"})
+
+
+def digest(sample: Sample) -> int:
+    return row_digest(sample, steps(sample.messages, sample.calls, sample.tools)[-1])
 
 
 def asked(text: str, tools: tuple[dict[str, Any], ...] = (TIDE,), *calls: Call) -> Sample:
@@ -134,3 +139,22 @@ def test_the_turn_after_a_tools_result_is_no_near_duplicate(
     report = (tmp_path / "out" / "report.md").read_text("utf-8")
     assert "| kept | 6 |" in report
     assert "| near_duplicate | 2 |" in report
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_turns_of_a_dialogue_given_once_per_turn_are_no_near_duplicates(
+    tmp_path: Path, order: int
+) -> None:
+    """Each row repeats the dialogue up to its turn, so that its prompt is nearly the last one's."""
+    pytest.importorskip("datasketch")
+    rows = []
+    for whole in dialogues("en"):
+        whole["messages"][2]["content"] = "Some."
+        rows += [{**whole, "messages": whole["messages"][:end]} for end in (2, 4)]
+    source = tmp_path / "rows.json"
+    source.write_text(json.dumps(rows[::order]), "utf-8")
+    paths = ("--local_dataset_path", str(source), "--local_save_dir", str(tmp_path / "out"))
+    assert main(["openai", *paths, "--near_duplicates", "0.6", "--test_size", "0"]) == 0
+    lines = (tmp_path / "out" / "dropped.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == ["duplicate"] * 3
+    assert "| kept | 6 |" in (tmp_path / "out" / "report.md").read_text("utf-8")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from egpo_verl.datasets.jobs.convert import RowConfig, convert_rows
+from egpo_verl.datasets.jobs.convert import convert_rows
+from egpo_verl.datasets.jobs.convert_sample import RowConfig
 from egpo_verl.datasets.parquet.rows import SCHEMA, from_row
 from egpo_verl.datasets.parquet.spool import Spool
 from egpo_verl.datasets.registry import SOURCES

@@ -351,6 +351,17 @@ def test_the_help_names_the_roles_and_shows_a_row_that_works(
     assert truths([made]) == [[{"name": "weather", "arguments": {"city": "Paris", "days": 3}}]]
 
 
+@pytest.mark.parametrize("columns", [{"tools": None}, {"functions": None}, {"tools": []}])
+def test_null_tools_are_a_row_without_tools(tmp_path: Path, columns: dict[str, Any]) -> None:
+    assert preprocess(tmp_path, {"messages": [ASKED, DONE], **columns}) == []
+    assert dropped(tmp_path) == {"no_tools": 1}
+
+
+def test_functions_count_where_tools_are_null(tmp_path: Path) -> None:
+    made = preprocess(tmp_path, row(ASKED, CALLED) | {"tools": None, "functions": [FERRY]})
+    assert truths(made) == [[CALL]]
+
+
 # The weight of a turn.
 
 
@@ -361,13 +372,15 @@ def test_a_turn_of_no_weight_is_history_only(tmp_path: Path, weight: Any) -> Non
     assert '"book_ferry"' in made[0]["prompt"][2]["content"]
 
 
-@pytest.mark.parametrize("weight", [1, 1.0, 0.5, "1", "0.5", True, "true", None, ""])
+@pytest.mark.parametrize("weight", [1, 1.0, 0.5, "1", "0.5", True, "true", None])
 def test_a_turn_of_some_weight_is_a_reference(tmp_path: Path, weight: Any) -> None:
     made = preprocess(tmp_path, row(ASKED, {**CALLED, "weight": weight}, BOOKED, DONE))
     assert truths(made) == [[CALL], []]
 
 
-@pytest.mark.parametrize("weight", ["high", "nan", float("nan"), float("inf"), [0], {"a": 0}])
+@pytest.mark.parametrize(
+    "weight", ["", " ", "high", "nan", float("nan"), float("inf"), [0], {"a": 0}]
+)
 def test_a_weight_that_is_no_number_drops_the_row(tmp_path: Path, weight: Any) -> None:
     """Whether the turn is right is what it should tell."""
     assert preprocess(tmp_path, row(ASKED, {**CALLED, "weight": weight}, BOOKED, DONE)) == []

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egpo_verl.calls import ToolSet
+from egpo_verl.datasets.checks.keys import beginnings
 from egpo_verl.datasets.parquet.rows import from_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.selection.balance import balanced
-from egpo_verl.datasets.selection.dialogues import Dialogues, beginnings
+from egpo_verl.datasets.selection.dialogues import Dialogues
 from egpo_verl.datasets.selection.index import KINDS, IntLists, RowIndex, kind_of
 from egpo_verl.datasets.selection.split import split_by_tools, split_randomly
 from egpo_verl.datasets.tools.names import Renaming, restore
@@ -107,6 +108,31 @@ def test_the_same_function_everywhere_cannot_be_held_out() -> None:
     index = index_of([(n, {"a"}, 1) for n in range(10)])
     with pytest.raises(UserError, match="--split_by random"):
         split_by_tools(index, range(10), 0.1, 0)
+
+
+@pytest.mark.parametrize("calls", [True, False])
+@pytest.mark.parametrize("test_size", [0.05, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("total", [2, 3, 10])
+def test_rows_of_a_function_each_can_always_be_split(
+    total: int, test_size: float, calls: bool
+) -> None:
+    """However few rows the test or the train file gets, and though none of them may call."""
+    index = RowIndex()
+    for row in range(total):
+        index.add(row, "single" if calls else "no_call", [f"f{row}"], [f"f{row}"] if calls else [])
+    split = split_by_tools(index, range(total), test_size, 0)
+    assert set(split.files) == {"train", "test"}
+    assert not split.left_out
+
+
+def test_a_row_that_calls_nothing_is_tested_with_the_rows_that_call_its_function() -> None:
+    index = RowIndex()
+    for row in range(200):
+        name = f"f{row // 2}"
+        index.add(row, "single" if row % 2 else "no_call", [name], [name] if row % 2 else [])
+    for seed in range(5):
+        split = split_by_tools(index, range(200), 0.1, seed)
+        assert not split.left_out
 
 
 @given(st.integers(2, 60), st.floats(0.01, 0.99), st.integers(0, 3))

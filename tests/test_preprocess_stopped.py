@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from egpo_verl.datasets.jobs.convert import RowConfig, convert_chunks
+from egpo_verl.datasets.jobs.convert import convert_chunks
+from egpo_verl.datasets.jobs.convert_sample import RowConfig
 from egpo_verl.datasets.jobs.job import convert_file
 from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.reading.files import Rows

@@ -31,6 +31,7 @@ class Source:
         rows: how its file is read.
         on_hub: `home` is a name on the Hugging Face hub.
         notes: more on its schema, for `--help`.
+        nullable: columns that may be null.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Source:
     rows: Callable[[Path], Rows] = Rows
     on_hub: bool = False
     notes: str = ""
+    nullable: tuple[str, ...] = ()
 
     def samples(self, row: Any) -> list[Sample | Unusable]:
         """All samples of one row of the file, whatever stands there; never raises `Unusable`."""
@@ -51,7 +53,8 @@ class Source:
             return [row]
         if not isinstance(row, Mapping):
             return [Unusable("not_an_object", repr(row)[:60])]
-        missing = [[name for name in form if row.get(name) is None] for form in self.columns]
+        present = {name for name in row if row[name] is not None or name in self.nullable}
+        missing = [[name for name in form if name not in present] for form in self.columns]
         if all(missing):
             needed = " or ".join(", ".join(names) for names in missing)
             columns = ", ".join(map(str, row)) or "none"

@@ -63,7 +63,7 @@ REASONS = {
     "benchmark_question": "a benchmark asks the same question",
     "benchmark_words": "a benchmark has the same 13 words in a row",
     "benchmark_tool": "a benchmark describes the same tool in the same words",
-    "spans_split": "the row needs functions of both sides of the split",
+    "spans_split": "the row calls functions of both sides of the split, or offers none of its side",
     "test_dialogue": "the test file has the row's dialogue, or a part of it",
     "too_many_turns": "the dialogue has more messages than the limit",
     "too_long": "the prompt is longer than the limit",

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from egpo_verl.calls import Call
-from egpo_verl.datasets.jobs.convert import turn_of
+from egpo_verl.datasets.jobs.convert_sample import turn_of
 from egpo_verl.datasets.jobs.report import Section
 from egpo_verl.datasets.parquet.rows import from_row, with_sample
 from egpo_verl.datasets.parquet.writer import ROW_GROUP, ParquetOut, batch_of

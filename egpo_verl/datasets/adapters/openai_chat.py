@@ -75,7 +75,7 @@ def _turn(message: Any) -> Turn:
 
 def _weight(weight: Any) -> float:
     """A weight as a number, 1 where there is none; raises `Unusable` where it is neither."""
-    if weight is None or weight == "":
+    if weight is None:
         return 1.0
     try:
         number = float(BOOLEANS.get(weight.strip(), weight) if isinstance(weight, str) else weight)
@@ -146,6 +146,7 @@ SOURCE = Source(
     size="any number of",
     home="platform.openai.com/docs/guides/function-calling",
     columns=(("messages", "tools"), ("messages", "functions")),
+    nullable=("tools", "functions"),
     convert=convert,
     notes=f"""\
 One row on one line of a file, such as (wrapped here)

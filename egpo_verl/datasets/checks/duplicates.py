@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from importlib import import_module
 from typing import Any
 
 from egpo_verl.datasets.checks.words import runs, words_of
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
 SHINGLE = 3
 """Words of one shingle: what near duplicates are compared by."""
 PERMUTATIONS = 128
-
-
-def digest(sample: Sample) -> int:
-    """64 bits that are equal for samples with the same words, functions and calls.
-
-    Functions are the same where their names and parameters are, whatever describes them.
-    """
-    messages = [
-        (m["role"], " ".join(words_of(str(m["content"]))), repr(m.get("calls", "")))
-        for m in sample.messages
-    ]
-    offered = sorted([features.digest for features in features_of_all(sample.tools)])
-    calls = [(call.name, sorted(call.arguments.items())) for call in sample.calls]
-    text = repr((messages, offered, calls))
-    key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
-    return int.from_bytes(key.digest(), "big")
 
 
 def signature(sample: Sample) -> Any:
@@ -88,27 +70,28 @@ def _put(slots: array[int], digest: int) -> bool:
 
 
 class Duplicates:
-    """What has been seen so far; memory grows by some 20 bytes a row, 10 kB with `threshold`."""
+    """What has been seen so far; memory grows by some 20 bytes a row, 12 kB with `threshold`."""
 
     def __init__(self, threshold: float | None = None) -> None:
         """`threshold`: the overlap (Jaccard) of shingles from which rows are near duplicates."""
         self._seen = Digests()
+        self.threshold = threshold
         self._near = None
         if threshold is not None:
             self._near = _library().MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
 
-    def admit(self, key: int, near: Any = None, index: int | None = None) -> None:
+    def admit(self, key: int, near: Any = None, dialogue: int | None = None) -> None:
         """Remember a row by its digest and signature; raises `Unusable` where it is not new.
 
-        Rows of one `index` are the turns of one dialogue. Each repeats the turns before it, so they
-        are no near duplicates of one another.
+        Each turn of a dialogue repeats the turns before it, so rows of one `dialogue` are no near
+        duplicates of one another.
         """
         if not self._seen.add(key):
             raise Unusable("duplicate")
         if self._near is not None and near is not None:
-            if any(index is None or other != index for other, _ in self._near.query(near)):
+            if any(dialogue is None or other != dialogue for other, _ in self._near.query(near)):
                 raise Unusable("near_duplicate")
-            self._near.insert((index, key), near, check_duplication=False)
+            self._near.insert((dialogue, key), near, check_duplication=False)
 
 
 def _library() -> Any:

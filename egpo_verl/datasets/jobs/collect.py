@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.jobs.chunk import Chunk, RowInfo
 from egpo_verl.datasets.jobs.stats import Stats
-from egpo_verl.datasets.jobs.trail import Trail, drop_line
+from egpo_verl.datasets.jobs.trail import Place, Trail, drop_line
 from egpo_verl.datasets.parquet.spool import Spool
 from egpo_verl.datasets.selection.dialogues import Dialogues
 from egpo_verl.datasets.selection.index import RowIndex, kind_of
@@ -37,6 +37,7 @@ class Collection:
     index: RowIndex = field(default_factory=RowIndex)
     dialogues: Dialogues = field(default_factory=Dialogues)
     stats: Stats = field(default_factory=Stats)
+    _waiting: list[tuple[Chunk, bool, Place]] = field(default_factory=list)
 
     def add(self, chunk: Chunk, in_test: bool = False) -> None:
         """Take in the new rows of a chunk, and count all.
@@ -47,9 +48,24 @@ class Collection:
         self.stats.add(chunk.stats)
         for line in chunk.dropped:
             self.trail.dropped(line)
-        self.spool.add(chunk.path, [self._is_new(row, in_test) for row in chunk.rows])
         for place, digests in chunk.dialogues.items():
             self.dialogues.add(_group(place, in_test), digests)
+        if self.duplicates is not None and self.duplicates.threshold is not None:
+            self._waiting.append((chunk, in_test, self.trail.place))
+        else:
+            self._admit(chunk, in_test)
+
+    def finish(self) -> None:
+        """Join the rows of each dialogue when all chunks are in, and admit those that wait for it.
+
+        Rows of one dialogue are no near duplicates, whichever comes first.
+        """
+        self.index.joined = self.dialogues.joined()
+        last = self.trail.place
+        for chunk, in_test, place in self._waiting:
+            self.trail.place = place
+            self._admit(chunk, in_test)
+        self._waiting, self.trail.place = [], last
 
     def leave_out(self, rows: Iterable[int], reason: str) -> None:
         """Note rows of the index that are in no file for a reason, a key of `REASONS`.
@@ -62,11 +78,15 @@ class Collection:
             line = drop_line(problem, self.index.groups[row], None if turn < 0 else turn)
             self.trail.dropped(line)
 
+    def _admit(self, chunk: Chunk, in_test: bool) -> None:
+        self.spool.add(chunk.path, [self._is_new(row, in_test) for row in chunk.rows])
+
     def _is_new(self, row: RowInfo, in_test: bool) -> bool:
         group = _group(row.source_row, in_test)
         try:
             if self.duplicates is not None:
-                self.duplicates.admit(row.digest, row.signature, group)
+                dialogue = self.index.joined.get(group, group)
+                self.duplicates.admit(row.digest, row.signature, dialogue)
         except Unusable as problem:
             self.stats.drop(problem)
             self.trail.dropped(drop_line(problem, row.source_row, row.turn))

@@ -1,31 +1,24 @@
-"""From samples to rows: check, rename, render, measure; in chunks, over processes if asked to."""
+"""From samples to rows, in chunks, over processes if asked to."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.datasets.checks.check import check
-from egpo_verl.datasets.checks.contamination import benchmarks_in
-from egpo_verl.datasets.checks.duplicates import digest, signature
-from egpo_verl.datasets.checks.length import LengthLimit
-from egpo_verl.datasets.jobs.chunk import Chunk, RowInfo
+from egpo_verl.datasets.jobs.chunk import Chunk
+from egpo_verl.datasets.jobs.convert_sample import RowConfig, convert_sample, turn_of
 from egpo_verl.datasets.jobs.stats import Stats
 from egpo_verl.datasets.jobs.structs import unmerged
 from egpo_verl.datasets.jobs.trail import drop_line
 from egpo_verl.datasets.jobs.workers import WorkerDied, map_in_processes
-from egpo_verl.datasets.parquet.rows import build_row, spell_names
 from egpo_verl.datasets.parquet.spool import write_chunk
 from egpo_verl.datasets.parquet.writer import batch_of
 from egpo_verl.datasets.sample import Sample, StructRow
-from egpo_verl.datasets.selection.dialogues import beginnings
 from egpo_verl.datasets.source import Source
-from egpo_verl.datasets.tools.features import features_of_all
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 
@@ -35,28 +28,6 @@ LARGEST_CHUNK = 2000
 CHUNK_BYTES = 1 << 22
 """Of the rows that should come of a chunk: large enough that each costs little beside its rows."""
 Numbered = tuple[int, Any]
-
-
-@dataclass(frozen=True)
-class RowConfig:
-    """How each row is made and checked.
-
-    Attributes:
-        call_form: a name of `egpo_verl.calls.FORMS`.
-        think_in_prompt: the chat template opens `<think>` itself, for every prompt.
-        limit: measures prompts, drops the long ones, and sees which of them the template ends in
-            `<think>`; None to do none of that.
-        benchmarks: files whose questions and tools must not be trained on.
-        signatures: compute what near duplicates are found by.
-        max_turns: longest dialogue, in messages; None for any.
-    """
-
-    call_form: str = "python"
-    think_in_prompt: bool = False
-    limit: LengthLimit | None = None
-    benchmarks: tuple[Path, ...] = ()
-    signatures: bool = False
-    max_turns: int | None = None
 
 
 def convert_chunks(
@@ -120,71 +91,19 @@ def convert_samples(
         try:
             if isinstance(sample, Unusable):
                 raise sample
-            row, info = convert_sample(index, sample, config)
+            made = convert_sample(index, sample, config, index not in dialogues)
         except Unusable as problem:
             stats.drop(problem)
             turn = turn_of(sample) if isinstance(sample, Sample) else None
             dropped.append(drop_line(problem, index, turn))
         else:
-            rows.append(row)
-            infos.append(info)
-            if index not in dialogues:
-                dialogues[index] = beginnings(sample)
+            rows.append(made.row)
+            infos.append(made.info)
+            if made.dialogue is not None:
+                dialogues[index] = made.dialogue
     batch = batch_of(rows)
     write_chunk(batch, path)
     return Chunk(path, batch.nbytes, infos, dialogues, dropped, stats)
-
-
-def convert_sample(index: int, sample: Sample, config: RowConfig) -> tuple[dict[str, Any], RowInfo]:
-    """A sample checked, repaired and made a row; raises `Unusable`."""
-    if config.max_turns is not None and len(sample.messages) > config.max_turns:
-        raise Unusable("too_many_turns", f"{len(sample.messages)} messages")
-    if config.benchmarks:
-        benchmarks_in(config.benchmarks).check(sample)
-    checked = check(sample)
-    spelled, way_back = spell_names(checked.sample, config.call_form)
-    row = build_row(spelled, way_back, index, "train", config.call_form, config.think_in_prompt)
-    measured = config.limit.measured(row["prompt"]) if config.limit else None
-    if measured and measured.opened:
-        row["extra_info"]["think_in_prompt"] = True
-    offered = features_of_all(spelled.tools)
-    called = [call.name for call in spelled.calls]
-    earlier = [call.name for message in spelled.messages for call in message.get("calls", ())]
-    info = RowInfo(
-        source_row=index,
-        calls=len(spelled.calls),
-        messages=len(spelled.messages),
-        tokens=measured.tokens if measured else None,
-        turn=turn_of(sample),
-        repairs=checked.repairs,
-        renamed=bool(way_back.functions or way_back.parameters),
-        unchecked=tuple(
-            [
-                f"{features.name}: {part}"
-                for features in offered
-                if features.name in called
-                for part in features.signature.unchecked
-            ]
-        ),
-        invalid=tuple(
-            [
-                (features.name, features.invalid_part)
-                for features in offered
-                if features.invalid_part
-            ]
-        ),
-        offered=tuple([features.name for features in offered]),
-        called=(*called, *earlier),
-        digest=digest(sample),
-        signature=signature(sample) if config.signatures else None,
-    )
-    return row, info
-
-
-def turn_of(sample: Sample) -> int | None:
-    """The assistant's turn that answers the sample; None where it is no part of a dialogue."""
-    turn = sample.extra.get("turn")
-    return turn if isinstance(turn, int) else None
 
 
 class _RowChunks:

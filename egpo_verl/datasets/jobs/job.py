@@ -12,12 +12,8 @@ from egpo_verl.datasets.checks.duplicates import Duplicates
 from egpo_verl.datasets.demonstrations.files import DEMONSTRATED, PREFIX, demonstrate_splits
 from egpo_verl.datasets.jobs.chunk import Chunk
 from egpo_verl.datasets.jobs.collect import Collection
-from egpo_verl.datasets.jobs.convert import (
-    CHUNK,
-    RowConfig,
-    convert_chunks,
-    convert_samples,
-)
+from egpo_verl.datasets.jobs.convert import CHUNK, convert_chunks, convert_samples
+from egpo_verl.datasets.jobs.convert_sample import RowConfig
 from egpo_verl.datasets.jobs.folder import holds_earlier_run, output_folder
 from egpo_verl.datasets.jobs.output import Edit, Output, Written, write_splits
 from egpo_verl.datasets.jobs.report import REPORT, Section
@@ -76,6 +72,7 @@ def convert_file(
                 for chunk in convert_chunks(source, file, row_config, spool, processes):
                     collection.add(chunk, in_test=file is test_rows)
                     progress((number + file.fraction) / len(files))
+            collection.finish()
             if test_rows is not None:
                 _need_both(collection.index.in_test, test_rows, rows)
             result = JobResult(collection.stats)
@@ -158,7 +155,6 @@ def _files_in(paths: Sequence[Path]) -> list[Path]:
 def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResult:
     """Split the rows and write them; the spool is empty after that."""
     spool, index = collection.spool, collection.index
-    index.joined = collection.dialogues.joined()
     split = assign(index, config)
     collection.leave_out(split.left_out, "spans_split")
     collection.leave_out(split.in_own_test, "test_dialogue")

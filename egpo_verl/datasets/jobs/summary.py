@@ -36,7 +36,7 @@ class JobResult:
         stats: what was made of the rows.
         written: name of the split -> its rows; they and those left out are `stats.kept`.
         not_chosen: kept rows left out for `--share` or `--max_samples`.
-        spanning: kept rows left out because they need functions of both sides of the split.
+        spanning: kept rows left out because of functions of both sides of the split.
         in_own_test: kept rows left out because the user's own test file has their dialogue.
         removed_tools: functions removed from training rows that only offered them.
         replaced_tools: functions replaced in test rows that only offered them.
@@ -122,7 +122,7 @@ def _flow(result: JobResult) -> Section:
     optional = [
         ("null-filled keys of merged structs removed", stats.unmerged),
         ("left out for --share or --max_samples", result.not_chosen),
-        ("left out: calls functions of both sides of the split", result.spanning),
+        ("left out: functions of both sides of the split", result.spanning),
         ("left out: of a dialogue of the test file", result.in_own_test),
         ("functions of the test removed from training rows", result.removed_tools),
         ("trained functions replaced in test rows", result.replaced_tools),

@@ -107,8 +107,9 @@ def _split(index: RowIndex, rows: Sequence[int], config: SplitConfig) -> Split:
             return split
         if config.split_by == "tool_set":
             warning = (
-                f"The split by tools leaves out {lost}, which call tools of both sides; "
-                "--split_by random keeps them, and keeps every dialogue on one side."
+                f"The split by tools leaves out {lost}, which call tools of both sides, or offer "
+                "none of their own side; --split_by random keeps them, and keeps every dialogue on "
+                "one side."
             )
             return replace(split, warning=warning)
         reason = f"holding tools out for the test file would leave out {lost}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from egpo_verl.datasets.selection.groups import Groups
 from egpo_verl.datasets.selection.index import RowIndex
 from egpo_verl.errors import UserError
 
@@ -45,7 +46,7 @@ def split_randomly(index: RowIndex, rows: Sequence[int], test_size: float, seed:
     Raises:
         UserError: there are no two dialogues.
     """
-    groups = _Groups(index, rows)
+    groups = Groups(index, rows)
     _need_two(groups)
     size = min(max(1, round(test_size * len(rows))), len(rows) - 1)
     order = array("I", range(len(groups)))
@@ -56,6 +57,8 @@ def split_randomly(index: RowIndex, rows: Sequence[int], test_size: float, seed:
     rows_left, groups_left = size, len(groups) - 1
     chosen = array("I")
     for group in order:
+        if not rows_left:
+            break
         if groups_left and groups.size(group) <= rows_left:
             rows_left -= groups.size(group)
             groups_left -= 1
@@ -77,13 +80,16 @@ def split_by_tools(index: RowIndex, rows: Sequence[int], test_size: float, seed:
     Raises:
         UserError: there is no way to hold out any row.
     """
-    groups = _Groups(index, rows)
+    groups = Groups(index, rows)
     _need_two(groups)
     chooser = random.Random(f"split:{seed}")
     without_calls = [group for group in range(len(groups)) if not groups.called(group)]
-    test = set(chooser.sample(without_calls, round(test_size * len(without_calls))))
     rows_with_calls = len(rows) - sum(map(groups.size, without_calls))
     held_out = _held_out(groups, max(1, round(test_size * rows_with_calls)), chooser)
+    count = round(test_size * len(without_calls))
+    if len(without_calls) == len(groups):
+        count = min(max(1, count), len(groups) - 1)
+    test = _without_calls(groups, without_calls, count, held_out, chooser)
     sides = bytearray(len(groups))
     trained: set[int] = set()
     for group in range(len(groups)):
@@ -109,43 +115,25 @@ def split_by_tools(index: RowIndex, rows: Sequence[int], test_size: float, seed:
     return Split(files, "tool_set", frozenset(held_out), left_out)
 
 
-def _is_left(offered: Sequence[int], held_out: set[int]) -> bool:
+def _is_left(offered: Collection[int], held_out: set[int]) -> bool:
     """Whether a row offers anything when what is held out is taken away."""
     return not offered or not held_out.issuperset(offered)
 
 
-class _Groups:
-    """Rows of one dialogue stand together and stay together; kept as ranges, not as lists."""
-
-    def __init__(self, index: RowIndex, rows: Sequence[int]) -> None:
-        self._index = index
-        self._rows = sorted(rows, key=index.dialogue) if index.joined else rows
-        self._starts = array("Q")
-        last = None
-        for place, row in enumerate(self._rows):
-            if (dialogue := index.dialogue(row)) != last:
-                last = dialogue
-                self._starts.append(place)
-        self._starts.append(len(rows))
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
-
-    def size(self, group: int) -> int:
-        return self._starts[group + 1] - self._starts[group]
-
-    def rows(self, group: int) -> Sequence[int]:
-        return self._rows[self._starts[group] : self._starts[group + 1]]
-
-    def called(self, group: int) -> set[int]:
-        return {tool for row in self.rows(group) for tool in self._index.called[row]}
-
-    def offered(self, group: int) -> set[int]:
-        return {tool for row in self.rows(group) for tool in self._index.offered[row]}
+def _without_calls(
+    groups: Groups, candidates: list[int], count: int, held_out: set[int], chooser: random.Random
+) -> set[int]:
+    """So many test groups without calls, first of those that offer nothing to train with."""
+    order = chooser.sample(candidates, len(candidates))
+    order.sort(key=lambda group: _is_left(groups.offered(group), held_out))
+    return set(order[:count])
 
 
-def _held_out(groups: _Groups, size: int, chooser: random.Random) -> set[int]:
-    """Functions such that about `size` rows call nothing else, and few call others as well."""
+def _held_out(groups: Groups, size: int, chooser: random.Random) -> set[int]:
+    """Functions such that about `size` rows call nothing else, and few call others as well.
+
+    Where there are several functions, some rows that call stay outside.
+    """
     callers: dict[int, array[int]] = defaultdict(lambda: array("I"))
     missing = array("I", bytes(array("I").itemsize * len(groups)))
     for group in range(len(groups)):
@@ -153,6 +141,7 @@ def _held_out(groups: _Groups, size: int, chooser: random.Random) -> set[int]:
         missing[group] = len(called)
         for tool in called:
             callers[tool].append(group)
+    rows_with_calls = sum(groups.size(group) for group, count in enumerate(missing) if count)
     held_out: set[int] = set()
     inside = 0
     for group in _rarest_first(groups, callers, chooser):
@@ -161,7 +150,7 @@ def _held_out(groups: _Groups, size: int, chooser: random.Random) -> set[int]:
             continue
         gained = Counter(other for tool in new for other in callers[tool])
         gain = sum(groups.size(other) for other, n in gained.items() if missing[other] == n)
-        if inside and inside + gain > 1.5 * size:
+        if inside and (inside + gain > 1.5 * size or inside + gain == rows_with_calls):
             continue
         held_out |= new
         inside += gain
@@ -173,7 +162,7 @@ def _held_out(groups: _Groups, size: int, chooser: random.Random) -> set[int]:
 
 
 def _rarest_first(
-    groups: _Groups, callers: Mapping[int, Sequence[int]], chooser: random.Random
+    groups: Groups, callers: Mapping[int, Sequence[int]], chooser: random.Random
 ) -> Iterator[int]:
     """Groups whose functions are called about equally often come in random order."""
     calls = (
@@ -186,7 +175,7 @@ def _rarest_first(
         yield from alike
 
 
-def _need_two(groups: _Groups) -> None:
+def _need_two(groups: Groups) -> None:
     if len(groups) < 2:
         raise UserError(
             f"only {len(groups)} row or dialogue is left, too few for a train and a test file; "

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from egpo_verl.calls import ToolSet
 from egpo_verl.calls.python_form import is_python_name
 from egpo_verl.calls.tools import Signature
+from egpo_verl.calls.values import nfc
 from egpo_verl.datasets.reading.json_text import MOST, json_text
 from egpo_verl.datasets.sample import Tool
 from egpo_verl.datasets.tools.dialects import (
@@ -19,6 +20,7 @@ from egpo_verl.datasets.tools.dialects import (
     parameters_of,
     with_parameters,
 )
+from egpo_verl.datasets.tools.plain import plain_text
 from egpo_verl.datasets.tools.validity import invalid_part
 
 
@@ -59,13 +61,20 @@ class Features:
         """A hash that is equal for functions of one name with the same parameters."""
         specification = inner(self.tool)
         parameters = [specification.get(key) for key in (*PARAMETER_KEYS, "required")]
-        text = json.dumps([self.name, *parameters], sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        text = nfc(json.dumps([self.name, *parameters], sort_keys=True, ensure_ascii=False))
+        return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
     @cached_property
     def signature(self) -> Signature:
         """Its parameters, compiled."""
         return _compiled(json_text(inner(self.tool)))
+
+    @cached_property
+    def plain_defaults(self) -> Mapping[str, str]:
+        """Parameter -> the default that it states, if any, as `plain_text`."""
+        normal = self.signature.normal
+        defaults = self.signature.defaults.items()
+        return {name: plain_text(normal(name, value)) for name, value in defaults}
 
     @cached_property
     def invalid_part(self) -> str:

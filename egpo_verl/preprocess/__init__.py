@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,12 +12,11 @@ from textwrap import fill
 
 from egpo_verl.cli import Parser, count, out, progress, run, say, tell
 from egpo_verl.datasets.checks.length import LengthLimit
-from egpo_verl.datasets.jobs.convert import RowConfig
+from egpo_verl.datasets.jobs.convert_sample import RowConfig
 from egpo_verl.datasets.jobs.job import convert_file, write_samples
 from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.jobs.report import REPORT, Section, show
 from egpo_verl.datasets.jobs.trail import CONTAMINATED, DROPPED, REPAIRED
-from egpo_verl.datasets.jobs.workers import tune_garbage_collector
 from egpo_verl.datasets.options import add_common_options, add_source_options, output_of, shares_of
 from egpo_verl.datasets.reading.hub import HubRows
 from egpo_verl.datasets.registry import SOURCES
@@ -195,10 +193,3 @@ def _tell(report: list[Section], folder: Path) -> None:
     ):
         if (folder / name).exists():
             say(lines.format(folder / name))
-
-
-if __name__ == "__main__":
-    tune_garbage_collector()
-    # Leave by the way of an exception, so that what is half-written is removed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
