@@ -13,8 +13,9 @@ from egpo_verl.toolworld.live.demonstrate import Demonstration, demonstrations
 from egpo_verl.toolworld.tokenizer import END
 from egpo_verl.toolworld.tree import Line, tree_batch, trees
 
-POOL = 512
-"""Demonstrations that are drawn together; those of a service share its tools' tokens."""
+POOL = 128
+"""Demonstrations for each row of a batch that are drawn together, so that a tree finds several with
+the same tools."""
 
 
 def batches(
@@ -32,10 +33,10 @@ def batches(
         kinds, slips: see `demonstrations`.
     """
     for pool in count():
-        drawn = demonstrations(POOL, f"{seed}:{pool}", "train", kinds, slips)
+        drawn = demonstrations(rows * POOL, f"{seed}:{pool}", "train", kinds, slips)
         lines = _encoded(tokenizer, list(drawn))
         fitting = [line for line in lines if len(line[0]) + len(line[1]) <= length]
-        rest = list(trees(fitting, length))
+        rest = list(trees(fitting, length))  # a third as many as demonstrations
         Random(f"order:{seed}:{pool}").shuffle(rest)
         for start in range(0, len(rest) - rows + 1, rows):
             yield tree_batch(rest[start : start + rows], tokenizer.pad_token_id)

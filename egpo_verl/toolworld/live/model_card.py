@@ -26,8 +26,8 @@ starting point for reinforcement learning in a live environment on a machine wit
 accelerator, and errs often **on purpose**. It knows no language beyond toolworld.
 
 - **Data**: {steps} steps of {rows} rows of at most {context} tokens, which hold demonstrated
-  dialogues as trees, each seen once; split `train`, kinds {kinds}; no person's data. The loss
-  covers the responses only.
+  dialogues as trees, each seen once in this training; split `train`, kinds {kinds}; no
+  person's data. The loss covers the responses only.
 - **Start**: {start}.
 - **Careless teacher**: an id that is not read from the result, a call though a value or a tool is
   missing, a turn closed before its last call, each with probability {slips} where there is
