@@ -51,6 +51,7 @@ setup(
             "inspect/*.js",
             "toolworld/model/*",
             "toolworld/derived/model/*",
+            "toolworld/live/model/*",
             "judge/prompts/*.md",
         ]
     },

@@ -14,7 +14,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from egpo_verl.cot import cot_mask
 from egpo_verl.toolworld.encode import IGNORED, Lessons, batches
 from egpo_verl.toolworld.generate import demonstrations
-from egpo_verl.toolworld.measure import Answer, spread, thought_entropy
+from egpo_verl.toolworld.measure import Answer, spread
+from egpo_verl.toolworld.sampling import thought_entropy
 from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
 from egpo_verl.toolworld.warm_start import main
 

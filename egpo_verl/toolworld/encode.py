@@ -32,11 +32,14 @@ class Batch:
     """Rows padded on the right; causal attention never looks there, so there is no mask.
 
     `targets` holds the next token where it is one of the response's (its end included), and
-    `IGNORED` elsewhere.
+    `IGNORED` elsewhere. Rows that are trees (`tree`) have positions, and a mask that is true where
+    a token sees another.
     """
 
     ids: Tensor  # (rows, length) int64, prompt and response
     targets: Tensor  # (rows, length) int64
+    positions: Tensor | None = None  # (rows, length) int64
+    mask: Tensor | None = None  # (rows, 1, length, length) bool
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> str:

@@ -13,11 +13,15 @@ from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedTokenizer
 from egpo_verl.cli import progress as progress_bar
 from egpo_verl.cli import table
 from egpo_verl.errors import UserError
-from egpo_verl.toolworld.measure import Sampling, fresh_tasks, means, spread
+from egpo_verl.toolworld.live import report as live
+from egpo_verl.toolworld.live.model_card import write_live_card
+from egpo_verl.toolworld.measure import fresh_tasks, means, spread
 from egpo_verl.toolworld.model_card import Line, Row, Tables, write_card
-from egpo_verl.toolworld.report import measured
+from egpo_verl.toolworld.recipe import Recipe
+from egpo_verl.toolworld.report import load, measured
+from egpo_verl.toolworld.sampling import Sampling
 from egpo_verl.toolworld.task import SPLITS
-from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
+from egpo_verl.toolworld.training import Progress, new_model, new_tokenizer, train
 
 STATE = "training.pt"
 RECIPE = "recipe.json"
@@ -36,17 +40,21 @@ def make_model(out: Path, recipe: Recipe, command: str, tasks: int, console: Con
         tasks: tasks a split that the card's table is measured on.
 
     Raises:
-        UserError: `out` exists, cannot be written, or a training by another recipe was interrupted.
+        UserError: `out` exists, cannot be written, a training by another recipe was interrupted,
+            or the recipe starts from a folder that holds no model.
     """
+    start = load(Path(recipe.start)) if recipe.start else None
     work = _workplace(out, recipe)
-    tokenizer = new_tokenizer(recipe)
-    model = new_model(recipe, tokenizer)
+    model, tokenizer = start or _new(recipe)
     progress = _train(recipe, model, tokenizer, work / STATE, console)
     _save(model, tokenizer, work)
     rows = _rows(recipe, model, tokenizer, tasks)
-    grouped = max(tasks // 4, 1)
-    tables = Tables(rows, tasks, _lines(recipe, model, tokenizer, grouped), grouped, GROUP)
-    write_card(work, recipe, progress, model.num_parameters(), command, tables)
+    if recipe.live:
+        write_live_card(work, recipe, progress, model.num_parameters(), command, rows, tasks)
+    else:
+        grouped = max(tasks // 4, 1)
+        tables = Tables(rows, tasks, _lines(recipe, model, tokenizer, grouped), grouped, GROUP)
+        write_card(work, recipe, progress, model.num_parameters(), command, tables)
     (work / STATE).unlink(missing_ok=True)
     work.rename(out)
     console.print(_summary(recipe, progress, model, rows, out))
@@ -68,6 +76,11 @@ def _workplace(out: Path, recipe: Recipe) -> Path:
     except OSError as error:
         raise UserError(f"{work} cannot be written: {error.strerror}; choose another.") from error
     return work
+
+
+def _new(recipe: Recipe) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    tokenizer = new_tokenizer(recipe)
+    return new_model(recipe, tokenizer), tokenizer
 
 
 def _train(
@@ -108,13 +121,27 @@ def _rows(
 ) -> list[Row]:
     rows: list[Row] = []
     for split in SPLITS:
-        samples = fresh_tasks(tasks, recipe.seed, split, recipe.levels)
         warm, greedy = (
-            means(measured(model, tokenizer, samples, Sampling(temperature)))["score"]
+            _reward(recipe, model, tokenizer, split, tasks, Sampling(temperature))
             for temperature in (recipe.temperature, 0.0)
         )
         rows.append((split, warm, greedy))
     return rows
+
+
+def _reward(
+    recipe: Recipe,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    split: str,
+    tasks: int,
+    sampling: Sampling,
+) -> float:
+    if recipe.live:
+        dialogues = live.fresh_tasks(tasks, recipe.seed, split, recipe.live)
+        return live.solved(live.measured(model, tokenizer, dialogues, sampling))
+    samples = fresh_tasks(tasks, recipe.seed, split, recipe.levels)
+    return means(measured(model, tokenizer, samples, sampling))["score"]
 
 
 def _lines(

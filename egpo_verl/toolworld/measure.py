@@ -9,15 +9,14 @@ from statistics import fmean
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from egpo_verl.cot import cot_mask
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.sample import Sample
 from egpo_verl.reward import compute_score
 from egpo_verl.toolworld.encode import prompt_text
 from egpo_verl.toolworld.generate import generate
+from egpo_verl.toolworld.sampling import Sampling, sampled
 from egpo_verl.toolworld.teachers import ways
 
-MAX_NEW_TOKENS = 160
 STAGES = ("score", "format_ok", "parse_ok", "schema_ok", "match_ok")
 """Keys of `compute_score` that a table shows."""
 
@@ -43,23 +42,6 @@ class Answer:
     def ways(self) -> Mapping[str, bool]:
         """How it goes about its values: see `teachers.ways`."""
         return ways(self.text)
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How responses are drawn.
-
-    Attributes:
-        temperature: 0 means the likeliest token at every step.
-        seed: of torch's generator.
-        rows: responses drawn at a time.
-        size: responses to each task, one after the other.
-    """
-
-    temperature: float = 0.7
-    seed: int = 0
-    rows: int = 64
-    size: int = 1
 
 
 def fresh_tasks(n: int, seed: int, split: str, levels: Sequence[int]) -> list[Sample]:
@@ -103,44 +85,12 @@ def respond(
 ) -> list[Answer]:
     """One response to each sample, all at once."""
     texts = [prompt_text(tokenizer, sample) for sample in samples]
-    prompts = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
-    how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-    with torch.no_grad():
-        output = model.generate(
-            input_ids=prompts["input_ids"],
-            attention_mask=prompts["attention_mask"],
-            max_new_tokens=MAX_NEW_TOKENS,
-            return_dict_in_generate=True,
-            output_logits=True,
-            **(how if temperature else {"do_sample": False}),
-        )
-    new = output.sequences[:, prompts["input_ids"].shape[1] :]
-    entropies = thought_entropy(tokenizer, new, torch.stack(output.logits, 1), temperature or 1.0)
-    texts = tokenizer.batch_decode(new, skip_special_tokens=True)
     return [
         Answer(text, score(sample, text), entropy)
-        for sample, text, entropy in zip(samples, texts, entropies, strict=True)
+        for sample, (text, entropy) in zip(
+            samples, sampled(model, tokenizer, texts, temperature), strict=True
+        )
     ]
-
-
-def thought_entropy(
-    tokenizer: PreTrainedTokenizerBase,
-    responses: torch.Tensor,
-    logits: torch.Tensor,
-    temperature: float,
-) -> list[float]:
-    """Mean entropy of each thought, as the training sees it.
-
-    Args:
-        responses: (bs, len) ids, padded on the right.
-        logits: (bs, len, vocabulary) that they were drawn from.
-        temperature: what the logits are divided by.
-    """
-    mask = cot_mask(tokenizer, responses, (responses != tokenizer.pad_token_id).long())
-    logs = torch.log_softmax(logits.float() / temperature, -1)
-    entropy = -(logs.exp() * logs).sum(-1)
-    totals, tokens = (entropy * mask).sum(1), mask.sum(1)
-    return [float(value) for value in totals / tokens.clamp(min=1)]
 
 
 def means(answers: Iterable[Answer]) -> dict[str, float]:

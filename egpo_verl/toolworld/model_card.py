@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from egpo_verl.toolworld.measure import Spread
+from egpo_verl.toolworld.recipe import Recipe
 from egpo_verl.toolworld.teachers import RIGHT, SLIP
-from egpo_verl.toolworld.training import Progress, Recipe
+from egpo_verl.toolworld.training import Progress
 
 Row = tuple[str, float, float]
 """Split, reward at the recipe's temperature, reward of the likeliest tokens."""

@@ -16,12 +16,12 @@ from egpo_verl.errors import UserError
 from egpo_verl.toolworld.measure import (
     STAGES,
     Answer,
-    Sampling,
     groups,
     means,
     measure,
     spread,
 )
+from egpo_verl.toolworld.sampling import Sampling
 
 NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -12,70 +12,17 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from egpo_verl.cli import write_file_aside
-from egpo_verl.datasets.sample import Sample
+from egpo_verl.toolworld import live
 from egpo_verl.toolworld.encode import IGNORED, Batch, Lessons, batches, drills, training_texts
 from egpo_verl.toolworld.generate import generate
-from egpo_verl.toolworld.levels import DEFAULT_LEVELS
-from egpo_verl.toolworld.measure import Sampling, means, measure
-from egpo_verl.toolworld.teachers import CAREFUL, TEACHERS
+from egpo_verl.toolworld.live.batches import batches as live_batches
+from egpo_verl.toolworld.live.measure import measure as live_measure
+from egpo_verl.toolworld.live.measure import solved
+from egpo_verl.toolworld.measure import means, measure
+from egpo_verl.toolworld.recipe import HEAD_WIDTH, Recipe, learning_rate
+from egpo_verl.toolworld.sampling import Sampling
+from egpo_verl.toolworld.teachers import TEACHERS
 from egpo_verl.toolworld.tokenizer import train_tokenizer
-
-HEAD_WIDTH = 32
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides what comes out.
-
-    Attributes:
-        seed: of the weights, the data and the sampling.
-        levels: difficulties of the tasks.
-        slips: share of noise in the demonstrations of plain levels (`noise.careless`).
-        teachers: weight of each teacher of the derived levels (`teachers`).
-        drill: first steps, on derivations alone (`encode.drills`).
-        school: next steps, in which prompts are brief (`encode.brief_text`), so that a step takes
-            a third of the time, and the careful teacher alone demonstrates the derived levels:
-            ways of thinking that are rare in the end are known well all the same.
-        vocabulary: tokens of the BPE.
-        hidden, layers: shape of the Llama; heads are `HEAD_WIDTH` wide, the feed-forward part is
-            three times as wide as `hidden`.
-        context: longest prompt and response, in tokens.
-        rows: demonstrations a step, all of them new.
-        steps: most steps.
-        warmup: steps until the learning rate is full.
-        hold: step from which the learning rate falls, in a line, to a tenth at `steps`.
-        lr: full learning rate of AdamW.
-        target: mean sampled reward at which training stops. A model that knows the form but often
-            errs leaves reinforcement learning room to improve it, and groups that disagree.
-        temperature: of the sampling that measures the reward.
-        check_from: first step that is measured; a model that knows nothing rambles to the limit.
-        check_every: steps between measurements, and between saved states.
-        check_tasks: tasks a measurement, drawn from `train` with another seed.
-        bfloat16: compute in bfloat16 where that is safe (weights stay float32): faster on CPUs
-            with AVX512-BF16, slower on others.
-    """
-
-    seed: int = 0
-    levels: tuple[int, ...] = DEFAULT_LEVELS
-    slips: float = 0.35
-    teachers: Mapping[str, float] = field(default_factory=lambda: dict(CAREFUL))
-    drill: int = 0
-    school: int = 0
-    vocabulary: int = 1536
-    hidden: int = 128
-    layers: int = 4
-    context: int = 1024
-    rows: int = 32
-    steps: int = 2400
-    warmup: int = 100
-    hold: int = 1200
-    lr: float = 3e-3
-    target: float = 0.4
-    temperature: float = 0.7
-    check_from: int = 1200
-    check_every: int = 100
-    check_tasks: int = 256
-    bfloat16: bool = False
 
 
 @dataclass
@@ -123,18 +70,16 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
 
 def response_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
     """Mean cross-entropy of the response's tokens; only they are projected to the vocabulary."""
-    hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
+    hidden = model.model(
+        input_ids=batch.ids,
+        attention_mask=batch.mask,
+        position_ids=batch.positions,
+        use_cache=False,
+    ).last_hidden_state
     counted = batch.targets != IGNORED
     with torch.autocast("cpu", enabled=False):
         logits = model.lm_head(hidden[counted].float())
         return cross_entropy(logits, batch.targets[counted])
-
-
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Of the step after `step` steps: up to `lr`, held, then down to a tenth of it."""
-    rise = (step + 1) / recipe.warmup
-    left = (recipe.steps - step) / max(recipe.steps - recipe.hold, 1)
-    return recipe.lr * min(1.0, rise, max(0.1, left))
 
 
 def train(
@@ -155,7 +100,6 @@ def train(
         model.parameters(), lr=recipe.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
     progress = _load(state, model, optimizer) if state.exists() else Progress()
-    tasks = list(generate(recipe.check_tasks, f"check-{recipe.seed}", "train", recipe.levels))
     for batch in _remaining(recipe, tokenizer, progress.step):
         if progress.reward >= recipe.target:
             break
@@ -171,27 +115,35 @@ def train(
         progress.loss = loss.item()
         if progress.step % recipe.check_every == 0:
             if progress.step >= recipe.check_from:
-                progress.reward = mean_reward(recipe, model, tokenizer, tasks)
+                progress.reward = mean_reward(recipe, model, tokenizer)
             _save(state, model, optimizer, progress)
         report(progress)
     return progress
 
 
 def mean_reward(
-    recipe: Recipe,
-    model: LlamaForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    tasks: Sequence[Sample],
+    recipe: Recipe, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
 ) -> float:
-    """Mean reward of one sampled response to each task."""
+    """Mean reward of one sampled response, or episode, to each of `check_tasks` tasks."""
+    sampling, seed = Sampling(recipe.temperature, recipe.seed), f"check-{recipe.seed}"
     model.eval()
-    answers = measure(model, tokenizer, tasks, Sampling(recipe.temperature, recipe.seed))
+    if recipe.live:
+        dialogues = live.generate(recipe.check_tasks, seed, "train", recipe.live)
+        reward = solved(live_measure(model, tokenizer, list(dialogues), sampling))
+    else:
+        tasks = list(generate(recipe.check_tasks, seed, "train", recipe.levels))
+        reward = means(measure(model, tokenizer, tasks, sampling))["score"]
     model.train()
-    return means(answers)["score"]
+    return reward
 
 
 def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) -> Iterator[Batch]:
     seed = f"warm-{recipe.seed}"
+    if recipe.live:
+        drawn = live_batches(
+            tokenizer, seed, recipe.rows, recipe.context, recipe.live, recipe.slips
+        )
+        return islice(drawn, done, recipe.steps)
     careful = Lessons(recipe.levels, recipe.slips, brief=True)
     drill = islice(drills(tokenizer, seed, recipe.rows, recipe.levels), recipe.drill)
     school = islice(batches(tokenizer, seed, recipe.rows, careful), recipe.school)

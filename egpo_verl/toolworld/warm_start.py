@@ -16,12 +16,15 @@ from transformers.utils import logging
 from egpo_verl.cli import Parser, amount, amount_or_zero, count, run
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
+from egpo_verl.toolworld.live import KINDS
+from egpo_verl.toolworld.live import report as live
 from egpo_verl.toolworld.make import make_model
-from egpo_verl.toolworld.measure import Sampling, fresh_tasks
+from egpo_verl.toolworld.measure import fresh_tasks
+from egpo_verl.toolworld.recipe import HEAD_WIDTH, Recipe
 from egpo_verl.toolworld.report import groups_table, load, measured, stages_table
+from egpo_verl.toolworld.sampling import Sampling
 from egpo_verl.toolworld.task import SPLITS
 from egpo_verl.toolworld.teachers import TEACHERS
-from egpo_verl.toolworld.training import HEAD_WIDTH, Recipe
 
 PROGRAM = "python -m egpo_verl.toolworld.warm_start"
 EXAMPLES = f"""
@@ -34,6 +37,7 @@ An interrupted training goes on where it last measured itself when the same comm
 """
 HELP = {
     "seed": "of the weights, the data and the sampling",
+    "start": "folder of a model to go on from, with its tokenizer",
     "slips": "share of each bad habit in the demonstrations",
     "vocabulary": "tokens of the byte-level BPE",
     "hidden": "width of the model, a multiple of 32",
@@ -82,6 +86,10 @@ def parser() -> Parser:
         default=DEFAULT_LEVELS,
         help=f"difficulties of the tasks ({' '.join(map(str, DEFAULT_LEVELS))})",
     )
+    top.add_argument("--live", action="store_true", help="dialogues of toolworld live, not levels")
+    top.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=KINDS, help="of dialogues (all four)"
+    )
     top.add_argument(
         "--temperature", type=amount_or_zero, default=0.7, help="of the sampling (0.7)"
     )
@@ -120,6 +128,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     sampling = Sampling(options.temperature, options.seed, size=size)
     console = Console()
     for split in options.splits:
+        if options.live:
+            dialogues = live.fresh_tasks(options.tasks, options.seed, split, options.kinds)
+            results = live.measured(model, tokenizer, dialogues, sampling)
+            console.print(live.table_of(results, f"{options.evaluate.name} on {split}", sampling))
+            continue
         tasks = fresh_tasks(options.tasks, options.seed, split, options.levels)
         answers = measured(model, tokenizer, tasks, sampling)
         title = f"{options.evaluate.name} on {split}"
@@ -133,7 +146,11 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         raise UserError(f"--hidden {options.hidden} is no multiple of {HEAD_WIDTH}; choose one.")
     names = [field.name for field in fields(Recipe)]
     chosen = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    shapes = {"levels": tuple(options.levels), "teachers": dict(options.teachers)}
+    shapes = {
+        "levels": tuple(options.levels),
+        "live": tuple(options.kinds) if options.live else (),
+        "teachers": dict(options.teachers),
+    }
     return Recipe(**{**chosen, **shapes})
 
 
@@ -150,12 +167,13 @@ def weight(text: str) -> tuple[str, float]:
     return name, amount(number)
 
 
-READERS: dict[str, Callable[[str], float]] = {
+READERS: dict[str, Callable[[str], float | str]] = {
     "seed": int,
     "drill": steps_or_none,
     "school": steps_or_none,
     "int": count,
     "float": amount_or_zero,
+    "str": str,
 }
 
 

@@ -6,15 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from egpo_verl.calls import Call, Reason
-from egpo_verl.envs.check import Check
-from egpo_verl.envs.episode import Episode, Phase, Result
-from egpo_verl.envs.misfit import refusal
-from egpo_verl.envs.protocol import result_text, state_of, state_text
+from egpo_verl.calls import Reason
 from egpo_verl.toolworld.live.generate import generate
+from egpo_verl.toolworld.live.play import Play
 from egpo_verl.toolworld.live.task import KINDS, Task
 from egpo_verl.toolworld.live.teacher import messages
-from egpo_verl.toolworld.live.world import World
 
 
 @dataclass(frozen=True)
@@ -53,28 +49,13 @@ def demonstrations(
 
 
 def _trajectory(task: Task, rng: Random, slips: float, call_form: str) -> Demonstration:
-    episode = Episode(task.script, task.service.tools, call_form=call_form)
-    world, check = task.world(), Check(task.replay)
+    play = Play(task, call_form)
     lines: list[tuple[list[dict[str, str]], str]] = []
-    answers = messages(task, 0, rng, slips, call_form)
-    while episode.phase is not Phase.OVER:
-        if episode.phase is Phase.ANSWER:
-            lines.append((episode.prompt, next(answers)))
-            episode.answer(lines[-1][1])
-        elif episode.phase is Phase.CALLS:
-            episode.returned([_result(world, call) for call in episode.calls])
-        else:
-            reason = check.failure(episode, state_text(state_of(world)))
-            if reason is not None:
-                episode.end(reason)
-                break
-            episode.go_on()
-            answers = messages(task, episode.turn, rng, slips, call_form)
-    return Demonstration(task, lines, episode.reason)
-
-
-def _result(world: World, call: Call) -> Result:
-    try:
-        return Result(result_text(getattr(world, call.name)(**call.arguments)))
-    except ValueError as error:
-        return Result(refusal(f"{type(error).__name__}: {error}"), True)
+    turn = -1
+    while not play.is_over:
+        if play.turn != turn:
+            turn = play.turn
+            answers = messages(task, turn, rng, slips, call_form)
+        lines.append((play.prompt, next(answers)))
+        play.answer(lines[-1][1])
+    return Demonstration(task, lines, play.reason)

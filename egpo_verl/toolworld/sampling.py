@@ -1,0 +1,75 @@
+"""Responses of a model, sampled as a rollout samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from egpo_verl.cot import cot_mask
+
+MAX_NEW_TOKENS = 160
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How responses are drawn.
+
+    Attributes:
+        temperature: 0 means the likeliest token at every step.
+        seed: of torch's generator.
+        rows: responses drawn at a time.
+        size: responses to each task, one after the other.
+    """
+
+    temperature: float = 0.7
+    seed: int = 0
+    rows: int = 64
+    size: int = 1
+
+
+def sampled(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    temperature: float,
+) -> list[tuple[str, float]]:
+    """One response to each prompt, all at once, and the entropy of its thought."""
+    if not texts:
+        return []
+    prompts = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
+    how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+    with torch.no_grad():
+        output = model.generate(
+            input_ids=prompts["input_ids"],
+            attention_mask=prompts["attention_mask"],
+            max_new_tokens=MAX_NEW_TOKENS,
+            return_dict_in_generate=True,
+            output_logits=True,
+            **(how if temperature else {"do_sample": False}),
+        )
+    new = output.sequences[:, prompts["input_ids"].shape[1] :]
+    entropies = thought_entropy(tokenizer, new, torch.stack(output.logits, 1), temperature or 1.0)
+    return list(zip(tokenizer.batch_decode(new, skip_special_tokens=True), entropies, strict=True))
+
+
+def thought_entropy(
+    tokenizer: PreTrainedTokenizerBase,
+    responses: torch.Tensor,
+    logits: torch.Tensor,
+    temperature: float,
+) -> list[float]:
+    """Mean entropy of each thought, as the training sees it.
+
+    Args:
+        responses: (bs, len) ids, padded on the right.
+        logits: (bs, len, vocabulary) that they were drawn from.
+        temperature: what the logits are divided by.
+    """
+    mask = cot_mask(tokenizer, responses, (responses != tokenizer.pad_token_id).long())
+    logs = torch.log_softmax(logits.float() / temperature, -1)
+    entropy = -(logs.exp() * logs).sum(-1)
+    totals, tokens = (entropy * mask).sum(1), mask.sum(1)
+    return [float(value) for value in totals / tokens.clamp(min=1)]
