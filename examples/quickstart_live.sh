@@ -25,13 +25,14 @@ if [ ! -f "$PARQUET/train.parquet" ]; then
         --local_save_dir "$PARQUET"
 fi
 
-# 4 dialogues with 8 rollouts each, of some 4 messages; each row names its own service. Validation
-# on the worlds of test, before and after, samples as the rollouts do.
+# 8 dialogues with 8 rollouts each, of some 3 to 4 messages, so some 4 updates a step: the rate is
+# lower than that of one turn. Each row names its own service. Validation on the worlds of test,
+# before and after, samples as the rollouts do.
 train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \
     +env=own env.max_messages=8 \
-    data.train_batch_size=4 \
-    actor_rollout_ref.actor.ppo_mini_batch_size=4 \
-    actor_rollout_ref.actor.optim.lr=5e-4 \
+    data.train_batch_size=8 \
+    actor_rollout_ref.actor.ppo_mini_batch_size=8 \
+    actor_rollout_ref.actor.optim.lr=2e-4 \
     data.max_prompt_length=768 data.max_response_length=80 \
     trainer.val_before_train=True trainer.test_freq="$STEPS" \
     actor_rollout_ref.rollout.val_kwargs.do_sample=True \
