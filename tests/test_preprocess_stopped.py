@@ -44,7 +44,12 @@ def test_a_stopped_job_leaves_nothing(tmp_path: Path, number: int, processes: st
     command = [sys.executable, "-m", "egpo_verl.preprocess", "xlam", "--num_proc", processes]
     command += ["--local_dataset_path", str(source_file(tmp_path)), "--local_save_dir", str(out)]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell's background jobs, this test among them, ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as job:
         while not list(out.rglob("*.arrow")):
             assert job.poll() is None
