@@ -48,7 +48,7 @@ def test_a_stopped_job_leaves_nothing(tmp_path: Path, number: int, processes: st
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A shell's background jobs, this test among them, ignore Ctrl-C, and so would their children.
+        # A shell's background jobs ignore Ctrl-C, and so would their children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as job:
         while not list(out.rglob("*.arrow")):
