@@ -70,6 +70,23 @@ def test_the_transformers_rollout_is_there_for_whom_it_is_named(platform: str) -
     assert names == ["TransformersReplica", "ServerAdapter"]
 
 
+STRANGER = """
+from verl.workers.rollout import base, replica
+class Theirs: pass
+replica.RolloutReplicaRegistry.register("transformers", lambda: Theirs)
+base._ROLLOUT_REGISTRY["transformers", "async"] = "collections.OrderedDict"
+from egpo_verl.integration import plugin
+plugin.register()
+print(replica.get_rollout_replica_class("transformers").__name__)
+print(base.get_rollout_class("transformers").__name__)
+"""
+
+
+@pytest.mark.slow
+def test_a_rollout_that_somebody_else_named_so_stays_theirs() -> None:
+    assert python(STRANGER) == ["Theirs", "OrderedDict"]
+
+
 def test_importing_the_package_needs_neither_torch_nor_verl() -> None:
     code = (
         "import egpo_verl, egpo_verl.calls, egpo_verl.reward, egpo_verl.preprocess, sys\n"

@@ -56,7 +56,8 @@ def _register_replica(replica: ModuleType) -> None:
         return TransformersReplica
 
     registry = getattr(replica, "RolloutReplicaRegistry", None)
-    if registry is not None:
+    # `register` would replace what somebody else calls so, a later verl for one.
+    if registry is not None and ROLLOUT not in getattr(registry, "_registry", ()):
         registry.register(ROLLOUT, load)
 
 
