@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rich.table import Table
@@ -21,7 +20,7 @@ from egpo_verl.toolworld.measure import (
     measure,
     spread,
 )
-from egpo_verl.toolworld.sampling import Sampling
+from egpo_verl.toolworld.sampling import Sampling, in_parts
 
 NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
@@ -52,16 +51,9 @@ def measured(
     sampling: Sampling,
 ) -> list[Answer]:
     """The responses to each task, behind a progress bar."""
-    answers: list[Answer] = []
-    with cli.progress("Sampling", len(tasks)) as report:
-        for start in range(0, len(tasks), sampling.rows):
-            part = tasks[start : start + sampling.rows]
-            # A seed for each part: the same one would give them all the same luck.
-            answers += measure(
-                model, tokenizer, part, replace(sampling, seed=sampling.seed + start)
-            )
-            report(start + len(part))
-    return answers
+    return in_parts(
+        tasks, sampling, "Sampling", lambda part, seeded: measure(model, tokenizer, part, seeded)
+    )
 
 
 def stages_table(

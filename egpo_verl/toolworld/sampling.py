@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from egpo_verl import cli
 from egpo_verl.cot import cot_mask
 
 MAX_NEW_TOKENS = 160
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -73,3 +77,20 @@ def thought_entropy(
     entropy = -(logs.exp() * logs).sum(-1)
     totals, tokens = (entropy * mask).sum(1), mask.sum(1)
     return [float(value) for value in totals / tokens.clamp(min=1)]
+
+
+def in_parts(
+    tasks: Sequence[Task],
+    sampling: Sampling,
+    title: str,
+    measure: Callable[[Sequence[Task], Sampling], list[Result]],
+) -> list[Result]:
+    """What `measure` gives for `sampling.rows` tasks at a time, behind a progress bar."""
+    results: list[Result] = []
+    with cli.progress(title, len(tasks)) as report:
+        for start in range(0, len(tasks), sampling.rows):
+            part = tasks[start : start + sampling.rows]
+            # A seed for each part: the same one would give them all the same luck.
+            results += measure(part, replace(sampling, seed=sampling.seed + start))
+            report(start + len(part))
+    return results

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from statistics import fmean
 
 from rich.table import Table
@@ -13,7 +12,7 @@ from egpo_verl import cli
 from egpo_verl.toolworld.live.generate import generate
 from egpo_verl.toolworld.live.measure import Result, measure, solved
 from egpo_verl.toolworld.live.task import KINDS, Task
-from egpo_verl.toolworld.sampling import Sampling
+from egpo_verl.toolworld.sampling import Sampling, in_parts
 
 __all__ = ["fresh_tasks", "measured", "solved", "table_of"]
 
@@ -30,15 +29,9 @@ def measured(
     sampling: Sampling,
 ) -> list[Result]:
     """The episodes of each task, behind a progress bar."""
-    results: list[Result] = []
-    with cli.progress("Playing", len(tasks)) as report:
-        for start in range(0, len(tasks), sampling.rows):
-            part = tasks[start : start + sampling.rows]
-            # A seed for each part: the same one would give them all the same luck.
-            seeded = replace(sampling, seed=sampling.seed + start)
-            results += measure(model, tokenizer, part, seeded)
-            report(start + len(part))
-    return results
+    return in_parts(
+        tasks, sampling, "Playing", lambda part, seeded: measure(model, tokenizer, part, seeded)
+    )
 
 
 def table_of(results: Sequence[Result], title: str, sampling: Sampling) -> Table:
