@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 
 from egpo_verl.calls.bounds import MAX_MENTIONS
@@ -26,10 +26,8 @@ _BEHIND = r"""(?=
             \{\s*(?P<object>\}|["'](?P<key>\w+)["']\s*:)
         | (?P<lines>[`*]*[ \t]*\r?\n[ \t*]*(?i:arguments|args|parameters|input)\b[ \t*]*:)
     ))"""
-_SITE = re.compile(WORD + _BEHIND, re.VERBOSE)
-_SITE_OF_ASCII = re.compile(ASCII_WORD + _BEHIND, re.VERBOSE)
-_SITE_IN_ASCII = re.compile(r"\b\w+\b" + _BEHIND, re.VERBOSE)  # the same, and faster
-_SITE_OF_SIGN = re.compile(r"[^\w\s({\['\"`*:]" + _BEHIND, re.VERBOSE)
+_WORD_IN_ASCII = r"\b\w+\b"  # the same, and faster
+_SIGN = r"[^\w\s({\['\"`*:]"
 _TAG = re.compile(r"<([\w.-]{3,})(?:\s*/?>|\s+\w+=)")
 _NAMESPACE = re.compile(r"\b(?:functions?|tools?|apis?|default_api)\.")
 _LONGEST_NAMESPACE = len(" default_api.")
@@ -103,12 +101,18 @@ def _sites(text: str, words: Collection[str]) -> Iterator[re.Match[str]]:
     """The words, or signs, of a text with something behind them that calls, if not all of them then
     those that may be one of `words`."""
     if text.isascii():
-        patterns = [_SITE_IN_ASCII]
+        kinds = [_WORD_IN_ASCII]
     else:
-        patterns = [_SITE_OF_ASCII if all(map(str.isascii, words)) else _SITE]
+        kinds = [ASCII_WORD if all(map(str.isascii, words)) else WORD]
     if any(re.match(r"\W", word) for word in words):
-        patterns.append(_SITE_OF_SIGN)
-    return chain.from_iterable(pattern.finditer(text) for pattern in patterns)
+        kinds.append(_SIGN)
+    return chain.from_iterable(_site(kind).finditer(text) for kind in kinds)
+
+
+@cache
+def _site(kind: str) -> re.Pattern[str]:
+    """A word, or sign, with something behind it that calls; many programs never look for one."""
+    return re.compile(kind + _BEHIND, re.VERBOSE)
 
 
 @lru_cache(maxsize=256)

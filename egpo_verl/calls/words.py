@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 # Thai, Japanese, Chinese, Korean: `天气weather(` has the word `weather`.
 _UNSPACED = "\u0e00-\u0e7f\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
@@ -15,11 +16,6 @@ WORD = rf"(?:(?<!{_SPACED}){_SPACED}+(?!{_SPACED})|(?<!{_UNSPACED}){_UNSPACED}+(
 ASCII_WORD = rf"(?<!{_SPACED})[a-zA-Z0-9_]+(?!{_SPACED})"
 """Pattern of a whole word of ASCII, which takes less time."""
 
-_LAST = re.compile(rf"{WORD}\Z|\W\Z")
-_START = re.compile(
-    rf"(?:(?<!{_SPACED})|(?!{_SPACED}))(?:(?<!{_UNSPACED})|(?!{_UNSPACED}))",
-)
-
 
 def last_word(text: str) -> str:
     """The word that `text` ends with, or the sign.
@@ -27,10 +23,23 @@ def last_word(text: str) -> str:
     >>> last_word("Market Trends API"), last_word("天气weather"), last_word("C++")
     ('API', 'weather', '+')
     """
-    last = _LAST.search(text)
+    last = _last().search(text)
     return last[0] if last else text
 
 
 def is_word_start(text: str, at: int) -> bool:
     """Whether a place is not inside a word."""
-    return _START.match(text, at) is not None
+    return _start().match(text, at) is not None
+
+
+# Compiled when a text is first looked at, since many programs never do.
+@cache
+def _last() -> re.Pattern[str]:
+    return re.compile(rf"{WORD}\Z|\W\Z")
+
+
+@cache
+def _start() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?:(?<!{_SPACED})|(?!{_SPACED}))(?:(?<!{_UNSPACED})|(?!{_UNSPACED}))",
+    )

@@ -53,8 +53,7 @@ class Source:
             return [row]
         if not isinstance(row, Mapping):
             return [Unusable("not_an_object", repr(row)[:60])]
-        present = {name for name in row if row[name] is not None or name in self.nullable}
-        missing = [[name for name in form if name not in present] for form in self.columns]
+        missing = [[name for name in form if self._lacks(row, name)] for form in self.columns]
         if all(missing):
             needed = " or ".join(", ".join(names) for names in missing)
             columns = ", ".join(map(str, row)) or "none"
@@ -69,3 +68,6 @@ class Source:
         return samples or [
             Unusable("bad_dialogue", "there is no turn of the assistant to learn from")
         ]
+
+    def _lacks(self, row: Row, name: str) -> bool:
+        return row.get(name) is None and not (name in self.nullable and name in row)

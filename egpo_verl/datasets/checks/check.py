@@ -16,7 +16,7 @@ from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.checks.misfit import misfit
 from egpo_verl.datasets.checks.repair import admits_null, repaired
 from egpo_verl.datasets.sample import Message, Sample, Tool
-from egpo_verl.datasets.tools.features import Features, features_of_all
+from egpo_verl.datasets.tools.features import Features, features_by_name, features_of_all
 from egpo_verl.datasets.unusable import Unusable
 
 ASKING = ("user", "tool")
@@ -126,12 +126,11 @@ def _check_dialogue(messages: Sequence[Message]) -> None:
         raise Unusable("no_question", "the last message is empty")
 
 
-def _offered(tools: tuple[Tool, ...]) -> dict[str, Features]:
+def _offered(tools: tuple[Tool, ...]) -> Mapping[str, Features]:
     """The functions by name; raises `Unusable` where one name means two things."""
     if not tools:
         raise Unusable("no_tools")
-    features = features_of_all(tools)
-    offered = {tool.name: tool for tool in features}
+    features, offered = features_of_all(tools), features_by_name(tools)
     by_composed_name = {nfc(name): tool for name, tool in offered.items()}
     if len(by_composed_name) < len(features):
         for tool in features:

@@ -9,7 +9,7 @@ not count.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -18,8 +18,12 @@ from egpo_verl.calls import Call
 from egpo_verl.calls.values import nfc
 from egpo_verl.datasets.checks.words import words_of
 from egpo_verl.datasets.sample import Message, Sample, Tool
-from egpo_verl.datasets.tools.features import Features, features_of_all
+from egpo_verl.datasets.tools.features import Features, features_by_name, features_of_all
 from egpo_verl.datasets.tools.plain import plain_text
+
+_LAST_64_BITS = (1 << 64) - 1
+_ODD = 0x9E3779B97F4A7C15
+"""A factor that parts a digest from others that are added to it."""
 
 
 def beginnings(sample: Sample) -> array[int]:
@@ -38,45 +42,45 @@ def steps(
         calls: what answers the messages.
         tools: the functions offered, whose defaults are left out of calls.
     """
-    digests, digest = array("q"), b""
+    digests, digest = [], b""
     for text in _texts(messages, calls, tools):
-        digest = blake2b(digest + text.encode("utf-8", "replace"), digest_size=8).digest()
-        digests.append(int.from_bytes(digest, "big", signed=True))
-    return digests
+        digest = _digest(digest + text.encode("utf-8", "replace"))
+        digests.append(digest)
+    return array("q", b"".join(digests))
 
 
 def _texts(
     messages: Iterable[Message], calls: Iterable[Call], tools: tuple[Tool, ...]
-) -> Iterator[str]:
+) -> list[str]:
     """A text for each message without calls, and one for each call."""
+    offered = features_by_name(tools)
+    texts = []
     for message in messages:
         if message.get("calls"):
-            yield from _call_texts(message["calls"], tools)
+            texts += [_call_text(call, offered.get(call.name)) for call in message["calls"]]
         elif message["role"] != "system":
-            yield f"{message['role']} {_words(str(message['content']))}"
-    yield from _call_texts(calls, tools)
+            texts.append(f"{message['role']} {_words(str(message['content']))}")
+    return texts + [_call_text(call, offered.get(call.name)) for call in calls]
 
 
-def _call_texts(calls: Iterable[Call], tools: tuple[Tool, ...]) -> Iterator[str]:
-    offered = features_of_all(tools)
-    for call in calls:
-        features = next((tool for tool in offered if tool.name == call.name), None)
-        arguments = _without_defaults(call.arguments, features) if features else call.arguments
-        yield f"{nfc(call.name)} {plain_text(arguments)}"
+def _call_text(call: Call, features: Features | None) -> str:
+    arguments = call.arguments
+    if features and not features.with_defaults.isdisjoint(arguments):
+        arguments = _without_defaults(arguments, features)
+    return f"{nfc(call.name)} {plain_text(arguments)}"
 
 
 def _without_defaults(arguments: Mapping[str, Any], features: Features) -> Mapping[str, Any]:
     """The arguments that say more than their default."""
     signature, defaults = features.signature, features.plain_defaults
-    if not signature.with_defaults_inside.isdisjoint(arguments):
-        arguments = {name: signature.normal(name, value) for name, value in arguments.items()}
-    if defaults.keys().isdisjoint(arguments):
-        return arguments
-    return {
-        name: value
-        for name, value in arguments.items()
-        if name not in defaults or plain_text(value) != defaults[name]
-    }
+    kept = {}
+    for name, value in arguments.items():
+        if name in signature.with_defaults_inside:
+            value = signature.normal(name, value)
+        default = defaults.get(name)
+        if default is None or plain_text(value) != default:
+            kept[name] = value
+    return kept
 
 
 def row_digest(sample: Sample, last: int) -> int:
@@ -87,11 +91,17 @@ def row_digest(sample: Sample, last: int) -> int:
     Args:
         last: the last of the `steps` of the sample's messages and calls.
     """
-    system = [_words(str(m["content"])) for m in sample.messages if m["role"] == "system"]
-    offered = sorted([features.digest for features in features_of_all(sample.tools)])
-    text = repr((last, system, offered))
-    key = blake2b(text.encode("utf-8", "replace"), digest_size=8)
-    return int.from_bytes(key.digest(), "big")
+    offered = sum([features.digest for features in features_of_all(sample.tools)])
+    key = last * _ODD + offered  # digests are spread evenly already, so a sum of them is
+    for message in sample.messages:
+        if message["role"] == "system":
+            text = f"{key} {_words(str(message['content']))}"
+            key = int.from_bytes(_digest(text.encode("utf-8", "replace")), "big")
+    return key & _LAST_64_BITS
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=8).digest()
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.jobs.chunk import RowInfo
 from egpo_verl.datasets.parquet.rows import build_row, spell_names
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.tools.features import features_of_all
+from egpo_verl.datasets.tools.features import features_by_name
 from egpo_verl.datasets.unusable import Unusable
 
 
@@ -68,7 +68,7 @@ def convert_sample(
     measured = config.limit.measured(row["prompt"]) if config.limit else None
     if measured and measured.opened:
         row["extra_info"]["think_in_prompt"] = True
-    offered = features_of_all(spelled.tools)
+    offered = features_by_name(spelled.tools)
     called = [call.name for call in spelled.calls]
     earlier = [call.name for message in spelled.messages for call in message.get("calls", ())]
     info = RowInfo(
@@ -80,21 +80,12 @@ def convert_sample(
         repairs=checked.repairs,
         renamed=bool(way_back.functions or way_back.parameters),
         unchecked=tuple(
-            [
-                f"{features.name}: {part}"
-                for features in offered
-                if features.name in called
-                for part in features.signature.unchecked
-            ]
+            [part for name, one in offered.items() if name in called for part in one.unchecked]
         ),
         invalid=tuple(
-            [
-                (features.name, features.invalid_part)
-                for features in offered
-                if features.invalid_part
-            ]
+            [(name, one.invalid_part) for name, one in offered.items() if one.invalid_part]
         ),
-        offered=tuple([features.name for features in offered]),
+        offered=tuple(offered),
         called=(*called, *earlier),
         digest=row_digest(checked.sample, digests[-1]),
         signature=signature(sample) if config.signatures else None,

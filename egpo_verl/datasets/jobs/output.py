@@ -126,10 +126,10 @@ def _edited(
 
 
 def _kind_after(row: Row, kind: str) -> str:
-    """The kind of a row that was of another kind before an edit: edits add no calls."""
+    """The kind of a row that was of another kind before edits, which add no calls and no tools."""
     if row["reward_model"]["ground_truth"] == "[]":
         return "no_call"
-    if kind not in ("single", "multiple"):
+    if kind != "multiple":
         return kind
     return kind_of(1, len(read_functions(row["extra_info"]["tools"])))
 

@@ -57,12 +57,13 @@ class Features:
         return json_text(self.tool)
 
     @cached_property
-    def digest(self) -> str:
-        """A hash that is equal for functions of one name with the same parameters."""
+    def digest(self) -> int:
+        """64 bits that are equal for functions of one name with the same parameters."""
         specification = inner(self.tool)
         parameters = [specification.get(key) for key in (*PARAMETER_KEYS, "required")]
         text = nfc(json.dumps([self.name, *parameters], sort_keys=True, ensure_ascii=False))
-        return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+        key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
+        return int.from_bytes(key.digest(), "big")
 
     @cached_property
     def signature(self) -> Signature:
@@ -70,11 +71,21 @@ class Features:
         return _compiled(json_text(inner(self.tool)))
 
     @cached_property
+    def unchecked(self) -> tuple[str, ...]:
+        """Parts of its schema that are not understood and check nothing, each behind its name."""
+        return tuple(f"{self.name}: {part}" for part in self.signature.unchecked)
+
+    @cached_property
     def plain_defaults(self) -> Mapping[str, str]:
         """Parameter -> the default that it states, if any, as `plain_text`."""
         normal = self.signature.normal
         defaults = self.signature.defaults.items()
         return {name: plain_text(normal(name, value)) for name, value in defaults}
+
+    @cached_property
+    def with_defaults(self) -> frozenset[str]:
+        """Parameters that state a default, or have one inside."""
+        return self.signature.with_defaults_inside.union(self.plain_defaults)
 
     @cached_property
     def invalid_part(self) -> str:
@@ -123,13 +134,23 @@ class _Latest:
 
     tools: tuple[Tool, ...] = ()
     features: Sequence[Features] = ()
+    by_name: Mapping[str, Features] | None = None
 
 
 def features_of_all(tools: tuple[Tool, ...]) -> Sequence[Features]:
     """The features of each function."""
     if _Latest.tools is not tools:
         _Latest.tools, _Latest.features = tools, [features_of(tool) for tool in tools]
+        _Latest.by_name = None
     return _Latest.features
+
+
+def features_by_name(tools: tuple[Tool, ...]) -> Mapping[str, Features]:
+    """Name -> the features of the function; the last where several have it."""
+    features = features_of_all(tools)
+    if _Latest.by_name is None:
+        _Latest.by_name = {one.name: one for one in features}
+    return _Latest.by_name
 
 
 def listing(tools: tuple[Tool, ...]) -> str:
