@@ -20,6 +20,7 @@ from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.__main__ import main
 from egpo_verl.evaluate.acebench.questions import NORMAL, SPECIAL, in_training_template, questions
 from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.subset import Subset
 
 EVAL_MAIN = """
 import argparse, json, os, socket
@@ -238,6 +239,19 @@ def test_a_subset_says_so(run: Run, tmp_path: Path) -> None:
     assert "SUBSET: the first 1 of each category" in result(tmp_path)["tables"][0]["title"]
 
 
+def test_a_subset_is_drawn_by_the_seed(run: Run, tmp_path: Path) -> None:
+    drawn = Oracle(right)
+    run(drawn, "--draw", "1", "--seed", "4", "--categories", "atom")
+    title = result(tmp_path)["tables"][0]["title"]
+    assert "SUBSET: drawn by seed 4, 1 of each category" in title
+    whole = Oracle(right)
+    run(whole, "--seed", "4", "--categories", "atom")
+    assert len(whole.asked) == 3 * len(drawn.asked)  # the other three of each category
+    with pytest.raises(SystemExit) as refused:
+        run(Oracle(right), "--draw", "1", "--limit", "1")
+    assert refused.value.code == 2
+
+
 def test_a_missing_answer_is_no_success(run: Run, tmp_path: Path) -> None:
     class Mute(Oracle):
         def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
@@ -332,7 +346,7 @@ def test_a_scorer_that_fails_is_told_in_one_sentence(run: Run) -> None:
 
 def test_every_real_question_can_be_asked(real_rows: Path, tmp_path: Path) -> None:
     shutil.unpack_archive(real_rows / "acebench" / "data_en.tar.gz", tmp_path / "data_all")
-    found = questions(tmp_path, ["en"], [*NORMAL, *SPECIAL], None)
+    found = questions(tmp_path, ["en"], [*NORMAL, *SPECIAL], Subset())
     chats = [in_training_template(question, "python") for question in found]
     assert len({chat.key for chat in chats}) == 973
     assert {chat.messages[-1]["role"] for chat in chats} == {"user"}

@@ -18,6 +18,7 @@ from oracle_backend import Oracle
 from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.__main__ import main
 from egpo_verl.evaluate.api_bank import official, static
+from egpo_verl.evaluate.subset import Subset
 
 PARAMETERS = "{'boat': {'type': 'str'}, 'metres': {'type': 'float'}}"
 SYSTEM = f"""Help.
@@ -290,7 +291,7 @@ def test_the_executor_prints_its_own_ceiling(run: Run, clone: Path, tmp_path: Pa
 
 
 def test_the_executor_s_questions_are_whole_dialogues(clone: Path) -> None:
-    _, later, _, found = official.questions(clone, (1, 2), "python", None)
+    _, later, _, found = official.questions(clone, (1, 2), "python", Subset())
     system, asked, called, result, moored = later.chat.messages
     assert system["content"].endswith("The current year is 2023.")
     assert asked["content"] == "Moor the Sula,\n7.5 m."
@@ -371,7 +372,7 @@ def test_a_broken_clone_is_told_in_one_sentence(
 def test_the_real_static_questions_and_their_own_answers(real_rows: Path) -> None:
     from egpo_verl.calls import render
 
-    found = static.questions(real_rows / "api_bank", static.LEVELS, None)
+    found = static.questions(real_rows / "api_bank", static.LEVELS, Subset())
     sizes = [sum(question.level == level for question in found) for level in static.LEVELS]
     assert sizes == [399, 67, 131]
     assert all(static.judge(q, render(q.sample.calls)).exact for q in found)

@@ -26,10 +26,11 @@ from egpo_verl.evaluate.bfcl.categories import (
 from egpo_verl.evaluate.bfcl.in_scorer.guard import Refused, refuse_code
 from egpo_verl.evaluate.bfcl.in_scorer.model import ask
 from egpo_verl.evaluate.bfcl.official import Scored, socket_folder
-from egpo_verl.evaluate.bfcl.prompts import Entry, first_of_each, read_entries
+from egpo_verl.evaluate.bfcl.prompts import Entry, of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import Measured, Outcome, tables
 from egpo_verl.evaluate.bfcl.serving import Batcher, Server
 from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.subset import Subset
 from egpo_verl.prompt import system_prompt
 
 PLAIN = [
@@ -140,7 +141,7 @@ def test_a_prompt_is_the_training_template_with_the_entrys_own_system_message_be
     assert chat.key == "live_simple_0-0-0"
 
 
-def test_a_subset_is_the_first_of_each_category(tmp_path: Path) -> None:
+def test_a_subset_is_the_of_each_category(tmp_path: Path) -> None:
     rows = [
         {"id": f"{name}_{n}", "category": name, "question": [[]], "function": []}
         for name in ("multiple", "parallel")
@@ -148,39 +149,54 @@ def test_a_subset_is_the_first_of_each_category(tmp_path: Path) -> None:
     ]
     path = tmp_path / "entries.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    some = [e.identity for e in first_of_each(read_entries(path), 2)]
+    some = [e.identity for e in of_each(read_entries(path), Subset(2))]
     assert some == ["multiple_0", "multiple_1", "parallel_0", "parallel_1"]
-    assert len(first_of_each(read_entries(path), None)) == 6
+    assert len(of_each(read_entries(path), Subset())) == 6
+    assert len(of_each(read_entries(path), Subset(9, seed=1))) == 6
 
 
-def outcome(wanted: int, limit: int | None) -> Outcome:
+def test_a_seed_draws_entries_of_each_category() -> None:
+    entries = [Entry(f"{name}_{n}", name, [[]], []) for name in ("a", "b") for n in range(200)]
+
+    def drawn(seed: int) -> list[Entry]:
+        return of_each(entries, Subset(50, seed))
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert len(set(map(id, drawn(1)))) == 100
+    assert drawn(1) == sorted(drawn(1), key=entries.index)
+    assert drawn(1) != of_each(entries, Subset(50))
+
+
+def outcome(wanted: int, subset: Subset | None = None) -> Outcome:
     measured = Measured("multiple", wanted)
     measured.count(True, "")
     measured.count(False, TOO_LONG)
     measured.add(Scored(1, 2, {"value_error:string": 1}))
     measured.add(None)
-    return Outcome("run/step", {"multiple": measured}, 1.25, 1, limit)
+    return Outcome("run/step", {"multiple": measured}, 1.25, 1, subset or Subset())
 
 
 def test_titles_say_what_was_left_out() -> None:
     def title(found: Outcome) -> str:
         return tables(found)[0].title
 
-    assert title(outcome(2, None)) == "BFCL: run/step"
-    assert title(outcome(2, 2)) == "BFCL: run/step (SUBSET: the first 2 of each category)"
-    assert title(outcome(5, None)) == "BFCL: run/step (INCOMPLETE: 3 answers missing)"
-    assert outcome(5, None).missing == 3
+    assert title(outcome(2)) == "BFCL: run/step"
+    assert title(outcome(2, Subset(2))) == "BFCL: run/step (SUBSET: the first 2 of each category)"
+    drawn = "BFCL: run/step (SUBSET: drawn by seed 7, 2 of each category)"
+    assert title(outcome(2, Subset(2, seed=7))) == drawn
+    assert title(outcome(5)) == "BFCL: run/step (INCOMPLETE: 3 answers missing)"
+    assert outcome(5).missing == 3
 
 
 def test_counts_stand_beside_the_papers_rows() -> None:
-    counts, paper = tables(outcome(2, None))
+    counts, paper = tables(outcome(2))
     assert counts.rows[0].cells() == ("multiple", "1", "2", "50.00", "1", "1", "0", "0")
     ours, *quoted = paper.rows
     assert ours.values[-1] == 1.25
     assert all(row.quoted and row.values[-1] is None for row in quoted)
     assert any("10 % non-live" in note for note in paper.notes)
     assert any(note.startswith("Not run: simple_python") for note in paper.notes)
-    assert outcome(2, None).measured["multiple"].data() == {
+    assert outcome(2).measured["multiple"].data() == {
         "accuracy": 50.0,
         "correct": 1,
         "scored": 2,

@@ -16,6 +16,7 @@ from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.generation import fill
 from egpo_verl.evaluate.response import in_python, split_response
+from egpo_verl.evaluate.subset import Subset
 from egpo_verl.evaluate.table import Table, write
 
 
@@ -43,11 +44,9 @@ class Session:
         """Answers that are not there."""
         return sum(answer is None for sample in self.answers for answer in sample)
 
-    def title(self, benchmark: str, limit: int | None, unit: str) -> str:
+    def title(self, benchmark: str, subset: Subset, unit: str) -> str:
         """The benchmark's name, and all that makes the figures less than whole."""
-        parts = [benchmark]
-        if limit is not None:
-            parts.append(f"SUBSET: the first {limit:,} of each {unit}")
+        parts = [benchmark, *subset.words(unit)]
         if self.missing:
             parts.append(f"INCOMPLETE: {self.missing:,} answers missing")
         return ", ".join(parts)

@@ -33,6 +33,7 @@ from egpo_verl.evaluate.acebench.questions import (
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.options import add_benchmark_options
 from egpo_verl.evaluate.session import Session, hold
+from egpo_verl.evaluate.subset import Subset
 from egpo_verl.evaluate.table import PAPER, Row, Table
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     backends.check(args)
     check_folder(args.benchmark_dir)
     names = dict.fromkeys(name for word in args.categories for name in GROUPS.get(word, (word,)))
-    asked = questions(args.benchmark_dir, args.language, list(names), args.limit)
+    asked = questions(args.benchmark_dir, args.language, list(names), Subset.from_options(args))
     chats = _chats(args, asked)
     folder = args.output_dir / "acebench"
     python = scorer_env.ensure(ENVIRONMENT, args.scorer_env, console)
@@ -125,7 +126,7 @@ def _columns(
         for language, means in means_of.items()
     ]
     quoted = Row(QUOTED, tuple(QUOTED_COLUMNS.get(name) for name in shown), PAPER)
-    title = session.title("ACEBench by its own eval_main.py", args.limit, "category")
+    title = session.title("ACEBench by its own eval_main.py", Subset.from_options(args), "category")
     return Table(title, tuple(shown), (*rows, quoted), tuple(notes))
 
 

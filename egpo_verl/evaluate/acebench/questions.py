@@ -14,6 +14,7 @@ from egpo_verl.datasets.adapters.parts import tools_from
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.chat import Chat, build_chat
+from egpo_verl.evaluate.subset import Subset
 
 HOME = "https://github.com/chenchen0103/ACEBench"
 NEEDED = ("eval_main.py", "category.py", "model_eval", "model_inference", "data_all")
@@ -66,9 +67,9 @@ def check_folder(folder: Path) -> None:
 
 
 def questions(
-    folder: Path, languages: Sequence[str], categories: Sequence[str], limit: int | None
+    folder: Path, languages: Sequence[str], categories: Sequence[str], subset: Subset
 ) -> list[Question]:
-    """The questions of each category in their order, the first `limit` of them.
+    """The questions of each category that are asked, in their order.
 
     Raises:
         UserError: a file is missing or broken, or its answers belong to other questions.
@@ -84,7 +85,7 @@ def questions(
                     f"the answers to {category} ({language}) in {data} are not those of its "
                     "questions; clone ACEBench anew."
                 )
-            pairs = list(zip(rows, answers, strict=True))[:limit]
+            pairs = subset.of(list(zip(rows, answers, strict=True)))
             asked += [Question(language, category, row, answer) for row, answer in pairs]
     return asked
 

@@ -14,6 +14,7 @@ from egpo_verl.evaluate import backends, scorer_env
 from egpo_verl.evaluate.api_bank import official, static
 from egpo_verl.evaluate.options import add_benchmark_options
 from egpo_verl.evaluate.session import hold
+from egpo_verl.evaluate.subset import Subset
 from egpo_verl.evaluate.table import PAPER, Row, Table
 
 QUOTED = "EGPO, Qwen3-4B-Instruct-2507"
@@ -49,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace, console: Console) -> int:
     """The static test."""
     levels = args.levels or static.LEVELS
-    questions = static.questions(args.benchmark_dir, levels, args.limit)
+    subset = Subset.from_options(args)
+    questions = static.questions(args.benchmark_dir, levels, subset)
     conditions = {"benchmark": "API-Bank, static", "call_form": args.call_form}
     folder = args.output_dir / "api_bank"
     chats = [question.chat(args.call_form) for question in questions]
@@ -72,9 +74,7 @@ def _compare(args: argparse.Namespace, console: Console) -> int:
         "The paper's L1 and L2 fit 399 and 135 questions, those of --executor; here L2 has 67.",
         *session.notes(),
     ]
-    tables = _tables(
-        session.title("API-Bank, static test", args.limit, "level"), judged, levels, notes
-    )
+    tables = _tables(session.title("API-Bank, static test", subset, "level"), judged, levels, notes)
     return session.publish(folder, "api_bank", tables, console)
 
 
@@ -84,7 +84,8 @@ def _execute(args: argparse.Namespace, console: Console) -> int:
     if not set(levels) <= official.DIALOGUES.keys():
         raise UserError("--executor knows --levels 1 2: nothing of level 3 can be executed.")
     official.check_folder(args.benchmark_dir)
-    questions = official.questions(args.benchmark_dir, levels, args.call_form, args.limit)
+    subset = Subset.from_options(args)
+    questions = official.questions(args.benchmark_dir, levels, args.call_form, subset)
     folder = args.output_dir / "api_bank"
     python = scorer_env.ensure(official.ENVIRONMENT, args.scorer_env, console)
     scratch = (folder / "scoring").absolute()
@@ -113,7 +114,7 @@ def _execute(args: argparse.Namespace, console: Console) -> int:
         *session.notes(),
     ]
     tables = _tables(
-        session.title("API-Bank by its own executor", args.limit, "level"), judged, levels, notes
+        session.title("API-Bank by its own executor", subset, "level"), judged, levels, notes
     )
     return session.publish(folder, "api_bank_executor", tables, console)
 

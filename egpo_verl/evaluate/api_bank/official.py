@@ -18,6 +18,7 @@ from egpo_verl.errors import UserError
 from egpo_verl.evaluate import scorer_env
 from egpo_verl.evaluate.chat import Chat, build_chat
 from egpo_verl.evaluate.scorer_folder import ScorerFolder
+from egpo_verl.evaluate.subset import Subset
 
 HOME = "https://github.com/AlibabaResearch/DAMO-ConvAI, folder api-bank"
 CODE = ("evaluator_by_json.py", "tool_manager.py", "api_call_extraction.py")
@@ -79,9 +80,9 @@ def check_folder(folder: Path) -> None:
 
 
 def questions(
-    folder: Path, levels: Sequence[int], call_form: str, limit: int | None
+    folder: Path, levels: Sequence[int], call_form: str, subset: Subset
 ) -> list[Question]:
-    """The questions of `json_test_data/`, the first `limit` of each level.
+    """The questions of `json_test_data/` that are asked.
 
     Raises:
         UserError: a file is missing, or a row cannot be read.
@@ -91,7 +92,7 @@ def questions(
         path = folder / "json_test_data" / f"level-{level}-api.json"
         if not path.is_file():
             raise UserError(f"{path} is missing; clone API-Bank anew: {HOME}.")
-        for place, row in enumerate(list(Rows(path))[:limit]):
+        for place, row in subset.of(list(enumerate(Rows(path)))):
             try:
                 asked.append(_question(level, row, call_form))
             except (Unusable, LookupError, TypeError, ValueError) as error:

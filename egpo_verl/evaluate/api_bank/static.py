@@ -17,6 +17,7 @@ from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.chat import Chat, build_chat
+from egpo_verl.evaluate.subset import Subset
 
 HOME = "https://github.com/qiancheng0/ToolRL"
 LEVELS = (1, 2, 3)
@@ -62,8 +63,8 @@ class Verdict:
     among: bool
 
 
-def questions(folder: Path, levels: Sequence[int], limit: int | None) -> list[Question]:
-    """The questions of each level in their order, the first `limit` of them.
+def questions(folder: Path, levels: Sequence[int], subset: Subset) -> list[Question]:
+    """The questions of each level that are asked, in their order.
 
     Raises:
         UserError: a level's file is missing, or a row cannot be read.
@@ -71,7 +72,7 @@ def questions(folder: Path, levels: Sequence[int], limit: int | None) -> list[Qu
     return [
         _question(level, place, row)
         for level in levels
-        for place, row in enumerate(list(Rows(_file(folder, level)))[:limit])
+        for place, row in subset.of(list(enumerate(Rows(_file(folder, level)))))
     ]
 
 

@@ -71,11 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens of prompt and answer together (the model's own bound)",
     )
     add("-n", "--samples", type=count, default=1, help="answers to each question (1)")
-    add("--limit", type=count, metavar="N", help="only the first N questions of each category")
+    part = parser.add_mutually_exclusive_group().add_argument
+    part("--limit", type=count, metavar="N", help="only the first N questions of each category")
+    part("--draw", type=count, metavar="N", help="only N of each category, drawn by --seed")
     add("--batch_size", type=count, help="questions at a time (8; endpoint 64, vllm 512)")
     add("--dtype", default="auto", help="of the weights: auto, float32, bfloat16, float16 (auto)")
     add("--device", help="cpu, cuda, ... for transformers (cuda where there is one)")
-    add("--seed", type=int, default=0, help="of sampling (0)")
+    add("--seed", type=int, default=0, help="of sampling, and of --draw (0)")
     add("--output_dir", type=Path, required=True, metavar="DIR", help="answers, scores, tables")
 
 

@@ -12,8 +12,9 @@ from egpo_verl.evaluate.answers import Answers
 from egpo_verl.evaluate.bfcl.categories import GROUPS, chosen
 from egpo_verl.evaluate.bfcl.evaluation import Evaluation
 from egpo_verl.evaluate.bfcl.official import VERSION, Official
-from egpo_verl.evaluate.bfcl.prompts import first_of_each, read_entries
+from egpo_verl.evaluate.bfcl.prompts import of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import tables
+from egpo_verl.evaluate.subset import Subset
 from egpo_verl.evaluate.table import write
 
 EPILOG = f"""
@@ -55,17 +56,18 @@ def run(args: argparse.Namespace) -> int:
     official = Official(
         (folder / "scorer").absolute(), args.scorer_env, args.scorer_timeout, console
     )
-    entries = first_of_each(read_entries(official.entries(categories)), args.limit)
+    subset = Subset.from_options(args)
+    entries = of_each(read_entries(official.entries(categories)), subset)
     backend = backends.open_backend(args)
     settings = {"benchmark": f"bfcl-eval {VERSION}", "call_form": args.call_form}
     settings |= backend.settings()
-    extent = {"samples": args.samples, "limit": args.limit}
+    extent = {"samples": args.samples, "limit": args.limit, "draw": args.draw}
     for name, value in (settings | extent).items():
         console.print(f"{name}: {value}", highlight=False, markup=False)
     answers = Answers(folder / "answers", settings)
     try:
         evaluation = Evaluation(
-            official, backend, answers, args.call_form, args.samples, args.limit, console
+            official, backend, answers, args.call_form, args.samples, subset, console
         )
         outcome = evaluation.run(entries)
     finally:

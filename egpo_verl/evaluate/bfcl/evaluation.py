@@ -19,6 +19,7 @@ from egpo_verl.evaluate.bfcl.report import Measured, Outcome
 from egpo_verl.evaluate.bfcl.serving import Batcher, Server
 from egpo_verl.evaluate.generation import fill
 from egpo_verl.evaluate.response import in_python, split_response
+from egpo_verl.evaluate.subset import Subset
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Evaluation:
         answers: where answers are kept, and looked up.
         call_form: in which the model was taught to write calls.
         samples: answers to each question; each is a model of its own for BFCL.
-        limit: questions of each category, None for all.
+        subset: questions of each category that are asked.
     """
 
     official: Official
@@ -38,7 +39,7 @@ class Evaluation:
     answers: Answers
     call_form: str
     samples: int
-    limit: int | None
+    subset: Subset
     console: Console
 
     def run(self, entries: Sequence[Entry]) -> Outcome:
@@ -61,7 +62,9 @@ class Evaluation:
             for category, size in sizes.items()
             for name in names
         )
-        self.official.evaluate(names, list(sizes), partial=self.limit is not None or not whole)
+        self.official.evaluate(
+            names, list(sizes), partial=self.subset.size is not None or not whole
+        )
         for category, counts in measured.items():
             for name in names:
                 counts.add(self.official.scored(name, category))
@@ -71,7 +74,7 @@ class Evaluation:
             measured=measured,
             overall=sum(overall) / len(overall) if overall else None,
             samples=self.samples,
-            limit=self.limit,
+            subset=self.subset,
         )
 
     def _write(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from egpo_verl.evaluate.chat import Chat, build_chat
+from egpo_verl.evaluate.subset import Subset
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,9 @@ def read_entries(path: Path) -> Iterator[Entry]:
             yield Entry(row["id"], row["category"], row["question"], row["function"])
 
 
-def first_of_each(entries: Iterator[Entry], limit: int | None) -> list[Entry]:
-    """The first `limit` entries of each category; all of them for None."""
-    kept: dict[str, list[Entry]] = {}
+def of_each(entries: Iterable[Entry], subset: Subset) -> list[Entry]:
+    """The entries of each category that are asked."""
+    by_category: dict[str, list[Entry]] = {}
     for entry in entries:
-        chosen = kept.setdefault(entry.category, [])
-        if limit is None or len(chosen) < limit:
-            chosen.append(entry)
-    return [entry for chosen in kept.values() for entry in chosen]
+        by_category.setdefault(entry.category, []).append(entry)
+    return [entry for all_of_it in by_category.values() for entry in subset.of(all_of_it)]

@@ -16,6 +16,7 @@ from egpo_verl.evaluate.bfcl.categories import (
     paper_columns,
 )
 from egpo_verl.evaluate.bfcl.official import VERSION, Scored
+from egpo_verl.evaluate.subset import Subset
 from egpo_verl.evaluate.table import PAPER, Row, Table
 
 SINGLE, MULTI = "single-turn overall", "multi-turn overall"
@@ -102,14 +103,14 @@ class Outcome:
 
     Attributes:
         overall: BFCL v4's own overall figure in percent.
-        limit: questions of each category, None for all.
+        subset: questions of each category that were asked.
     """
 
     label: str
     measured: Mapping[str, Measured]
     overall: float | None
     samples: int
-    limit: int | None
+    subset: Subset
 
     @property
     def missing(self) -> int:
@@ -118,9 +119,7 @@ class Outcome:
 
     def extent(self) -> str:
         """What was left out, for the titles."""
-        parts = []
-        if self.limit is not None:
-            parts.append(f"SUBSET: the first {self.limit:,} of each category")
+        parts = self.subset.words("category")
         if self.missing:
             parts.append(f"INCOMPLETE: {self.missing:,} answers missing")
         return f" ({'; '.join(parts)})" if parts else ""
