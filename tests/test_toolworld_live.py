@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from egpo_verl.envs.protocol import state_of, state_text
 from egpo_verl.envs.rows import script_of
 from egpo_verl.envs.worlds import Worlds
 from egpo_verl.preprocess import main as preprocess
+from egpo_verl.reward import compute_score
 from egpo_verl.toolworld import SPLITS
 from egpo_verl.toolworld.live import (
     KINDS,
@@ -334,6 +336,34 @@ def test_a_careful_teacher_is_always_right() -> None:
         prompt, _ = one.messages[-1]
         assert "<think>" not in json.dumps(prompt[1:]), "earlier thoughts are gone"
         assert len([m for m in prompt if m["role"] == "tool"]) == len(calls)
+
+
+def test_dialogues_cut_into_rows_of_a_single_turn(tmp_path: Path) -> None:
+    """A row for each message of a right dialogue; its own reference earns 1, any other call 0."""
+    sizes = ["--num_train", "40", "--num_test", "8"]
+    command = ["toolworld_live", "--local_save_dir", str(tmp_path), "--seed", "3", *sizes]
+    assert preprocess([*command, "--single_turn"]) == 0
+    for split, size in (("train", 40), ("test_hard", 8)):
+        cut = pq.read_table(tmp_path / f"single_turn_{split}.parquet").to_pylist()
+        dialogues = list(demonstrations(size, 3, split))
+        assert [row["prompt"] for row in cut] == [
+            prompt for one in dialogues for prompt, _ in one.messages
+        ]
+        for row in cut:
+            info, truth = row["extra_info"], row["reward_model"]["ground_truth"]
+            calls = [Call(call["name"], call["arguments"]) for call in json.loads(truth)]
+            answer = render(calls) if calls else "I stop here."
+            other = "I stop here." if calls else render([Call("find", {"title": "x"})])
+            score = partial(compute_score, row["data_source"], ground_truth=truth, extra_info=info)
+            assert score(f"<think>x</think>\n{answer}")["score"] == 1
+            assert score(f"<think>x</think>\n{other}")["score"] == 0
+        kinds = {json.loads(row["extra_info"]["facts"])["kind"] for row in cut}
+        assert kinds == set(KINDS)
+    assert "rows of a single turn" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    before = pq.read_table(tmp_path / "train.parquet")
+    assert preprocess(command) == 0
+    assert pq.read_table(tmp_path / "train.parquet").equals(before)
+    assert not list(tmp_path.glob("single_turn_*")), "an earlier job's files are gone"
 
 
 def test_careless_teachers_fail_more_often_and_in_every_way() -> None:

@@ -82,15 +82,14 @@ class Episode:
     calls_in_turn: int = field(default=0, init=False)
     seen: set[str] = field(default_factory=set, init=False)
     calls: list[Call] = field(default_factory=list, init=False)
+    offered: list[dict[str, Any]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.max_messages = self.script.max_messages or self.max_messages
         if self.script.system:
             self.dialogue.append({"role": "system", "content": self.script.system})
         self._results: list[Result | None] = []
-        self._offered: list[dict[str, Any]] = [
-            tool for tool in self.tools if tool["name"] not in self.script.late_tools
-        ]
+        self.offered = [tool for tool in self.tools if tool["name"] not in self.script.late_tools]
         self._user_turn(self.observation or "")
 
     @property
@@ -160,9 +159,9 @@ class Episode:
 
     def _user_turn(self, observation: str = "") -> None:
         turn = self.user_turn
-        self._offered += [tool for tool in self.tools if tool["name"] in turn.tools]
-        self._tools_text = tools_json(self._offered)
-        self._toolset = ToolSet({tool["name"]: tool for tool in self._offered})
+        self.offered += [tool for tool in self.tools if tool["name"] in turn.tools]
+        self._tools_text = tools_json(self.offered)
+        self._toolset = ToolSet({tool["name"]: tool for tool in self.offered})
         self._messages_in_turn = self.calls_in_turn = 0
         self.dialogue.append({"role": "user", "content": turn.user + observation})
         self.phase = Phase.ANSWER

@@ -24,16 +24,18 @@ SEEDS = (
 def arm_overrides(study: Study, arm: str) -> list[str]:
     """The shared overrides and those of an arm."""
     of_arm = study.arms[study.baseline if arm == START else arm]
-    return [*study.overrides, *of_arm.overrides]
+    return [*study.overrides, *of_arm.changes()]
 
 
 def overrides_of(study: Study, folder: RunFolder, phase: str) -> list[str]:
     """All overrides of a start but where it resumes from."""
     root = folder.path.resolve()
     of_phase = _training(study, root) if phase == TRAIN else _measurement(study, root)
+    of_arm = arm_overrides(study, folder.arm)
+    if not any(text.startswith("data.train_files=") for text in of_arm):
+        of_phase.append(f"data.train_files={Path(study.data.train).resolve()}")
     return [
-        *arm_overrides(study, folder.arm),
-        f"data.train_files={Path(study.data.train).resolve()}",
+        *of_arm,
         f"actor_rollout_ref.model.path={_model(study)}",
         *(f"{key}={folder.seed}" for key in SEEDS),
         f"trainer.total_training_steps={study.steps}",

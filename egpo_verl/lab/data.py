@@ -17,7 +17,7 @@ def make_data(study: Study) -> None:
     Raises:
         UserError: it fails, or a file is missing all the same.
     """
-    missing = [path for path in study.files() if not path.is_file()]
+    missing = [path for path in study.all_files() if not path.is_file()]
     if missing and study.data.make:
         words = shlex.split(study.data.make)
         command = [sys.executable if word == "python" else word for word in words]
@@ -29,6 +29,6 @@ def make_data(study: Study) -> None:
         if ran.returncode:
             last = (ran.stderr or ran.stdout).strip().splitlines()[-1:] or ["no word"]
             raise UserError(f"data.make failed: {last[0]}")
-        missing = [path for path in study.files() if not path.is_file()]
+        missing = [path for path in study.all_files() if not path.is_file()]
     if missing:
         raise UserError(f"{missing[0]} is not there: name another file, or a data.make for it.")

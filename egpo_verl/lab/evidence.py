@@ -75,7 +75,7 @@ def about_study(study: Study) -> Record:
     """What the report says of a study file."""
     keys = ("name", "question", "model", "steps", "seeds", "baseline", "overrides", "level")
     content = asdict(study)
-    arms = {name: arm.overrides for name, arm in study.arms.items()}
+    arms = {name: arm.changes() for name, arm in study.arms.items()}
     return {key: content[key] for key in keys} | {
         "arms": arms,
         "final": content["final"],

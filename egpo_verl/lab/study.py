@@ -40,9 +40,18 @@ class Final:
 
 @dataclass
 class Arm:
-    """What one arm changes, on top of the study's shared overrides."""
+    """What one arm changes, on top of the study's shared overrides.
+
+    Attributes:
+        train: file that it is trained on in place of the study's.
+    """
 
     overrides: list[str] = field(default_factory=list)
+    train: str = ""
+
+    def changes(self) -> list[str]:
+        """All that parts it from the study's shared overrides, in verl's words."""
+        return [*self.overrides, *([f"data.train_files={self.train}"] if self.train else [])]
 
 
 @dataclass
@@ -101,9 +110,14 @@ class Study:
         return {key: content[key] for key in keys} | {"data": data}
 
     def files(self) -> list[Path]:
-        """The parquet files it reads."""
+        """The parquet files that all arms share."""
         names = [self.data.train, *self.data.val, *self.data.final.values()]
         return [Path(name) for name in dict.fromkeys(names)]
+
+    def all_files(self) -> list[Path]:
+        """`files`, and those of single arms."""
+        own = [Path(arm.train) for arm in self.arms.values() if arm.train]
+        return list(dict.fromkeys([*self.files(), *own]))
 
 
 def load_study(path: Path) -> Study:

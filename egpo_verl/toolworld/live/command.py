@@ -7,7 +7,7 @@ import argparse
 from egpo_verl.cli import Parser, count, out, progress, say
 from egpo_verl.datasets.jobs.report import REPORT, show
 from egpo_verl.datasets.options import add_folder_options, output_of
-from egpo_verl.toolworld.live.rows import SOURCE, write
+from egpo_verl.toolworld.live.rows import PREFIX, SOURCE, write
 from egpo_verl.toolworld.live.task import KINDS
 
 
@@ -28,6 +28,12 @@ def add_live(commands: argparse._SubParsersAction[Parser]) -> None:
         action="store_true",
         help=f"data_source is {SOURCE}_KIND, so that verl reports validation for each kind",
     )
+    command.add_argument(
+        "--single_turn",
+        action="store_true",
+        help=f"also write {PREFIX}SPLIT.parquet: a row for each message of the reference, with all "
+        "before it in the prompt, as training without an environment takes dialogues",
+    )
     add_folder_options(command)
     command.set_defaults(run=_run)
 
@@ -42,6 +48,7 @@ def _run(options: argparse.Namespace) -> None:
             kinds,
             options.call_form,
             options.by_kind,
+            options.single_turn,
             output_of(options),
             done,
         )

@@ -44,18 +44,28 @@ def demonstrations(
             trajectory ends with the user turn that it spoils, as an episode of a training does.
     """
     for index, task in enumerate(generate(n, seed, split, kinds)):
-        rng = Random(f"teacher:{split}:{seed}:{index}")
-        yield _trajectory(task, rng, slips, call_form)
+        yield _trajectory(task, teachers_rng(seed, split, index), slips, call_form)
+
+
+def teachers_rng(seed: int | str, split: str, index: int) -> Random:
+    """What the teacher of a dialogue draws its words from."""
+    return Random(f"teacher:{split}:{seed}:{index}")
 
 
 def _trajectory(task: Task, rng: Random, slips: float, call_form: str) -> Demonstration:
     play = Play(task, call_form)
-    lines: list[tuple[list[dict[str, str]], str]] = []
+    answers = taught(play, task, rng, slips, call_form)
+    lines = [(play.prompt, answer) for answer in answers]
+    return Demonstration(task, lines, play.reason)
+
+
+def taught(play: Play, task: Task, rng: Random, slips: float, call_form: str) -> Iterator[str]:
+    """The teacher's messages, thought included; each is played when the next is asked for."""
     turn = -1
     while not play.is_over:
         if play.turn != turn:
             turn = play.turn
             answers = messages(task, turn, rng, slips, call_form)
-        lines.append((play.prompt, next(answers)))
-        play.answer(lines[-1][1])
-    return Demonstration(task, lines, play.reason)
+        answer = next(answers)
+        yield answer
+        play.answer(answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from egpo_verl.calls import Call, Reason
 from egpo_verl.envs.check import Check
 from egpo_verl.envs.episode import MAX_MESSAGES, Counts, Episode, Phase, Result
@@ -30,6 +32,16 @@ class Play:
     def prompt(self) -> list[dict[str, str]]:
         """What the policy answers now, the messages of a chat."""
         return self._episode.prompt
+
+    @property
+    def dialogue(self) -> tuple[dict[str, str], ...]:
+        """The messages so far, without the system prompt."""
+        return tuple(self._episode.dialogue)
+
+    @property
+    def offered(self) -> tuple[dict[str, Any], ...]:
+        """The tools that the policy has now."""
+        return tuple(self._episode.offered)
 
     @property
     def turn(self) -> int:

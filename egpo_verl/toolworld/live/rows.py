@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from egpo_verl.datasets.jobs.folder import output_folder
@@ -13,12 +14,15 @@ from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
 from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 from egpo_verl.envs.rows import row_of
+from egpo_verl.toolworld.live.demonstrate import teachers_rng
 from egpo_verl.toolworld.live.generate import generate
 from egpo_verl.toolworld.live.search import problems
+from egpo_verl.toolworld.live.single_turn import single_turns
 from egpo_verl.toolworld.live.task import KINDS, Task
 
 SOURCE = "toolworld_live"
-BATCH = 50
+PREFIX, SINGLE = "single_turn_", "rows of a single turn"
+"""What `SINGLE` are called, as files and in the report."""
 
 
 def rows(
@@ -44,6 +48,7 @@ def write(
     kinds: Sequence[str],
     call_form: str,
     by_kind: bool,
+    single_turn: bool,
     output: Output,
     progress: Callable[[float], None],
 ) -> list[Section]:
@@ -53,28 +58,32 @@ def write(
 
     Args:
         sizes: split -> number of rows.
+        single_turn: write `single_turn_SPLIT.parquet` too (see `single_turns`).
 
     Raises:
         UserError: the folder cannot be written.
     """
     counts: dict[str, Counter[str]] = {split: Counter() for split in sizes}
     done = 0
-    with output_folder(output.folder, OUTPUTS, overwrite=output.overwrite) as scratch:
+    names = (*OUTPUTS, *(f"{PREFIX}{split}.parquet" for split in sizes))
+    with output_folder(output.folder, names, overwrite=output.overwrite) as scratch:
         for split, size in sizes.items():
-            with ParquetOut(scratch / f"{split}.parquet") as file:
-                waiting: list[dict[str, Any]] = []
+            with ParquetOut(scratch / f"{split}.parquet") as file, ExitStack() as stack:
+                if single_turn:
+                    cut = stack.enter_context(ParquetOut(scratch / f"{PREFIX}{split}.parquet"))
                 for index, task in enumerate(generate(size, seed, split, kinds)):
                     for problem in problems(task):
                         raise RuntimeError(f"task {index} of {split} is not sound: {problem}")
-                    waiting.append(_row(task, seed, split, index, call_form, by_kind))
-                    counts[split][task.kind] += 1
-                    counts[split]["user turns"] += len(task.turns)
-                    counts[split]["calls"] += sum(len(turn.calls) for turn in task.turns)
+                    row = _row(task, seed, split, index, call_form, by_kind)
+                    file.add(batch_of([row]))
+                    if single_turn:
+                        source, rng = row["data_source"], teachers_rng(seed, split, index)
+                        turns = single_turns(task, source, index, rng, call_form, split)
+                        cut.add(batch_of(list(turns)))
+                        counts[split][SINGLE] = cut.rows
+                    _count(counts[split], task)
                     done += 1
-                    if len(waiting) == BATCH or index == size - 1:
-                        file.add(batch_of(waiting))
-                        waiting = []
-                        progress(done / sum(sizes.values()))
+                    progress(done / sum(sizes.values()))
         tables = [_counted(sizes, kinds, counts)]
         run = Section("Run", ("", "value"), tuple(output.run.items()))
         page = markdown(f"Made: {SOURCE}, seed {seed}", [*tables, run])
@@ -91,10 +100,19 @@ def _row(
     return row
 
 
+def _count(counts: Counter[str], task: Task) -> None:
+    counts[task.kind] += 1
+    counts["user turns"] += len(task.turns)
+    counts["calls"] += sum(len(turn.calls) for turn in task.turns)
+
+
 def _counted(
     sizes: Mapping[str, int], kinds: Sequence[str], counts: Mapping[str, Counter[str]]
 ) -> Section:
     lines = [("rows", *(f"{size:,}" for size in sizes.values()))]
-    for name in (*(kind for kind in KINDS if kind in kinds), "user turns", "calls"):
+    names = [*(kind for kind in KINDS if kind in kinds), "user turns", "calls"]
+    if any(SINGLE in count for count in counts.values()):
+        names.append(SINGLE)
+    for name in names:
         lines.append((name, *(f"{counts[split][name]:,}" for split in sizes)))
     return Section("Rows", ("", *sizes), tuple(lines))
