@@ -322,10 +322,13 @@ ATTEMPTS = [
     "weather\\(city='Paris'\\)",
     "get\\_user\\_details(user\\_id='u1')",
     "**teleport**(to='Mars')",
+    '<b>weather</b>(city="Paris")',
+    "I use <code>weather</code>('Paris').",
     "teleport\\(to='Mars'\\)",
     # By a method of the function.
     'weather.invoke({"city": "Paris"})',
     'I use weather.run(city="Paris").',
+    'weather->invoke(["city" => "Paris"])',
     'teleport.invoke({"to": "Mars"})',
     # As JSON with a slip, in other words for its keys, or as YAML.
     '{name: "weather", arguments: {city: "Paris"}}',
