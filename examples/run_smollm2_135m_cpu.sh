@@ -41,7 +41,7 @@ cold_start() {
     # Half the bytes a weight, where the CPU multiplies bfloat16: a third of the time.
     MODEL_PATH=$MODEL DATA_DIR=$PWD/$ROWS RUNS_DIR=$PWD/$RUN EXPERIMENT_NAME=cold_start DEVICE=cpu \
         SFT_TRAIN_FILE=$PWD/$ROWS/sft_train.parquet SFT_TEST_FILE=$PWD/$ROWS/sft_test.parquet \
-        MAX_PROMPT_LENGTH=640 MAX_RESPONSE_LENGTH=768 PPO_MAX_TOKEN_LEN_PER_GPU=4096 \
+        MAX_PROMPT_LENGTH=640 MAX_RESPONSE_LENGTH=768 PPO_MAX_TOKEN_LEN_PER_GPU=2048 \
         TRAIN_BATCH_SIZE=16 ACTOR_LR=2e-4 TOTAL_EPOCHS=2 SAVE_FREQ=10 \
         bash examples/run_cold_start.sh engine.mixed_precision.param_dtype=bf16
     local checkpoints=$RUN/cold_start/checkpoints
