@@ -47,8 +47,11 @@ def study_file(folder: Path, rows: Path, **changes: Any) -> Path:
     return path
 
 
-def write_run(study: Path, arm: str, seed: int, right: float, **facts: Any) -> Path:
-    """A finished run whose share of right responses is `right`; `facts` go to its run.json."""
+def write_run(
+    study: Path, arm: str, seed: int, right: float, never: str = "", **facts: Any
+) -> Path:
+    """A finished run whose share of right responses is `right`, and none on the part `never`;
+    `facts` go to its run.json."""
     content = yaml.safe_load(study.read_text(encoding="utf-8"))
     steps = 0 if arm == "start" else content["steps"]
     folder = Path(content["folder"]) / f"{arm}-seed{seed}"
@@ -67,7 +70,7 @@ def write_run(study: Path, arm: str, seed: int, right: float, **facts: Any) -> P
         "done": True,
     }
     (folder / "run.json").write_text(json.dumps(about | facts), encoding="utf-8")
-    write_dump(folder / "final" / f"{steps}.jsonl", content, right, seed)
+    write_dump(folder / "final" / f"{steps}.jsonl", content, right, seed, never)
     return folder
 
 
@@ -88,14 +91,14 @@ def write_log(path: Path, steps: range, reward: float) -> None:
             file.write(json.dumps({"step": step, "data": data}) + "\n")
 
 
-def write_dump(path: Path, study: dict[str, Any], right: float, seed: int) -> None:
+def write_dump(path: Path, study: dict[str, Any], right: float, seed: int, never: str) -> None:
     """What verl writes of a validation: two responses of each row, in no order."""
     draw = random.Random(seed)
     lines = []
-    for name in study["data"]["final"].values():
+    for part, name in study["data"]["final"].items():
         for number, row in enumerate(pq.read_table(name).to_pylist()):
             for session in range(study["final"]["responses"]):
-                acc = float(draw.random() < right)
+                acc = float(part != never and draw.random() < right)
                 lines.append(
                     {
                         "input": "system\n" + "\n".join(turn["content"] for turn in row["prompt"]),

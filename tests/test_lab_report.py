@@ -69,6 +69,17 @@ def test_few_seeds_are_said_to_resolve_nothing(tmp_path: Path, rows: Path) -> No
     assert "not significant" in page
 
 
+def test_a_part_without_a_right_response_is_one_sentence(tmp_path: Path, rows: Path) -> None:
+    path = study_file(tmp_path, rows)
+    for arm in ("grpo", "egpo"):
+        write_run(path, arm, 1, 0.5, never="tools")
+    assert report(path, "--out", tmp_path / "evidence.md") == 0
+    page = (tmp_path / "evidence.md").read_text()
+    assert "- tools: no response of any run is right, so that it tells nothing." in page
+    assert "| values, level 1, single |" in page
+    assert "| tools, level" not in page
+
+
 def test_a_run_that_crashed_is_named_with_its_error_and_not_dropped(
     tmp_path: Path, rows: Path
 ) -> None:

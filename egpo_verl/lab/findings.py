@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from egpo_verl.lab.comparison import POINTS, Compared, accuracies, compared, spread
 from egpo_verl.lab.evidence import Evidence, RunEvidence
 from egpo_verl.lab.markdown import span
-from egpo_verl.lab.measures import first_difference
+from egpo_verl.lab.measures import first_difference, has_success
 from egpo_verl.lab.statistics import seeds_for_significance, seeds_to_resolve, smallest_p
 from egpo_verl.lab.study import EQUAL, LOSES
 
@@ -110,6 +110,10 @@ def unresolved(evidence: Evidence) -> Iterator[str]:
                 f"so that {100 * POINTS:.0f} points would take {one.needed} seeds"
                 f"{_for_what_was_seen(one)}."
             )
+    done = [run for run in evidence.runs if run.is_done]
+    for other in evidence.study["parts"]:
+        if done and not has_success(done, other):
+            yield f"{other}: no response of any run is right, so that it tells nothing."
 
 
 def _for_what_was_seen(one: Compared) -> str:

@@ -81,6 +81,11 @@ def measures(part: str, level: float, responses: int) -> dict[str, Measure]:
     }
 
 
+def has_success(runs: Iterable[RunEvidence], part: str) -> bool:
+    """Whether any response of any run to this part is right."""
+    return any(accuracy(run.final, part) for run in runs)
+
+
 def levels(runs: Sequence[RunEvidence]) -> list[tuple[str, ...]]:
     """The cells (part, level, kind, skill) of all runs, in the order of the first that has them."""
     keys = ("part", "level", "kind", "skill")

@@ -9,7 +9,14 @@ from egpo_verl.lab.comparison import POINTS, Compared, accuracies, compared, spr
 from egpo_verl.lab.evidence import Evidence
 from egpo_verl.lab.findings import paragraph, runs_kept, unresolved
 from egpo_verl.lab.markdown import NONE, markdown, percent, points, span
-from egpo_verl.lab.measures import accuracy, cell_accuracy, curve, levels, measures
+from egpo_verl.lab.measures import (
+    accuracy,
+    cell_accuracy,
+    curve,
+    has_success,
+    levels,
+    measures,
+)
 from egpo_verl.lab.setting import setting
 from egpo_verl.lab.statistics import seeds_to_resolve
 
@@ -143,7 +150,8 @@ def _mean(values: Iterable[float | None], number: int) -> str:
 
 
 def _levels_table(evidence: Evidence) -> Iterator[str]:
-    cells = levels([run for run in evidence.runs if run.is_done])
+    runs = [run for run in evidence.runs if run.is_done]
+    cells = [cell for cell in levels(runs) if has_success(runs, cell[0])]
     if len(cells) < 2:
         return
     arms = list(evidence.study["arms"])
