@@ -113,6 +113,7 @@ def test_a_null_that_holds_agrees_to_the_last_digit(tmp_path: Path, rows: Path) 
     assert report(path, "--out", tmp_path / "evidence.md") == 0
     page = (tmp_path / "evidence.md").read_text()
     assert "The null egpo agrees with grpo to the last digit on 2 seeds" in page
+    assert "sign-flip test cannot fall" not in page
 
 
 def test_one_arm_alone_gives_the_spread_and_the_seeds_to_resolve_two_points(

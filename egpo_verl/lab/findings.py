@@ -93,9 +93,10 @@ def _seeds(number: int, kind: str = "") -> str:
 
 
 def unresolved(evidence: Evidence) -> Iterator[str]:
-    """What more seeds would tell, and how many."""
+    """What more seeds would tell, and how many; a null needs none."""
     part = evidence.study["parts"][0]
-    results = compared(evidence, part)
+    nulls = {arm for arm, word in evidence.study["expect"].items() if word == EQUAL}
+    results = {arm: one for arm, one in compared(evidence, part).items() if arm not in nulls}
     seeds = len(evidence.study["seeds"])
     enough = seeds_for_significance(max(1, len(results)))
     if results and seeds < enough:
