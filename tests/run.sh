@@ -5,5 +5,5 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/examples/environment.sh"
 make_environment "$root"
 cd "$root"
-# Three processes on two cores: a training waits for much of its time. Each holds some 5 GB.
-exec python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder "$@"
+# Two processes: a training holds one core through most of its start, and some 5 GB of memory.
+exec python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder "$@"

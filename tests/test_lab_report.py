@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab_runs import study_file, write_log, write_run
@@ -58,6 +62,52 @@ def test_packing_twice_gives_the_same_bytes_and_no_path_of_the_machine(
     assert str(tmp_path).encode() not in contents[0]["study.json"]
 
 
+def test_what_was_packed_outlives_its_folder(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Packed again in a checkout without the runs, or after one was started anew."""
+    packed = tmp_path / "p"
+    assert report(study, "--out", tmp_path / "a.md", "--pack", packed) == 0
+    files = {file.name: file.read_bytes() for file in (packed / "pairs").iterdir()}
+    shutil.rmtree(tmp_path / "runs")
+    assert report(study, "--out", tmp_path / "b.md", "--pack", packed) == 0
+    assert {file.name: file.read_bytes() for file in (packed / "pairs").iterdir()} == files
+    assert (tmp_path / "b.md").read_text().replace("b/", "a/") == (tmp_path / "a.md").read_text()
+    assert "egpo-seed1.jsonl.gz is kept" in capsys.readouterr().out
+    study.write_text(study.read_text().replace("algorithm.egpo.lam=0", "algorithm.egpo.lam=0.0"))
+    assert report(study, "--out", tmp_path / "c.md", "--pack", packed) == 2
+    assert "was made with other overrides or steps" in capsys.readouterr().err
+
+
+def test_a_page_has_a_place(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("rep", "folder.md"):
+        (tmp_path / "folder.md").mkdir(exist_ok=True)
+        assert report(study, "--out", tmp_path / name) == 2
+        assert "is no file named *.md" in capsys.readouterr().err
+    assert not (tmp_path / "rep").exists()
+
+
+def test_runs_whose_final_rows_are_gone_are_one_sentence(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = study.read_text()
+    study.write_text(re.sub("tools: .*", "tools: gone.parquet", text))
+    assert report(study, "--out", tmp_path / "e.md") == 2
+    assert "gone.parquet is not there or damaged" in capsys.readouterr().err
+
+
+def test_the_starts_of_a_run_are_told_as_they_were(tmp_path: Path, rows: Path) -> None:
+    path = study_file(tmp_path, rows, arms={"grpo": {}}, seeds=[1])
+    starts = [{"phase": "train", "from_step": step, "exit": 1} for step in (0, 0, 2)]
+    final = {"phase": "final", "from_step": 4, "exit": 0}
+    write_run(path, "grpo", 1, 0.5, starts=[*starts, final, final])
+    assert report(path, "--out", tmp_path / "e.md") == 0
+    told = "- grpo-seed1: training started at step 0, then 0, then 2, measurement started 2 times."
+    assert told in (tmp_path / "e.md").read_text()
+
+
 def test_few_seeds_are_said_to_resolve_nothing(tmp_path: Path, rows: Path) -> None:
     path = study_file(tmp_path, rows)
     for seed in (1, 2):
@@ -65,7 +115,7 @@ def test_few_seeds_are_said_to_resolve_nothing(tmp_path: Path, rows: Path) -> No
         write_run(path, "egpo", seed, 0.6)
     assert report(path, "--out", tmp_path / "evidence.md") == 0
     page = (tmp_path / "evidence.md").read_text()
-    assert "cannot fall below p = 0.500; with 1 compared it needs 6" in page
+    assert "cannot fall below p = 0.500; with 1 arm compared it needs 6" in page
     assert "not significant" in page
 
 
@@ -144,8 +194,13 @@ def test_a_resumed_run_is_read_as_one(tmp_path: Path, rows: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        ("study.json", "was not written by `lab report --pack`"),
-        ("grpo-seed1.jsonl.gz", "is damaged: pack the study again"),
+        ("cut study", "was not written by `lab report --pack`"),
+        ("no baseline", "was not written by `lab report --pack`"),
+        ("another baseline", "was not written by `lab report --pack`"),
+        ("cut run", "is damaged: pack the study again"),
+        ("flipped bytes", "is damaged: pack the study again"),
+        ("no measurement", "is damaged: pack the study again"),
+        ("another run", "is damaged: pack the study again"),
         ("missing", "is no packed study"),
     ],
 )
@@ -153,13 +208,23 @@ def test_a_damaged_pack_is_one_sentence(
     study: Path, tmp_path: Path, damage: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report(study, "--out", tmp_path / "e.md", "--pack", tmp_path / "p") == 0
-    packed = tmp_path / "p" / "pairs"
-    if damage == "missing":
-        (packed / "egpo-seed2.jsonl.gz").unlink()
-    else:
-        (packed / damage).write_bytes((packed / damage).read_bytes()[:-20])
+    about, run = (tmp_path / "p" / "pairs" / name for name in ("study.json", "grpo-seed1.jsonl.gz"))
+    content, packed = json.loads(about.read_text()), run.read_bytes()
+    lines = gzip.decompress(packed).splitlines(keepends=True)
+    damages: dict[str, Callable[[], Any]] = {
+        "cut study": lambda: about.write_bytes(about.read_bytes()[:-20]),
+        "no baseline": lambda: about.write_text(json.dumps(content | {"baseline": None})),
+        "another baseline": lambda: about.write_text(json.dumps(content | {"baseline": "zz"})),
+        "cut run": lambda: run.write_bytes(packed[:-20]),
+        "flipped bytes": lambda: run.write_bytes(packed[:60] + b"\xff" * 40 + packed[100:]),
+        "no measurement": lambda: run.write_bytes(gzip.compress(b"".join(lines[:-1]))),
+        "another run": lambda: run.write_bytes((run.parent / "egpo-seed2.jsonl.gz").read_bytes()),
+        "missing": run.unlink,
+    }
+    damages[damage]()
+    packed_study = run.parent
     capsys.readouterr()
-    assert report(packed, "--out", tmp_path / "e.md") == 2
+    assert report(packed_study, "--out", tmp_path / "e.md") == 2
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1

@@ -15,6 +15,7 @@ from egpo_verl.lab.statistics import (
     difference,
     holm,
     interval,
+    seeds_each,
     seeds_for_significance,
     seeds_to_resolve,
     sign_flip_p,
@@ -84,6 +85,15 @@ def test_seeds_to_resolve_are_those_of_the_paired_t_test(
     assert seeds_to_resolve(spread, size) == seeds
     for number, enough in ((seeds, True), (seeds - 2, False)):
         freedom, centre = number - 1, size / spread * number**0.5
+        power = stats.nct.sf(stats.t.ppf(0.975, freedom), freedom, centre)
+        assert (power >= 0.79) == enough
+
+
+@pytest.mark.parametrize(("spread", "size"), [(0.0226, 0.02), (1, 1), (0.5, 1)])
+def test_seeds_each_are_those_of_the_t_test_of_two_groups(spread: float, size: float) -> None:
+    seeds = seeds_each(spread, size)
+    for number, enough in ((seeds, True), (seeds - 2, False)):
+        freedom, centre = 2 * number - 2, size / spread * (number / 2) ** 0.5
         power = stats.nct.sf(stats.t.ppf(0.975, freedom), freedom, centre)
         assert (power >= 0.79) == enough
 

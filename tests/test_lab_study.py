@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,7 @@ def refused(path: Path, capsys: pytest.CaptureFixture[str], command: str = "run"
         ({"final": {"responses": 0}}, "final.responses"),
         ({"name": "a/b"}, "name 'a/b'"),
         ({"arms": {"grpo": {}, "cut": {"train": "no.parquet"}}}, "no.parquet is not there"),
+        ({"overrides": ["trainer={val_only:true}"]}, "overrides: trainer is set as a whole"),
     ],
 )
 def test_a_wrong_key_or_value(
@@ -87,7 +89,7 @@ def test_the_laboratory_loads_neither_torch_nor_verl() -> None:
     assert ran.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("text", ["arms: [", "- a\n- b\n", "\x00", "name: x\n"])
+@pytest.mark.parametrize("text", ["- a\n- b\n", "\x00", "name: x\n", "5\n", "'5'\n"])
 def test_a_file_that_is_no_study(
     tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +97,23 @@ def test_a_file_that_is_no_study(
     path.write_text(text)
     assert "is no study" in refused(path, capsys)
     assert "is not there" in refused(tmp_path / "none.yaml", capsys, "status")
+
+
+def test_a_mistake_of_yaml_is_named_with_its_line(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study_file(tmp_path, rows)
+    path.write_text(path.read_text() + "arms: {")
+    lines = path.read_text().count("\n") + 1
+    assert f"is no study: line {lines}: expected the node content" in refused(path, capsys)
+
+
+def test_an_arm_that_names_the_shared_training_file(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = {"grpo": {}, "same": {"train": str(rows / "train.parquet")}}
+    error = refused(study_file(tmp_path, rows, arms=arms), capsys)
+    assert "arm same: its train is data.train; leave it out" in error
 
 
 @pytest.mark.slow
@@ -123,13 +142,73 @@ def test_what_verl_refuses_and_arms_that_are_equal(
     assert not (tmp_path / "runs").exists()
 
 
-def test_missing_data_are_made_or_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        ("''", "none/train.parquet is not there"),
+        ("'  '", "none/train.parquet is not there"),
+        ('python -c "', "data.make is no command: No closing quotation"),
+    ],
+)
+def test_missing_data_that_nothing_makes(
+    tmp_path: Path, make: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = study_file(tmp_path, tmp_path / "none")
-    assert "none/train.parquet is not there" in refused(path, capsys)
-    text = path.read_text().replace("data:\n", "data:\n  make: python -m egpo_verl.preprocess xl\n")
-    path.write_text(text)
+    path.write_text(path.read_text().replace("data:\n", f"data:\n  make: {make}\n"))
+    assert sentence in refused(path, capsys)
+
+
+@pytest.mark.slow
+def test_data_are_made_for_a_study_that_can_run_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study_file(tmp_path, tmp_path / "none")
+    made = tmp_path / "made"
+    text = path.read_text().replace("data:\n", f"data:\n  make: touch {made} none\n")
+    path.write_text(text.replace("algorithm.egpo.lam=0", "algorithm.egpo.lamda=0"))
+    assert "verl refuses arm grpo" in refused(path, capsys)
+    assert not made.exists()
+    path.write_text(text.replace(f"touch {made} none", "python -m egpo_verl.preprocess xl"))
     assert main(["run", str(path)]) == 2
     assert "data.make failed: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [("train.parquet", "train.parquet is no parquet file of rows"), ("m", "m has no config.json")],
+)
+def test_a_file_that_is_not_what_it_is_named_for(
+    tmp_path: Path, rows: Path, file: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = tmp_path / "rows"
+    shutil.copytree(rows, copied)
+    (copied / "train.parquet").write_bytes(b"x")
+    (tmp_path / "m").mkdir()
+    changes = {"model": str(tmp_path / "m")} if file == "m" else {}
+    assert sentence in refused(study_file(tmp_path, copied, **changes), capsys)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_that_is_nowhere(
+    tmp_path: Path,
+    rows: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    path = study_file(tmp_path, rows, model="no/such/folder")
+    assert "no/such/folder is neither a folder nor a model" in refused(path, capsys)
+
+
+def test_rows_of_one_arm_that_changed_after_a_run(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study_file(
+        tmp_path, rows, arms={"grpo": {}, "cut": {"train": str(rows / "test.parquet")}}
+    )
+    overrides = [*OVERRIDES, f"data.train_files={rows / 'test.parquet'}"]
+    write_run(path, "cut", 1, 0.5, arm_overrides=overrides, train_digest="0")
+    assert "cut-seed1 was trained on other rows than" in refused(path, capsys)
 
 
 def test_an_arm_with_other_overrides_needs_another_name(

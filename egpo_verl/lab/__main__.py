@@ -16,7 +16,7 @@ EXAMPLES = """\
 examples:
   python -m egpo_verl.lab run examples/studies/spread.yaml
   python -m egpo_verl.lab status examples/studies/spread.yaml
-  python -m egpo_verl.lab report examples/studies/*.yaml --pack benchmarks/evidence
+  python -m egpo_verl.lab report examples/studies/a.yaml --pack benchmarks/evidence
   python -m egpo_verl.lab report benchmarks/evidence/* --out docs/evidence.md
 """
 GOES_ON = "interrupted: the same command goes on from here."
@@ -30,16 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from egpo_verl.lab.composing import check_arms
-    from egpo_verl.lab.data import make_data
+    from egpo_verl.lab.data import check_files, make_data
     from egpo_verl.lab.identity import check_folder, claim
     from egpo_verl.lab.schedule import Schedule, check_folders
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     study = read_study(options.study)
+    check_files(study)
+    # Once before anything is made, as far as files are there, and once with all of them.
     check_folders(study)
-    make_data(study)
     check_folder(study)
     check_arms(study)
+    make_data(study)
+    check_folders(study)
+    check_folder(study)
     claim(study)
     failed = Schedule(study).run()
     _show(options)

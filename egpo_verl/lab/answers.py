@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.errors import UserError
@@ -70,14 +71,23 @@ def read_rows(parts: Mapping[str, str]) -> dict[str, list[Row]]:
     """Reference of a row, as JSON text -> the rows that have it."""
     rows: dict[str, list[Row]] = defaultdict(list)
     for part, file in parts.items():
-        columns = ["prompt", "reward_model", "extra_info"]
-        for row in pq.read_table(file, columns=columns).to_pylist():
+        for row in _table(file).to_pylist():
             facts = json.loads(row["extra_info"].get("facts") or "{}")
             level, kind, skill = (str(facts.get(key) or "") for key in FACTS)
             rows[row["reward_model"]["ground_truth"]].append(
                 Row(part, level, kind, skill, _asked(row["prompt"]))
             )
     return rows
+
+
+def _table(file: str) -> pa.Table:
+    try:
+        return pq.read_table(file, columns=["prompt", "reward_model", "extra_info"])
+    except (OSError, pa.ArrowException):
+        raise UserError(
+            f"{file} is not there or damaged, and a run was measured on it: put it back, or report "
+            "on the packed study."
+        ) from None
 
 
 def _answers(dump: Path) -> Iterator[dict[str, Any]]:

@@ -71,6 +71,11 @@ def problems(study: Study) -> Iterable[str]:
             yield f"seed {seed} is not between 0 and {2**31 - 1}"
     if not study.data.val or not study.data.final:
         yield "data.val and data.final each need at least one file"
+    if not all([study.data.train, *study.data.val, *study.data.final.values()]):
+        yield "a file of data has no name"
+    for name, of_arm in study.arms.items():
+        if of_arm.train and Path(of_arm.train).resolve() == Path(study.data.train).resolve():
+            yield f"arm {name}: its train is data.train; leave it out"
     for key in ("steps", "save_every", "test_every", "parallel", "threads"):
         if getattr(study, key) < 1:
             yield f"{key} must be at least 1"
@@ -96,3 +101,5 @@ def _problem_of(owner: str, override: str) -> Iterable[str]:
     own = next((name for name in OWN_KEYS if key == name or key.startswith(f"{name}.")), None)
     if own is not None:
         yield f"{owner}: {own} is set by the laboratory itself, so that runs stay paired"
+    elif any(name.startswith(f"{key}.") for name in OWN_KEYS):
+        yield f"{owner}: {key} is set as a whole; name its keys one by one"

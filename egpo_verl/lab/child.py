@@ -14,6 +14,7 @@ from typing import Any
 from egpo_verl.lab import facts
 from egpo_verl.lab.command import arm_overrides, command_of, environment, overrides_of, resuming
 from egpo_verl.lab.cores import pin
+from egpo_verl.lab.identity import train_digest
 from egpo_verl.lab.resume import best_checkpoint, is_trained, next_phase, remove_others
 from egpo_verl.lab.run_folder import FINAL, STOPPED, TRAIN, RunFolder
 from egpo_verl.lab.study import Study
@@ -28,12 +29,14 @@ class Child:
 
     Attributes:
         slot: which of the study's runs at once it is.
+        lock: descriptor that holds the run until its end is written down.
     """
 
     folder: RunFolder
     phase: str
     slot: int
     process: subprocess.Popen[bytes]
+    lock: int
 
     def ended(self) -> bool:
         return self.process.poll() is not None
@@ -42,11 +45,13 @@ class Child:
 def start(study: Study, folder: RunFolder, slot: int) -> Child | None:
     """Start what a run has to do next; None where another process is at work on it.
 
-    The process inherits the lock of the run and holds it to its end, whatever becomes of this one.
+    The process inherits the lock of the run and holds it to its end, whatever becomes of this one,
+    which holds it until `record_end`.
     """
     lock = folder.lock()
     if lock is None:
         return None
+    child = None
     try:
         phase = next_phase(folder)
         if phase is None:
@@ -63,10 +68,11 @@ def start(study: Study, folder: RunFolder, slot: int) -> Child | None:
         process = _spawn(command, environment(study, log, devices), folder, lock)
         if devices is None:
             pin(process.pid, slot, study.parallel)
+        child = Child(folder, phase, slot, process, lock)
     finally:
-        os.close(lock)
+        if child is None:
+            os.close(lock)
     step = checkpoint.step if checkpoint is not None else 0
-    child = Child(folder, phase, slot, process)
     _record_start(study, child, overrides, step)
     return child
 
@@ -97,6 +103,7 @@ def _record_start(study: Study, child: Child, overrides: Sequence[str], step: in
         "versions": facts.versions(),
         "commit": facts.commit(),
         "machine": facts.machine(),
+        **train_digest(study, folder.arm),
     }
     begun = {
         "phase": child.phase,
@@ -125,6 +132,7 @@ def record_end(study: Study, child: Child, stopped: bool = False) -> bool:
     folder.keep(known)
     if known.get("done") and not study.keep_checkpoints:
         remove_others(folder, None)
+    os.close(child.lock)
     return succeeded
 
 

@@ -8,7 +8,14 @@ from statistics import fmean, stdev
 
 from egpo_verl.lab.evidence import Evidence
 from egpo_verl.lab.measures import accuracy
-from egpo_verl.lab.statistics import LEVEL, Difference, difference, holm, seeds_to_resolve
+from egpo_verl.lab.statistics import (
+    LEVEL,
+    Difference,
+    difference,
+    holm,
+    seeds_for_significance,
+    seeds_to_resolve,
+)
 
 POINTS = 0.02
 """Difference of accuracy that a study should resolve."""
@@ -16,12 +23,21 @@ POINTS = 0.02
 
 @dataclass(frozen=True)
 class Compared:
-    """An arm against the baseline in the final accuracy of one part."""
+    """An arm against the baseline in the final accuracy of one part.
+
+    Attributes:
+        p: after Holm's correction.
+        least: seeds below which the sign-flip test is never significant, after this correction.
+    """
 
     arm: str
     difference: Difference
     p: float
-    needed: int
+    least: int
+
+    def needed(self, size: float = POINTS) -> int:
+        """Pairs of runs that would find a difference of `size`."""
+        return max(self.least, seeds_to_resolve(self.difference.spread, size))
 
     @property
     def is_significant(self) -> bool:
@@ -45,8 +61,9 @@ def compared(evidence: Evidence, part: str) -> dict[str, Compared]:
         if arm != baseline and pairs:
             differences[arm] = difference(pairs)
     adjusted = holm([one.p for one in differences.values()])
+    least = seeds_for_significance(len(differences)) if differences else 0
     return {
-        arm: Compared(arm, one, p, seeds_to_resolve(one.spread, POINTS))
+        arm: Compared(arm, one, p, least)
         for (arm, one), p in zip(differences.items(), adjusted, strict=True)
     }
 

@@ -82,6 +82,7 @@ def about_study(study: Study) -> Record:
         "expect": study.expect,
         "test_every": study.test_every,
         "parts": list(study.data.final),
+        "data": study.data.make or study.data.train,
     }
 
 

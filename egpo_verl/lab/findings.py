@@ -8,7 +8,8 @@ from egpo_verl.lab.comparison import POINTS, Compared, accuracies, compared, spr
 from egpo_verl.lab.evidence import Evidence, RunEvidence
 from egpo_verl.lab.markdown import span
 from egpo_verl.lab.measures import first_difference, has_success
-from egpo_verl.lab.statistics import seeds_for_significance, seeds_to_resolve, smallest_p
+from egpo_verl.lab.run_folder import FINAL, TRAIN
+from egpo_verl.lab.statistics import seeds_each, smallest_p
 from egpo_verl.lab.study import EQUAL, LOSES
 
 
@@ -34,7 +35,7 @@ def _baseline(evidence: Evidence, part: str) -> Iterator[str]:
             f"{100 * deviation:.1f} points over {_seeds(len(values))}."
         )
         if len(evidence.study["arms"]) == 1:
-            needed = seeds_to_resolve(2**0.5 * deviation, POINTS)
+            needed = seeds_each(deviation, POINTS)
             yield (
                 f"Two arms that spread so, and that share nothing, need {needed} seeds each to "
                 f"resolve {100 * POINTS:.0f} points at 95 %."
@@ -92,23 +93,27 @@ def _seeds(number: int, kind: str = "") -> str:
     return f"{number} {kind}seed{'' if number == 1 else 's'}"
 
 
+def _arms(number: int) -> str:
+    return f"{number} arm{'' if number == 1 else 's'}"
+
+
 def unresolved(evidence: Evidence) -> Iterator[str]:
     """What more seeds would tell, and how many; a null needs none."""
     part = evidence.study["parts"][0]
     nulls = {arm for arm, word in evidence.study["expect"].items() if word == EQUAL}
     results = {arm: one for arm, one in compared(evidence, part).items() if arm not in nulls}
-    seeds = len(evidence.study["seeds"])
-    enough = seeds_for_significance(max(1, len(results)))
-    if results and seeds < enough:
-        yield (
-            f"With {_seeds(seeds)} the sign-flip test cannot fall below p = {smallest_p(seeds):.3f}"
-            f"; with {len(results)} compared it needs {enough}."
-        )
     for one in results.values():
+        seeds = len(one.difference.values)
+        if seeds < one.least:
+            yield (
+                f"{one.arm}: with {_seeds(seeds)} the sign-flip test cannot fall below "
+                f"p = {smallest_p(seeds):.3f}; with {_arms(len(results))} compared it needs "
+                f"{one.least}."
+            )
         if not one.is_significant and one.difference.spread > 0:
             yield (
                 f"{one.arm}: the differences spread by {100 * one.difference.spread:.1f} points, "
-                f"so that {100 * POINTS:.0f} points would take {one.needed} seeds"
+                f"so that {100 * POINTS:.0f} points would take {one.needed()} seeds"
                 f"{_for_what_was_seen(one)}."
             )
     done = [run for run in evidence.runs if run.is_done]
@@ -121,8 +126,7 @@ def _for_what_was_seen(one: Compared) -> str:
     if not one.difference.mean:
         return ""
     size = abs(one.difference.mean)
-    needed = seeds_to_resolve(one.difference.spread, size)
-    return f", and the {100 * size:.1f} points that were seen {needed}"
+    return f", and the {100 * size:.1f} points that were seen {one.needed(size)}"
 
 
 def runs_kept(evidence: Evidence) -> Iterator[str]:
@@ -135,4 +139,7 @@ def runs_kept(evidence: Evidence) -> Iterator[str]:
             why = f": {crashes[-1]['problem']}" if crashes else ""
             yield f"{name} is {run.about.get('state', 'not done')}{why}; it is in no table."
         elif len(starts) > 2:
-            yield f"{name} was started {len(starts)} times and went on from its checkpoints."
+            steps = [str(one["from_step"]) for one in starts if one["phase"] == TRAIN]
+            again = sum(one["phase"] == FINAL for one in starts)
+            measured = f", measurement started {again} times" if again > 1 else ""
+            yield f"{name}: training started at step {', then '.join(steps)}{measured}."

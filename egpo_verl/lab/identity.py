@@ -11,7 +11,9 @@ from egpo_verl.cli import write_file_aside
 from egpo_verl.errors import UserError
 from egpo_verl.lab.study import Study
 
-FILE = "study.json"
+FILE, FILES = "study.json", "files"
+TRAIN_DIGEST = "train_digest"
+"""Of an arm's own training file, in its `run.json`."""
 WHOLE = 2**26
 """Bytes up to which a file of the model counts by content, above by size."""
 
@@ -52,13 +54,26 @@ def differing(study: Study, mine: dict[str, Any]) -> list[str]:
         theirs = None
     if not isinstance(theirs, dict):
         raise UserError(f"{file} is damaged: give the study another folder.")
-    return [key for key in mine if mine[key] != theirs.get(key)]
+    return [key for key in mine if not _agree(mine[key], theirs.get(key), key == FILES)]
+
+
+def _agree(mine: Any, theirs: Any, is_files: bool) -> bool:
+    """Equal; of files those that are there now, the others are to be made yet."""
+    if is_files and isinstance(theirs, dict):
+        return all(theirs.get(path) == digest for path, digest in mine.items())
+    return bool(mine == theirs)
 
 
 def identity(study: Study) -> dict[str, Any]:
     """What all runs of a folder share, with the contents of model and data."""
-    contents = {str(path): _digest(path) for path in study.files()}
-    return study.common() | {"files": contents, "model_files": _model_digest(study.model)}
+    contents = {str(path): _digest(path) for path in study.files() if path.is_file()}
+    return study.common() | {FILES: contents, "model_files": _model_digest(study.model)}
+
+
+def train_digest(study: Study, arm: str) -> dict[str, str]:
+    """The content of a training file that this arm alone has, for the record of its run."""
+    path = Path(study.arms[arm].train) if arm in study.arms else Path()
+    return {TRAIN_DIGEST: _digest(path)} if path.is_file() else {}
 
 
 def _model_digest(model: str) -> str:

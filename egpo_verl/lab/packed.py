@@ -9,11 +9,14 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from pathlib import Path
+from typing import Any
 
-from egpo_verl.cli import write_file_aside
+from egpo_verl.cli import say, write_file_aside
 from egpo_verl.errors import UserError
-from egpo_verl.lab.command import START
+from egpo_verl.lab.answers import CELL, Counts
+from egpo_verl.lab.command import START, arm_overrides
 from egpo_verl.lab.evidence import (
     Evidence,
     RunEvidence,
@@ -22,26 +25,66 @@ from egpo_verl.lab.evidence import (
     records_of,
     start_counts,
 )
+from egpo_verl.lab.run_folder import RunFolder
 from egpo_verl.lab.schedule import folders_of
 from egpo_verl.lab.study import Study
 
 SUFFIX = ".jsonl.gz"
+TYPES = {
+    "name": str,
+    "question": str,
+    "model": str,
+    "data": str,
+    "steps": int,
+    "seeds": list,
+    "baseline": str,
+    "overrides": list,
+    "level": float,
+    "arms": dict,
+    "final": dict,
+    "expect": dict,
+    "parts": list,
+    START: list,
+}
+"""Keys of a packed study."""
+DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zlib.error)
+"""What reading a file raises that `pack` did not write so."""
 
 
-def pack(study: Study, folder: Path) -> None:
-    """Write the packed study `folder/NAME`, each file whole or not at all."""
+def pack(study: Study, folder: Path) -> Path:
+    """Write the packed study `folder/NAME`, each file whole or not at all.
+
+    A run that was packed when it was done stays as it is where its folder is gone or not done.
+
+    Raises:
+        UserError: such a run was made with other overrides or steps.
+    """
     target = folder / study.name
     target.mkdir(parents=True, exist_ok=True)
-    names = set()
     for run in folders_of(study):
-        lines = [json.dumps(record, separators=(",", ":")) for record in records_of(study, run)]
-        names.add(f"{run.name}{SUFFIX}")
-        _write(target / f"{run.name}{SUFFIX}", _compressed("\n".join(lines) + "\n"))
-    content = json.dumps(about_study(study) | {START: start_counts(study)}, indent=1) + "\n"
-    _write(target / "study.json", content.encode())
-    for stale in target.glob(f"*{SUFFIX}"):
-        if stale.name not in names:
-            stale.unlink()
+        path = target / f"{run.name}{SUFFIX}"
+        if run.facts().get("done") or not _is_kept(study, run, path):
+            lines = [json.dumps(record, separators=(",", ":")) for record in records_of(study, run)]
+            _write(path, _compressed("\n".join(lines) + "\n"))
+    file = target / "study.json"
+    start = start_counts(study) or (_read_study(target)[START] if file.exists() else [])
+    content = json.dumps(about_study(study) | {START: start}, indent=1) + "\n"
+    _write(file, content.encode())
+    return target
+
+
+def _is_kept(study: Study, run: RunFolder, path: Path) -> bool:
+    """Whether `path` holds this run, done."""
+    if not path.exists():
+        return False
+    packed = _read_run(path, run.arm, run.seed)
+    if not packed.is_done:
+        return False
+    about = packed.about
+    if (about["arm_overrides"], about["steps"]) != (arm_overrides(study, run.arm), study.steps):
+        raise UserError(f"{path} was made with other overrides or steps: pack to another folder.")
+    say(f"{path} is kept: {run.path} is not done.")
+    return True
 
 
 def _compressed(text: str) -> bytes:
@@ -64,25 +107,58 @@ def from_packed(folder: Path) -> Evidence:
         UserError: a file that `pack` did not write, or not to its end.
     """
     try:
-        study = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        study = _read_study(folder)
         start = study.pop(START)
         runs = [
-            _read_packed(folder / f"{arm}-seed{seed}{SUFFIX}")
+            _read_run(folder / f"{arm}-seed{seed}{SUFFIX}", arm, seed)
             for seed in study["seeds"]
             for arm in study["arms"]
         ]
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not there: {folder} is no packed study.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{folder}/study.json was not written by `lab report --pack`.") from None
     return Evidence(study, runs, start)
 
 
-def _read_packed(path: Path) -> RunEvidence:
+def _read_study(folder: Path) -> dict[str, Any]:
+    path = folder / "study.json"
+    try:
+        study: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        whole = all(isinstance(study[key], kind) for key, kind in TYPES.items())
+        whole = whole and study["baseline"] in study["arms"] and bool(study["parts"])
+        for cell in study[START] if whole else ():
+            _check_cell(cell)
+    except FileNotFoundError:
+        raise
+    except DAMAGED:
+        whole = False
+    if not whole:
+        raise UserError(f"{path} was not written by `lab report --pack`.")
+    return study
+
+
+def _read_run(path: Path, arm: str, seed: int) -> RunEvidence:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            return read_records(json.loads(line) for line in file)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+            run = read_records(json.loads(line) for line in file)
+        if (run.arm, run.seed) != (arm, seed) or run.is_done != bool(run.final):
+            raise ValueError("of another run, or not to its end")
+        for values in run.log.values.values():
+            for value in values.values():
+                float(value)
+        for cell in run.final:
+            _check_cell(cell)
+    except FileNotFoundError:
+        raise
+    except DAMAGED:
         raise UserError(f"{path} is damaged: pack the study again.") from None
+    return run
+
+
+def _check_cell(cell: Counts) -> None:
+    """Raises what a count of answers that `answers` did not write raises."""
+    names = [cell[key] for key in CELL]
+    counts = [cell[key] for key in ("prompts", "responses", "right", "passed")]
+    if not all(isinstance(one, str) for one in names) or not all(
+        isinstance(one, int) for one in counts
+    ):
+        raise TypeError("a cell of other types")

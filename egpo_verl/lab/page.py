@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import fmean, stdev
+from urllib.parse import quote
 
 from egpo_verl.lab.comparison import POINTS, Compared, accuracies, compared, spread
 from egpo_verl.lab.evidence import Evidence
@@ -18,19 +19,17 @@ from egpo_verl.lab.measures import (
     measures,
 )
 from egpo_verl.lab.setting import setting
-from egpo_verl.lab.statistics import seeds_to_resolve
+from egpo_verl.lab.statistics import seeds_each
 
 INTRODUCTION = """\
 # Evidence
 
-Made by `python -m egpo_verl.lab report` from the packed runs in
-[`benchmarks/evidence`](../benchmarks/evidence); a test makes it again and compares. How to read and
-repeat it: [lab.md](lab.md).
+Made by `python -m egpo_verl.lab report`; docs/lab.md of egpo_verl says how to read and repeat it.
 
-Accuracy is the share of right responses (the reward's `acc`) of the last checkpoint, sampled as in
-training. `±` is the standard deviation over seeds. Differences are paired by seed: same data order,
-same warm start, same sampling seeds. Intervals are bootstrap percentiles at 95 %, widened for few
-seeds; p is an exact two-sided sign-flip test with Holm's correction over the arms of a study."""
+Accuracy is the share of right responses (the reward's `acc`) of the last checkpoint. `±` is the
+standard deviation over seeds. Differences are paired by seed: same data order, same warm start,
+same sampling seeds. Intervals are bootstrap percentiles at 95 %, widened for few seeds; p is of a
+two-sided sign-flip test with Holm's correction over the arms of a study."""
 
 
 def page(studies: Sequence[Evidence], figures: str) -> str:
@@ -62,7 +61,7 @@ def section(evidence: Evidence, figures: str) -> str:
         *_spread_table(evidence),
         measures_table(evidence),
         *_levels_table(evidence),
-        f"![Curves of {study['name']}]({figures}/{picture(evidence)})",
+        f"![Curves of {study['name']}]({quote(figures)}/{picture(evidence)})",
         *_listed("**Not resolved.**", unresolved(evidence)),
         *_listed("**Runs.**", runs_kept(evidence)),
     ]
@@ -101,7 +100,7 @@ def _final_row(arm: str, values: Sequence[float], one: Compared | None) -> tuple
     row = (arm, str(len(values)), percent(values))
     if one is None:
         return (*row, NONE, NONE, NONE, NONE)
-    needed = str(one.needed) if one.difference.spread else NONE
+    needed = str(one.needed()) if one.difference.spread else NONE
     return (*row, points(one.difference.mean), span(one.difference), f"{one.p:.3f}", needed)
 
 
@@ -123,10 +122,9 @@ def _spread_table(evidence: Evidence) -> Iterator[str]:
 
 
 def _spread_row(name: str, values: Sequence[float]) -> tuple[str, ...]:
-    """Two independent arms differ by twice the variance of one."""
     deviation = stdev(values)
-    needed = seeds_to_resolve(2**0.5 * deviation, POINTS)
-    return name, f"{fmean(values):.1%}", f"{100 * deviation:.2f}", str(needed)
+    needed = str(seeds_each(deviation, POINTS)) if deviation else NONE
+    return name, f"{fmean(values):.1%}", f"{100 * deviation:.2f}", needed
 
 
 def measures_table(evidence: Evidence) -> str:

@@ -19,12 +19,11 @@ def report(sources: Sequence[Path], out: Path, packed: Path | None) -> None:
     """Write the page `out`, its pictures beside it, and the packed studies where asked.
 
     Raises:
-        UserError: a source is no study, or is named twice.
+        UserError: a source is no study, or is named twice, or `out` is no place for a page.
     """
-    for source in sources:
-        if packed is not None and source.is_file():
-            pack(read_study(source), packed)
-    studies = [read(source) for source in sources]
+    if out.suffix != ".md" or out.is_dir():
+        raise UserError(f"--out {out} is no file named *.md; give one.")
+    studies = [_read(source, packed) for source in sources]
     names = [one.study["name"] for one in studies]
     for name in names:
         if names.count(name) > 1:
@@ -41,8 +40,9 @@ def report(sources: Sequence[Path], out: Path, packed: Path | None) -> None:
             say(sentence)
 
 
-def read(source: Path) -> Evidence:
-    """A study file's runs, or a packed study."""
+def _read(source: Path, packed: Path | None) -> Evidence:
+    """A packed study, or a study file's runs, by way of their packs where these are written."""
     if source.is_dir():
         return from_packed(source)
-    return from_folders(read_study(source))
+    study = read_study(source)
+    return from_folders(study) if packed is None else from_packed(pack(study, packed))

@@ -12,6 +12,7 @@ from egpo_verl.cli import say
 from egpo_verl.errors import UserError
 from egpo_verl.lab.child import Child, end, record_end, start
 from egpo_verl.lab.command import START, arm_overrides
+from egpo_verl.lab.identity import TRAIN_DIGEST, train_digest
 from egpo_verl.lab.resume import next_phase
 from egpo_verl.lab.run_folder import TRAIN, RunFolder
 from egpo_verl.lab.study import Study
@@ -34,7 +35,7 @@ def start_folder(study: Study) -> RunFolder:
 
 def check_folders(study: Study) -> None:
     """Raises:
-    UserError: a run was made under the same name with other overrides.
+    UserError: a run was made under the same name with other overrides or rows of its own.
     """
     for folder in folders_of(study):
         known = folder.facts().get("arm_overrides")
@@ -42,6 +43,12 @@ def check_folders(study: Study) -> None:
             raise UserError(
                 f"{folder.path} was made with other overrides than arm {folder.arm} has: give the "
                 "arm another name."
+            )
+        then = folder.facts().get(TRAIN_DIGEST)
+        if then and train_digest(study, folder.arm).get(TRAIN_DIGEST, then) != then:
+            raise UserError(
+                f"{folder.path} was trained on other rows than {study.arms[folder.arm].train} has "
+                "now: give the arm another name."
             )
 
 

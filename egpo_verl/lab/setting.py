@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from egpo_verl.lab.evidence import Evidence
@@ -10,7 +10,6 @@ from egpo_verl.lab.markdown import markdown
 
 PAPER = {
     "model": "Qwen3-4B, Llama-3.2-3B",
-    "start": "the published model",
     "data": "xLAM and FunReason-MT, judged by a language model",
     "steps": "5 epochs",
     "data.train_batch_size": "1024",
@@ -42,13 +41,16 @@ def _of(evidence: Evidence, name: str) -> str:
         return next((value for key, _, value in reversed(pairs) if key == name), "as the group")
     values = {
         "model": study["model"],
-        "start": "warm-started on worked tasks",
-        "data": "toolworld",
+        "data": f"`{study['data']}`",
         "steps": str(study["steps"]),
-        "measured on": ", ".join(study["parts"]),
+        "measured on": f"{', '.join(study['parts'])}: {_sampled(study['final'])}",
         "seeds": str(len(study["seeds"])),
     }
     return str(values[name])
+
+
+def _sampled(final: Mapping[str, Any]) -> str:
+    return f"{final['responses']} responses a prompt at temperature {final['temperature']}"
 
 
 def _machines(studies: Sequence[Evidence]) -> list[str]:

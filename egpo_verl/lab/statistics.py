@@ -1,8 +1,8 @@
 """Statistics of few paired seeds, by the standard library alone.
 
 Interval: bootstrap percentiles of the mean, set wider for few seeds (Hesterberg 2015, "expanded
-percentile"). Test: exact sign flips. Several arms: Holm. Seeds: two-sided paired t-test at 5 % with
-a power of 80 % (normal quantiles and Guenther's correction for the t-distribution).
+percentile"). Test: exact sign flips. Several arms: Holm. Seeds: two-sided t-test at 5 % with a
+power of 80 % (normal quantiles and Guenther's correction for the t-distribution).
 """
 
 from __future__ import annotations
@@ -122,9 +122,20 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def seeds_to_resolve(spread: float, size: float) -> int:
-    """Pairs of runs that find a difference of `size`, given the spread of paired differences."""
+    """Pairs with which a paired t-test finds a difference of `size`; `spread` of differences."""
+    return _seeds((spread / size) ** 2, correction=2)
+
+
+def seeds_each(spread: float, size: float) -> int:
+    """Runs of each of two arms that share nothing with which a t-test finds a difference of `size`,
+    given the spread of either arm."""
+    return _seeds(2 * (spread / size) ** 2, correction=4)
+
+
+def _seeds(variance: float, correction: int) -> int:
+    """`variance` is that of the difference of one seed, in squares of what is to be found."""
     quantile = NORMAL.inv_cdf(1 - LEVEL / 2)
-    needed = ((quantile + NORMAL.inv_cdf(POWER)) * spread / size) ** 2 + quantile**2 / 2
+    needed = (quantile + NORMAL.inv_cdf(POWER)) ** 2 * variance + quantile**2 / correction
     return max(2, ceil(needed))
 
 

@@ -24,7 +24,7 @@ def status_table(study: Study) -> Table:
 
 def failures(study: Study) -> Iterable[str]:
     """A sentence on each run that failed."""
-    for folder in folders_of(study):
+    for folder in [start_folder(study), *folders_of(study)]:
         if folder.state() == FAILED:
             yield (
                 f"{folder.name} failed at step {folder.last_step()}: {folder.last_problem()}; "

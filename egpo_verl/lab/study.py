@@ -129,7 +129,7 @@ def load_study(path: Path) -> Study:
     try:
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
-        from yaml import YAMLError
+        from yaml import MarkedYAMLError, YAMLError
     except ImportError as error:
         raise UserError(f"a study file needs {error.name}, which verl installs.") from error
     try:
@@ -138,7 +138,12 @@ def load_study(path: Path) -> Study:
         study = OmegaConf.to_object(merged)
     except FileNotFoundError:
         raise UserError(f"{path} is not there: name a study file.") from None
-    except (OmegaConfBaseException, YAMLError, ValueError) as error:
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{path} is no study: {line}{error.problem}.") from None
+    except AssertionError:  # OmegaConf's answer to a file that is one number
+        raise UserError(f"{path} is no study: it holds one value.") from None
+    except (OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
         raise UserError(f"{path} is no study: {_first_line(error)}.") from None
     assert isinstance(study, Study)
     study.folder = study.folder or f"runs/lab/{study.name}"
