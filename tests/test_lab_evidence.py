@@ -29,7 +29,7 @@ def test_the_packed_runs_stay_below_ten_megabytes() -> None:
 
 
 def test_runs_that_were_made_twice_gave_the_same_numbers() -> None:
-    """GRPO of the null control was made again, on another day and at a later commit."""
+    """GRPO of the null control was made again, hours later and at a later commit."""
     first = {run.seed: run for run in from_packed(PACKED / "spread").runs}
     again = [run for run in from_packed(PACKED / "null").runs if run.arm == "grpo"]
     assert {run.about["commit"] for run in again}.isdisjoint(

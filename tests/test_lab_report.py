@@ -155,6 +155,17 @@ def test_the_controls_are_held_to_what_they_must_do(study: Path, tmp_path: Path)
     assert "The positive control egpo did NOT lose" in (tmp_path / "evidence.md").read_text()
 
 
+def test_a_control_of_too_few_seeds_is_not_called_lost(tmp_path: Path, rows: Path) -> None:
+    path = study_file(tmp_path, rows, expect={"egpo": "loses"})
+    for seed in (1, 2):
+        write_run(path, "grpo", seed, 0.9)
+        write_run(path, "egpo", seed, 0.1)
+    assert report(path, "--out", tmp_path / "evidence.md") == 0
+    assert (
+        "The positive control egpo is not clearly below." in (tmp_path / "evidence.md").read_text()
+    )
+
+
 def test_a_null_that_holds_agrees_to_the_last_digit(tmp_path: Path, rows: Path) -> None:
     path = study_file(tmp_path, rows, expect={"egpo": "equal"})
     for seed in (1, 2):

@@ -32,7 +32,7 @@ def _baseline(evidence: Evidence, part: str) -> Iterator[str]:
         mean, deviation = both
         yield (
             f"{baseline} ends at {mean:.1%} on {part}, with a standard deviation of "
-            f"{100 * deviation:.1f} points over {_seeds(len(values))}."
+            f"{100 * deviation:.1f} points over {_number(len(values))}."
         )
         if len(evidence.study["arms"]) == 1:
             needed = seeds_each(deviation, POINTS)
@@ -50,7 +50,7 @@ def _compared(one: Compared, evidence: Evidence) -> str:
     resolved = "significant" if one.is_significant else "not significant"
     return (
         f"{one.arm} ends {size}{verdict} {evidence.study['baseline']} over "
-        f"{_seeds(len(found.values), 'paired ')} ({between}p = {one.p:.3f}): {resolved}."
+        f"{_number(len(found.values), 'paired seed')} ({between}p = {one.p:.3f}): {resolved}."
     )
 
 
@@ -60,8 +60,10 @@ def controls(evidence: Evidence, part: str) -> Iterator[str]:
     for arm, word in evidence.study["expect"].items():
         if word == LOSES and arm in results:
             one = results[arm]
-            held = one.is_significant and one.difference.mean < 0
-            yield f"The positive control {arm} {'loses, as it must' if held else 'did NOT lose'}."
+            verdict = "did NOT lose"
+            if one.difference.mean < 0:
+                verdict = "loses, as it must" if one.is_significant else "is not clearly below"
+            yield f"The positive control {arm} {verdict}."
         if word == EQUAL:
             yield _equal(evidence, arm)
 
@@ -74,10 +76,10 @@ def _equal(evidence: Evidence, arm: str) -> str:
         return f"The null {arm} has no finished pair yet."
     apart = [(run.seed, step) for run, other in pairs if (step := _apart(run, other)) is not None]
     if not apart:
-        return f"The null {arm} agrees with {baseline} to the last digit on {_seeds(len(pairs))}."
+        return f"The null {arm} agrees with {baseline} to the last digit on {_number(len(pairs))}."
     seed, step = apart[0]
     return (
-        f"The null {arm} does NOT agree with {baseline}: {len(apart)} of {_seeds(len(pairs))} "
+        f"The null {arm} does NOT agree with {baseline}: {len(apart)} of {_number(len(pairs))} "
         f"differ, seed {seed} from step {step} on."
     )
 
@@ -89,12 +91,8 @@ def _apart(run: RunEvidence, other: RunEvidence) -> int | None:
     return step
 
 
-def _seeds(number: int, kind: str = "") -> str:
-    return f"{number} {kind}seed{'' if number == 1 else 's'}"
-
-
-def _arms(number: int) -> str:
-    return f"{number} arm{'' if number == 1 else 's'}"
+def _number(number: int, noun: str = "seed") -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def unresolved(evidence: Evidence) -> Iterator[str]:
@@ -106,9 +104,9 @@ def unresolved(evidence: Evidence) -> Iterator[str]:
         seeds = len(one.difference.values)
         if seeds < one.least:
             yield (
-                f"{one.arm}: with {_seeds(seeds)} the sign-flip test cannot fall below "
-                f"p = {smallest_p(seeds):.3f}; with {_arms(len(results))} compared it needs "
-                f"{one.least}."
+                f"{one.arm}: with {_number(seeds)} the sign-flip test cannot fall below "
+                f"p = {smallest_p(seeds):.3f}; with {_number(len(results), 'arm')} compared it "
+                f"needs {one.least}."
             )
         if not one.is_significant and one.difference.spread > 0:
             yield (

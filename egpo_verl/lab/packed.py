@@ -155,7 +155,7 @@ def _read_run(path: Path, arm: str, seed: int) -> RunEvidence:
 
 
 def _check_cell(cell: Counts) -> None:
-    """Raises what a count of answers that `answers` did not write raises."""
+    """Raise one of DAMAGED where this is no cell that `answers` counts."""
     names = [cell[key] for key in CELL]
     counts = [cell[key] for key in ("prompts", "responses", "right", "passed")]
     if not all(isinstance(one, str) for one in names) or not all(
