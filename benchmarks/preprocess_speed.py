@@ -4,6 +4,8 @@ Makes rows of xLAM's shape from a seed and runs the whole command on them, in tu
 every turn runs each way with each checkout once. A row of the table is a way and a checkout, with
 the medians of CPU seconds (of all processes of the command) and of seconds, and the median of the
 ratios of the turns. CPU time is what to compare: other work on the machine counts little there.
+Both checkouts are byte-compiled first, as pip does with what it installs: some machines forbid
+Python to keep the bytecode of a checkout, and every process would then compile it anew.
 
 examples:
   python benchmarks/preprocess_speed.py
@@ -15,6 +17,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import sys
 import tempfile
@@ -41,6 +44,11 @@ def command(checkout: Path, source: Path, options: Sequence[str]) -> list[str]:
     paths = ["--local_dataset_path", str(source), "--local_save_dir", TARGET]
     program = [sys.executable, "-m", "egpo_verl.preprocess", "xlam"]
     return ["env", f"PYTHONPATH={checkout}", *program, *paths, "--num_proc", "2", *options]
+
+
+def compile_as_pip_does(checkout: Path) -> None:
+    """Write the bytecode of a checkout, into the folders that git ignores."""
+    compileall.compile_dir(str(checkout / "egpo_verl"), quiet=1)
 
 
 def measured(
@@ -90,6 +98,8 @@ def main() -> None:
     checkouts = [ROOT] if options.beside is None else [ROOT, options.beside.resolve()]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # where no checkout is: `python -m` looks here first
+        for checkout in checkouts:
+            compile_as_pip_does(checkout)
         source = Path(folder) / "rows.json"
         write_rows(source, options.rows)
         times = measured(checkouts, source, options.ways, options.turns)

@@ -9,10 +9,9 @@ not count.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
 
 from egpo_verl.calls import Call
 from egpo_verl.calls.values import nfc
@@ -64,23 +63,17 @@ def _texts(
 
 
 def _call_text(call: Call, features: Features | None) -> str:
-    arguments = call.arguments
-    if features and not features.with_defaults.isdisjoint(arguments):
-        arguments = _without_defaults(arguments, features)
-    return f"{nfc(call.name)} {plain_text(arguments)}"
-
-
-def _without_defaults(arguments: Mapping[str, Any], features: Features) -> Mapping[str, Any]:
-    """The arguments that say more than their default."""
+    """The name, and each argument that says more than its default, in the order of their names."""
+    if features is None:
+        return f"{nfc(call.name)} {plain_text(call.arguments)}"
     signature, defaults = features.signature, features.plain_defaults
-    kept = {}
-    for name, value in arguments.items():
-        if name in signature.with_defaults_inside:
-            value = signature.normal(name, value)
-        default = defaults.get(name)
-        if default is None or plain_text(value) != default:
-            kept[name] = value
-    return kept
+    inside, arguments = signature.with_defaults_inside, []
+    for name, value in call.arguments.items():
+        text = plain_text(signature.normal(name, value) if name in inside else value)
+        if value is not None and text != defaults.get(name):
+            arguments.append(f"{nfc(name)!r}: {text}")
+    arguments.sort()
+    return f"{nfc(call.name)} {', '.join(arguments)}"
 
 
 def row_digest(sample: Sample, last: int) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from egpo_verl.datasets.checks.check import Repair
 from egpo_verl.datasets.jobs.stats import Stats
+from egpo_verl.datasets.selection.dialogues import Dialogues
 
 
 class RowInfo(NamedTuple):
@@ -51,7 +51,7 @@ class Chunk:
         path: the file of the spool that holds the rows.
         size: of the rows, in bytes of memory.
         rows: one entry per row of that file.
-        dialogues: place of each source row that is among them -> its `beginnings`.
+        dialogues: each source row that is among them by its place, with its `beginnings`.
         dropped: a line of `dropped.jsonl` for each sample that is not among them.
         stats: counts of what was read and dropped.
     """
@@ -59,6 +59,6 @@ class Chunk:
     path: Path
     size: int
     rows: list[RowInfo]
-    dialogues: dict[int, array[int]]
+    dialogues: Dialogues
     dropped: list[dict[str, Any]]
     stats: Stats

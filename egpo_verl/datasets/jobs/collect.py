@@ -48,8 +48,7 @@ class Collection:
         self.stats.add(chunk.stats)
         for line in chunk.dropped:
             self.trail.dropped(line)
-        for place, digests in chunk.dialogues.items():
-            self.dialogues.add(_group(place, in_test), digests)
+        self.dialogues.update(chunk.dialogues, _offset(in_test))
         if self.duplicates is not None and self.duplicates.threshold is not None:
             self._waiting.append((chunk, in_test, self.trail.place))
         else:
@@ -82,7 +81,7 @@ class Collection:
         self.spool.add(chunk.path, [self._is_new(row, in_test) for row in chunk.rows])
 
     def _is_new(self, row: RowInfo, in_test: bool) -> bool:
-        group = _group(row.source_row, in_test)
+        group = row.source_row + _offset(in_test)
         try:
             if self.duplicates is not None:
                 dialogue = self.index.joined.get(group, group)
@@ -118,5 +117,5 @@ class Collection:
             stats.tokens[row.tokens] += 1
 
 
-def _group(source_row: int, in_test: bool) -> int:
-    return source_row + (FIRST_TEST_GROUP if in_test else 0)
+def _offset(in_test: bool) -> int:
+    return FIRST_TEST_GROUP if in_test else 0

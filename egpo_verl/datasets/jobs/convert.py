@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -18,6 +17,7 @@ from egpo_verl.datasets.jobs.workers import WorkerDied, map_in_processes
 from egpo_verl.datasets.parquet.spool import write_chunk
 from egpo_verl.datasets.parquet.writer import batch_of
 from egpo_verl.datasets.sample import Sample, StructRow
+from egpo_verl.datasets.selection.dialogues import Dialogues
 from egpo_verl.datasets.source import Source
 from egpo_verl.datasets.unusable import Unusable
 from egpo_verl.errors import UserError
@@ -85,13 +85,13 @@ def convert_samples(
         stats: what is known of the chunk so far; the samples are counted there.
     """
     rows, infos, dropped = [], [], []
-    dialogues: dict[int, array[int]] = {}
+    dialogues, entered = Dialogues(), -1
     for index, sample in samples:
         stats.samples += 1
         try:
             if isinstance(sample, Unusable):
                 raise sample
-            made = convert_sample(index, sample, config, index not in dialogues)
+            made = convert_sample(index, sample, config, index != entered)
         except Unusable as problem:
             stats.drop(problem)
             turn = turn_of(sample) if isinstance(sample, Sample) else None
@@ -100,7 +100,8 @@ def convert_samples(
             rows.append(made.row)
             infos.append(made.info)
             if made.dialogue is not None:
-                dialogues[index] = made.dialogue
+                dialogues.add(index, made.dialogue)
+                entered = index
     batch = batch_of(rows)
     write_chunk(batch, path)
     return Chunk(path, batch.nbytes, infos, dialogues, dropped, stats)

@@ -30,6 +30,14 @@ class Dialogues:
         self._groups.append(group)
         self._ends.append(end)
 
+    def update(self, other: Dialogues, offset: int = 0) -> None:
+        """Enter the source rows of another, with `offset` added to their numbers."""
+        first = len(self._groups)
+        self._owners.extend([first + owner for owner in other._owners])
+        self._beginnings.extend(other._beginnings)
+        self._groups.extend([group + offset for group in other._groups])
+        self._ends.extend(other._ends)
+
     def joined(self) -> dict[int, int]:
         """Source row -> the one that stands for its dialogue, where that is another."""
         parents = array("I", range(len(self._groups)))

@@ -83,11 +83,6 @@ class Features:
         return {name: plain_text(normal(name, value)) for name, value in defaults}
 
     @cached_property
-    def with_defaults(self) -> frozenset[str]:
-        """Parameters that state a default, or have one inside."""
-        return self.signature.with_defaults_inside.union(self.plain_defaults)
-
-    @cached_property
     def invalid_part(self) -> str:
         """What of its schema is not valid, if anything."""
         return invalid_part(self.tool)
