@@ -260,10 +260,11 @@ def test_the_status_says_how_far_each_run_is(
     assert "egpo-seed1 failed at step 4: ValueError: too much; see" in printed
 
 
+@pytest.mark.parametrize("record", ['{"arm": "gr', "[]", '{"starts": 1}', '{"starts": [null]}'])
 def test_a_damaged_run_record_is_one_sentence(
-    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str], record: str
 ) -> None:
     path = study_file(tmp_path, rows)
     folder = write_run(path, "grpo", 1, 0.5)
-    (folder / "run.json").write_text(json.dumps({"arm": "grpo"})[:-4])
+    (folder / "run.json").write_text(record)
     assert "is damaged: remove" in refused(path, capsys, "status")

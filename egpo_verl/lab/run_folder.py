@@ -88,7 +88,8 @@ class RunFolder:
             return {}
         except ValueError:
             facts = None
-        if not isinstance(facts, dict):
+        starts = facts.get("starts", []) if isinstance(facts, dict) else None
+        if not isinstance(starts, list) or not all(isinstance(one, dict) for one in starts):
             raise UserError(f"{file} is damaged: remove {self.path}, and the run starts anew.")
         return facts
 
