@@ -21,14 +21,16 @@ def plain_text(value: Any) -> str:
     Numbers go by value, texts are composed with `\n` at line ends, and objects are their members
     in the order of the keys, of which one that is null counts as absent.
     """
-    if type(value) is str and value.isascii() and "\r" not in value:  # the same, and faster
+    kind = type(value)
+    # What follows gives the same as the last line, and faster.
+    if kind is int or (kind is str and value.isascii() and "\r" not in value):
         return repr(value)
-    if isinstance(value, dict):
+    if kind is list or kind is dict:
         try:
-            text = repr(sorted(value.items()))
+            text = repr(value if kind is list else sorted(value.items()))
         except TypeError:  # keys that are no texts
             return repr(_plain(value))
-        if text.isascii() and not _OTHER_SPELLING(text):  # the same, and faster
+        if text.isascii() and not _OTHER_SPELLING(text):
             return text
     return repr(_plain(value))
 
