@@ -82,16 +82,18 @@ class RunFolder:
     def facts(self) -> dict[str, Any]:
         """`run.json`; empty before the first start."""
         file = self.path / "run.json"
+        facts: Any = None
         try:
             facts = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except ValueError:
-            facts = None
-        starts = facts.get("starts", []) if isinstance(facts, dict) else None
-        if not isinstance(starts, list) or not all(isinstance(one, dict) for one in starts):
-            raise UserError(f"{file} is damaged: remove {self.path}, and the run starts anew.")
-        return facts
+            pass
+        if isinstance(facts, dict):
+            starts = facts.get("starts", [])
+            if isinstance(starts, list) and all(isinstance(one, dict) for one in starts):
+                return facts
+        raise UserError(f"{file} is damaged: remove {self.path}, and the run starts anew.")
 
     def keep(self, facts: Mapping[str, Any]) -> None:
         """Write `run.json`, whole or not at all."""
