@@ -27,15 +27,20 @@ from egpo_verl.preprocess import main
 TURNS = st.lists(st.sampled_from("ab"), min_size=1, max_size=4)
 
 
-@given(st.lists(TURNS, max_size=12))
+@given(st.lists(TURNS, max_size=12), st.integers(1, 5))
 def test_rows_are_one_dialogue_where_a_chain_of_beginnings_joins_them(
-    rows: list[list[str]],
+    rows: list[list[str]], size: int
 ) -> None:
-    dialogues = Dialogues()
+    """However many rows a chunk has."""
+    dialogues, chunk = Dialogues(), Dialogues()
     for number, words in enumerate(rows):
+        if number % size == 0:
+            dialogues.update(chunk)
+            chunk = Dialogues()
         roles = ["user", "assistant"] * 2
         messages = tuple({"role": r, "content": w} for r, w in zip(roles, words, strict=False))
-        dialogues.add(number, beginnings(Sample("own", (), (), (), dialogue=messages)))
+        chunk.add(number, beginnings(Sample("own", (), (), (), dialogue=messages)))
+    dialogues.update(chunk)
     expected = list(range(len(rows)))
     for one, words in enumerate(rows):
         for other, longer in enumerate(rows):

@@ -11,7 +11,6 @@ from egpo_verl.calls import Reason
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.shapes import Shapes
 from egpo_verl.calls.tools import Signature
-from egpo_verl.calls.values import nfc
 from egpo_verl.datasets.alternatives import first_answer, fitting
 from egpo_verl.datasets.checks.misfit import misfit
 from egpo_verl.datasets.checks.repair import admits_null, repaired
@@ -131,9 +130,9 @@ def _offered(tools: tuple[Tool, ...]) -> Mapping[str, Features]:
     if not tools:
         raise Unusable("no_tools")
     features, offered = features_of_all(tools), features_by_name(tools)
-    by_composed_name = {nfc(name): tool for name, tool in offered.items()}
+    by_composed_name = {one.composed_name: one for one in features}
     if len(by_composed_name) < len(features):
-        for tool in features:
-            if tool.tool != by_composed_name[nfc(tool.name)].tool:
-                raise Unusable("duplicate_tool", tool.name)
+        for one in features:
+            if one.tool != by_composed_name[one.composed_name].tool:
+                raise Unusable("duplicate_tool", one.name)
     return offered

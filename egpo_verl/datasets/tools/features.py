@@ -42,6 +42,11 @@ class Features:
         return name_of(self.tool)
 
     @cached_property
+    def composed_name(self) -> str:
+        """Its name with composed characters."""
+        return nfc(self.name)
+
+    @cached_property
     def is_usual(self) -> bool:
         """Whether it is a named object with its schema, if any, where OpenAI has it."""
         return self.is_named and self.with_parameters is self.tool
