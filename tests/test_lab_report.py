@@ -141,7 +141,7 @@ def test_a_run_that_crashed_is_named_with_its_error_and_not_dropped(
     assert report(path, "--out", tmp_path / "evidence.md") == 0
     page = (tmp_path / "evidence.md").read_text()
     assert "egpo-seed2 is failed: OSError: x: no space left; it is in no table" in page
-    assert "grpo-seed2 is waiting" in page
+    assert "grpo is waiting with seed 2; what waits is in no table" in page
 
 
 def test_the_controls_are_held_to_what_they_must_do(study: Path, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def runs_kept(evidence: Evidence) -> Iterator[str]:
         starts = run.about.get("starts", [])
         crashes = [one for one in starts if one.get("problem")]
         name = f"{run.arm}-seed{run.seed}"
-        if not run.is_done:
+        if not run.is_done and starts:
             why = f": {crashes[-1]['problem']}" if crashes else ""
             yield f"{name} is {run.about.get('state', 'not done')}{why}; it is in no table."
         elif len(starts) > 2:
@@ -141,3 +141,11 @@ def runs_kept(evidence: Evidence) -> Iterator[str]:
             again = sum(one["phase"] == FINAL for one in starts)
             measured = f", measurement started {again} times" if again > 1 else ""
             yield f"{name}: training started at step {', then '.join(steps)}{measured}."
+    for arm in evidence.study["arms"]:
+        seeds = [str(run.seed) for run in evidence.runs if run.arm == arm and _is_waiting(run)]
+        if seeds:
+            yield f"{arm} is waiting with seed {', '.join(seeds)}; what waits is in no table."
+
+
+def _is_waiting(run: RunEvidence) -> bool:
+    return not run.is_done and not run.about.get("starts")
