@@ -66,19 +66,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let a worker of pytest-xdist take whole files, whose fixtures are dear, the slow ones first.
-
-    Files that look at the undisturbed training all go to one worker.
-    """
-    if not hasattr(config, "workerinput"):
-        return
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    looking = {item.path for item in items if "undisturbed" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "undisturbed" if item.path in looking else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Start with the slow tests where pytest-xdist deals files out, in the order of the items."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
