@@ -80,7 +80,7 @@ def convert_sample(
         repairs=checked.repairs,
         renamed=bool(way_back.functions or way_back.parameters),
         unchecked=tuple(
-            [part for name in set(called) if name in offered for part in offered[name].unchecked]
+            [part for name, one in offered.items() if name in called for part in one.unchecked]
         ),
         invalid=tuple(
             [(name, one.invalid_part) for name, one in offered.items() if one.invalid_part]

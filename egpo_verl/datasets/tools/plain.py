@@ -22,7 +22,7 @@ def plain_text(value: Any) -> str:
     in the order of the keys, of which one that is null counts as absent.
     """
     kind = type(value)
-    # What follows gives the same as the last line, and faster.
+    # For values as JSON has them, what follows gives the same as the last line, and faster.
     if kind is int or (kind is str and value.isascii() and "\r" not in value):
         return repr(value)
     if kind is list or kind is dict:
