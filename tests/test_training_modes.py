@@ -49,13 +49,14 @@ def test_adapters_are_sampled_from_in_the_colocated_asynchronous_mode(
     run = trained(
         train,
         tmp_path,
-        3,
+        4,
         "trainer.v1.trainer_mode=colocate_async",
         "trainer.v1.colocate_async.num_warmup_batches=0",
         "actor_rollout_ref.model.lora_rank=8",
         "actor_rollout_ref.actor.optim.lr=1e-2",
     )
-    moved = run.series("actor/kl_loss")[1][-1]
+    # Rollouts come as they end, so a step may hold no answer that earns and move nothing.
+    moved = max(run.series("actor/kl_loss")[1])
     assert moved > 1e-3, "the adapters have moved the policy away from the model they sit on"
     # verl merges them in bfloat16 on their way to the sampler.
     assert max(run.series(DIFFERENCE)[1]) < 0.05
