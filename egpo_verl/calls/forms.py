@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from egpo_verl.calls.bounds import MAX_CHARS, has_too_many_marks
+from egpo_verl.calls.bounds import MAX_CALLS, MAX_CHARS, MAX_MARKS, has_too_many_marks
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.json_forms import (
     read_hermes,
@@ -17,6 +17,7 @@ from egpo_verl.calls.json_forms import (
     write_llama,
 )
 from egpo_verl.calls.python_form import (
+    is_plain,
     read_answer_tag,
     read_python,
     write_answer_tag,
@@ -41,11 +42,12 @@ class Parsed(NamedTuple):
 class _Form:
     read: Callable[[str], tuple[Call, ...]]
     write: Callable[[Sequence[Call]], str]
+    is_plain: Callable[[Sequence[Call]], bool] = lambda calls: False
 
 
 _FORMS = {
-    "python": _Form(read_python, write_python),
-    "answer_tag": _Form(read_answer_tag, write_answer_tag),
+    "python": _Form(read_python, write_python, is_plain),
+    "answer_tag": _Form(read_answer_tag, write_answer_tag, is_plain),
     "hermes": _Form(read_hermes, write_hermes),
     "llama": _Form(read_llama, write_llama),
     "json": _Form(read_json, write_json),
@@ -90,6 +92,8 @@ def render(calls: Sequence[Call], form: str = "python") -> str:
             cannot spell, a value that JSON cannot say, more than the bounds allow).
     """
     text = _form(form).write(calls)
+    if len(text) <= MAX_MARKS and len(calls) <= MAX_CALLS and _form(form).is_plain(calls):
+        return text  # reading back costs several times as much as writing
     back = parse(text, form)
     if back.calls != tuple(calls):
         why = back.reason.words if back.reason else "its values change on the way"

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from keyword import iskeyword
+from math import isfinite
 from typing import Any
 from unicodedata import is_normalized
 
@@ -42,6 +44,7 @@ _CALLEE = re.compile(rf"({_NAME}(?:\.{_NAME})*){SPACE}\({SPACE}")
 _PARAMETER = re.compile(rf"({_NAME}){SPACE}=(?!=){SPACE}")
 # Nearly every argument and element is one of these; the rest takes the longer way.
 _PLAIN_ARGUMENT = re.compile(rf"({_NAME}){SPACE}={SPACE}{PLAIN_VALUE}{SPACE}([,)]){SPACE}")
+_PLAIN_INT = 10**17
 _OPEN_TAG, _CLOSE_TAG = "<answer>", "</answer>"
 
 
@@ -72,6 +75,20 @@ def write_python(calls: Sequence[Call]) -> str:
     return f"[{', '.join(written)}]"
 
 
+def is_plain(calls: Sequence[Call]) -> bool:
+    """Whether what is written of `calls` surely reads back as it is; False leaves that open.
+
+    Most calls are so plain: identifiers for names; numbers, words, texts without escapes, and lists
+    of these for values.
+    """
+    return all(
+        _is_plain_name(call.name)
+        and all(map(_is_plain_name, call.arguments))
+        and all(map(_is_plain_value, call.arguments.values()))
+        for call in calls
+    )
+
+
 def read_answer_tag(text: str) -> tuple[Call, ...]:
     """The calls of `<answer>[f(a=1)]</answer>`. Raises `Unreadable`."""
     text = text.strip(BLANKS)
@@ -95,6 +112,23 @@ def is_python_name(name: str, *, dotted: bool = False) -> bool:
         return False
     # Python folds identifiers to NFKC, so any other spelling would mean another name.
     return name.isascii() or is_normalized("NFKC", name)
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_name(name: str) -> bool:
+    return isinstance(name, str) and name.isascii() and is_python_name(name)
+
+
+def _is_plain_value(value: Any) -> bool:
+    return all(map(_is_plain_scalar, value)) if type(value) is list else _is_plain_scalar(value)
+
+
+def _is_plain_scalar(value: Any) -> bool:
+    if type(value) is str:
+        return value.isprintable() and "'" not in value and "\\" not in value
+    if type(value) is int:
+        return -_PLAIN_INT < value < _PLAIN_INT
+    return value is None or type(value) is bool or (type(value) is float and isfinite(value))
 
 
 def _call(text: str, at: int) -> tuple[Call, int]:
