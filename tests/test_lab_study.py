@@ -141,6 +141,22 @@ def test_what_verl_refuses_and_arms_that_are_equal(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
+def test_a_study_may_lie_in_a_folder_of_any_name(
+    tmp_path: Path, rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """verl takes its files from it, so that the arms can be compared."""
+    folder = tmp_path / "it's a=1, {b} (c)"
+    shutil.copytree(rows, folder / "rows")
+    arms = {
+        "grpo": {"overrides": ["algorithm.egpo.lam=0.4"]},
+        "egpo": {},
+        "cut": {"train": str(folder / "rows" / "test.parquet")},
+    }
+    error = refused(study_file(folder, folder / "rows", arms=arms), capsys)
+    assert "arms grpo and egpo are equal" in error
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [

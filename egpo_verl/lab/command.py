@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from egpo_verl.lab.hydra_value import value_of
 from egpo_verl.lab.run_folder import TRAIN, RunFolder
 from egpo_verl.lab.study import Study
 
@@ -33,16 +34,16 @@ def overrides_of(study: Study, folder: RunFolder, phase: str) -> list[str]:
     of_phase = _training(study, root) if phase == TRAIN else _measurement(study, root)
     of_arm = arm_overrides(study, folder.arm)
     if not any(text.startswith("data.train_files=") for text in of_arm):
-        of_phase.append(f"data.train_files={Path(study.data.train).resolve()}")
+        of_phase.append(f"data.train_files={value_of(Path(study.data.train).resolve())}")
     return [
         *of_arm,
-        f"actor_rollout_ref.model.path={_model(study)}",
+        f"actor_rollout_ref.model.path={value_of(_model(study))}",
         *(f"{key}={folder.seed}" for key in SEEDS),
         f"trainer.total_training_steps={study.steps}",
         "trainer.total_epochs=1000000",
         f"trainer.experiment_name={folder.name}",
         "trainer.logger=['console','file']",
-        f"trainer.default_local_dir={root / 'checkpoints'}",
+        f"trainer.default_local_dir={value_of(root / 'checkpoints')}",
         "++ray_kwargs.ray_init.address=local",
         *of_phase,
     ]
@@ -54,7 +55,9 @@ def _model(study: Study) -> str:
 
 
 def _training(study: Study, root: Path) -> list[str]:
-    records = [f"++algorithm.egpo.record_dir={root / 'rollouts'}"] if study.records else []
+    records = (
+        [f"++algorithm.egpo.record_dir={value_of(root / 'rollouts')}"] if study.records else []
+    )
     return [
         f"data.val_files={_files(study.data.val)}",
         "trainer.val_before_train=False",
@@ -72,7 +75,7 @@ def _measurement(study: Study, root: Path) -> list[str]:
         f"data.val_files={_files(list(study.data.final.values()))}",
         "trainer.val_before_train=True",
         "trainer.val_only=True",
-        f"trainer.validation_data_dir={root / 'final'}",
+        f"trainer.validation_data_dir={value_of(root / 'final')}",
         f"{sampling}.do_sample=True",
         f"{sampling}.n={study.final.responses}",
         f"{sampling}.temperature={study.final.temperature}",
@@ -80,7 +83,7 @@ def _measurement(study: Study, root: Path) -> list[str]:
 
 
 def _files(names: Sequence[str]) -> str:
-    return f"[{','.join(str(Path(name).resolve()) for name in names)}]"
+    return f"[{','.join(value_of(Path(name).resolve()) for name in names)}]"
 
 
 def resuming(checkpoint: Path | None) -> list[str]:
@@ -89,7 +92,7 @@ def resuming(checkpoint: Path | None) -> list[str]:
         return ["trainer.resume_mode=disable"]
     return [
         "trainer.resume_mode=resume_path",
-        f"trainer.resume_from_path={checkpoint.resolve()}",
+        f"trainer.resume_from_path={value_of(checkpoint.resolve())}",
     ]
 
 

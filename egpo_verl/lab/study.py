@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.errors import UserError
+from egpo_verl.lab.hydra_value import value_of
 
 EQUAL, LOSES = EXPECTED = ("equal", "loses")
 """What a control must come out as."""
@@ -51,7 +52,10 @@ class Arm:
 
     def changes(self) -> list[str]:
         """All that parts it from the study's shared overrides, in verl's words."""
-        return [*self.overrides, *([f"data.train_files={self.train}"] if self.train else [])]
+        return [
+            *self.overrides,
+            *([f"data.train_files={value_of(self.train)}"] if self.train else []),
+        ]
 
 
 @dataclass
