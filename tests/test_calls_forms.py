@@ -228,6 +228,35 @@ def test_what_json_cannot_say_is_not_rendered(form: str) -> None:
             render([call], form)
 
 
+class Alias(str):
+    """A text that is written otherwise than it is, as the members of some enumerations are."""
+
+    def __str__(self) -> str:
+        return "other"
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("form", ["python", "answer_tag"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call(Alias("paris")),
+        Call("f", {Alias("paris"): 1}),
+        Call("f", {"a": Alias("paris")}),
+        Call("f", {"a": [Alias("paris")]}),
+        Call(["f"]),  # type: ignore[arg-type]  # a reference that somebody's file spells so
+        Call("f", {"class": 1}),
+        Call("f", {"a": float("inf")}),
+        Call("f", {"a": {1}}),
+    ],
+    ids=repr,
+)
+def test_what_python_would_read_otherwise_is_not_rendered(form: str, call: Call) -> None:
+    with pytest.raises(ValueError, match="cannot carry"):
+        render([call], form)
+
+
 def test_bombs_in_threads_with_their_small_stacks() -> None:
     bombs = ["[" * 4_000, '{"a":' * 800, "[f(a=" + "[" * 4_000, "[f(a=" + "-" * 30_000]
     with ThreadPoolExecutor(4) as pool:

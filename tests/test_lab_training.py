@@ -1,4 +1,4 @@
-"""A real study: two arms, two steps, killed in the middle and started again."""
+"""A real study: two arms, two steps, killed in the middle and started again, twice at once."""
 
 from __future__ import annotations
 
@@ -84,8 +84,12 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
     with suppress(ProcessLookupError):  # a machine that is quick may be done with it
         os.kill(facts(killed)["starts"][-1]["pid"], signal.SIGKILL)
 
-    ran = subprocess.run(lab("run", study), cwd=ROOT, capture_output=True, text=True, timeout=1800)
+    with subprocess.Popen(lab("run", study), cwd=ROOT) as other:
+        ran = subprocess.run(
+            lab("run", study), cwd=ROOT, capture_output=True, text=True, timeout=1800
+        )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert other.returncode == 0
     assert "failed" not in ran.stdout
     names = {f"{arm}-seed1" for arm in ARMS}
     assert {path.name for path in runs.iterdir()} == names | {"start-seed0", "study.json"}
@@ -94,6 +98,8 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
         assert set(facts(runs / name)["versions"]) >= {"egpo_verl", "verl", "torch", "ray"}
         assert read_run(runs / name).series("critic/score/mean")[0] == list(range(1, STEPS + 1))
         assert not list((runs / name / "checkpoints").iterdir()), "weights of a finished run"
+        ends = [(one["phase"], one["exit"]) for one in facts(runs / name)["starts"]]
+        assert ends.count(("final", 0)) == 1, "two laboratories at once share the runs"
     for metric in ("actor/grad_norm", "actor/kl_loss", "critic/score/mean", "actor/entropy"):
         ours, stock = (read_run(runs / name).series(metric) for name in sorted(names))
         assert ours == stock, metric

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from egpo_verl.calls.bounds import MAX_CALLS, MAX_CHARS, MAX_MARKS, has_too_many_marks
+from egpo_verl.calls.bounds import MAX_CHARS, MAX_MARKS, has_too_many_marks
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.json_forms import (
     read_hermes,
@@ -92,7 +92,7 @@ def render(calls: Sequence[Call], form: str = "python") -> str:
             cannot spell, a value that JSON cannot say, more than the bounds allow).
     """
     text = _form(form).write(calls)
-    if len(text) <= MAX_MARKS and len(calls) <= MAX_CALLS and _form(form).is_plain(calls):
+    if len(text) <= MAX_MARKS and _form(form).is_plain(calls):
         return text  # reading back costs several times as much as writing
     back = parse(text, form)
     if back.calls != tuple(calls):

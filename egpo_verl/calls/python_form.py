@@ -79,14 +79,9 @@ def is_plain(calls: Sequence[Call]) -> bool:
     """Whether what is written of `calls` surely reads back as it is; False leaves that open.
 
     Most calls are so plain: identifiers for names; numbers, words, texts without escapes, and lists
-    of these for values.
+    of these for values; nothing of a class derived from these, which may write itself otherwise.
     """
-    return all(
-        _is_plain_name(call.name)
-        and all(map(_is_plain_name, call.arguments))
-        and all(map(_is_plain_value, call.arguments.values()))
-        for call in calls
-    )
+    return len(calls) <= MAX_CALLS and all(map(_is_plain_call, calls))
 
 
 def read_answer_tag(text: str) -> tuple[Call, ...]:
@@ -114,9 +109,20 @@ def is_python_name(name: str, *, dotted: bool = False) -> bool:
     return name.isascii() or is_normalized("NFKC", name)
 
 
+def _is_plain_call(call: Call) -> bool:
+    names = (call.name, *call.arguments)
+    return (
+        type(call) is Call
+        and type(call.arguments) is dict
+        and set(map(type, names)) == {str}
+        and all(map(_is_plain_name, names))
+        and all(map(_is_plain_value, call.arguments.values()))
+    )
+
+
 @lru_cache(maxsize=4096)
 def _is_plain_name(name: str) -> bool:
-    return isinstance(name, str) and name.isascii() and is_python_name(name)
+    return name.isascii() and is_python_name(name)
 
 
 def _is_plain_value(value: Any) -> bool:
