@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from egpo_verl.calls import FORMS, Reason, Reference, ToolSet, answer_of
-from egpo_verl.calls.reasons import Stage
+from egpo_verl.calls.reasons import PASSED
 from egpo_verl.calls.values import TEXT_FORMS
 from egpo_verl.calls.verdict import Row, Verdict, judge, judge_as_bfcl
 
@@ -29,12 +29,6 @@ __all__ = ["Reason", "compute_score"]
 
 FROM_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})
 """Keyword arguments that verl's reward managers may add; they have no meaning here."""
-
-_PASSED = {
-    stage: tuple(float(stage > other) for other in Stage if other is not Stage.DONE)
-    for stage in Stage
-}
-"""Stage of a reason -> whether each of the four stages was passed."""
 
 CACHED_CHARS = 4_096
 """Longer answers are judged anew each time, so that the cache stays small."""
@@ -170,7 +164,7 @@ def _as_numbers(
     `template_holds` is False where it was broken and the row's rules do not mind.
     """
     reason, num_calls, names = verdict
-    format_ok, parse_ok, schema_ok, right = _PASSED[reason.stage]
+    format_ok, parse_ok, schema_ok, right = PASSED[reason.stage]
     format_ok = format_ok if template_holds else 0.0
     score = right or options.name_credit * names
     return {

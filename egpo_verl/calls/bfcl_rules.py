@@ -103,13 +103,13 @@ def _listed_call(expected: ExpectedCall, tools: ToolSet | None) -> ListedCall:
     return ListedCall(expected.name, frozenset(needed), parameters)
 
 
-def _parameter(specification: Any, values: Sequence[Any], omissible: bool) -> Parameter:
+def _parameter(specification: Any, values: Sequence[Any], optional: bool) -> Parameter:
     schema = specification if isinstance(specification, dict) else {}
     declared, items = schema.get("type"), schema.get("items")
     listed = next((type(value) for value in values if value != ""), None)
     kind = _type(declared) or listed
     inner = _type(items.get("type")) if kind is list and isinstance(items, dict) else None
-    values = [*values, ""] if omissible else values
+    values = [*values, ""] if optional else values
     # To BFCL's checker "" is a list without elements, too.
     standard = [[] if value == "" and kind is list else _standard(value) for value in values]
     return Parameter(kind, inner, declared == "tuple", values, listed, standard)

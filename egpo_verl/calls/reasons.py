@@ -19,6 +19,13 @@ class Stage(IntEnum):
     DONE = 4
 
 
+PASSED = {
+    stage: tuple(float(stage > other) for other in Stage if other is not Stage.DONE)
+    for stage in Stage
+}
+"""Stage of a reason -> 1.0 for each of the four stages that was passed, 0.0 for the others."""
+
+
 class Reason(IntEnum):
     """The first reason of failure. Numbers are stable: add, never renumber.
 

@@ -3,9 +3,10 @@
 from egpo_verl.cli.command import Parser, amount, amount_or_zero, count, run, share, share_or_all
 from egpo_verl.cli.display import LINE_EVERY, Report, out, progress, say, table, tell
 from egpo_verl.cli.files import write_aside, write_file_aside
-from egpo_verl.cli.markdown import RIGHT, markdown_table
+from egpo_verl.cli.markdown import LEFT, RIGHT, markdown_table
 
 __all__ = [
+    "LEFT",
     "LINE_EVERY",
     "RIGHT",
     "Parser",

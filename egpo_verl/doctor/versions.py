@@ -81,15 +81,15 @@ def _check_missing() -> Iterator[Finding]:
         )
         return
     for name in absent:
-        range_ = next((r for r in _asked(OURS, "cpu") if r.name == name), Requirement(name))
+        range_ = next((r for r in _requirements(OURS, "cpu") if r.name == name), Requirement(name))
         yield fail("versions", f"{name} is not installed, and verl needs it", _pip(range_))
 
 
 def _check_ranges() -> Iterator[Finding]:
     """Versions outside the ranges that verl and we ask for, and beside the pins that we test."""
     failed = set()
-    for owner, asked in (("verl", _asked("verl")), (OURS, _asked(OURS))):
-        for one in asked:
+    for owner, ranges in (("verl", _requirements("verl")), (OURS, _requirements(OURS))):
+        for one in ranges:
             if _is_off(one):
                 failed.add(one.name)
                 yield fail("versions", _beside(one, owner), _pip(one))
@@ -101,18 +101,18 @@ def _check_ranges() -> Iterator[Finding]:
 
 def _tested() -> list[Requirement]:
     """What the environment's extra asks for, and the pins of verl's extras that it names."""
-    extras = [one for one in _asked(OURS, extra()) if one not in _asked(OURS)]
+    extras = [one for one in _requirements(OURS, extra()) if one not in _requirements(OURS)]
     pins = [
         pinned
         for one in extras
         for name in sorted(one.extras)
-        for pinned in _asked(one.name, name)
-        if pinned not in _asked(one.name) and "==" in str(pinned.specifier)
+        for pinned in _requirements(one.name, name)
+        if pinned not in _requirements(one.name) and "==" in str(pinned.specifier)
     ]
     return extras + pins
 
 
-def _asked(name: str, extra_name: str = "") -> list[Requirement]:
+def _requirements(name: str, extra_name: str = "") -> list[Requirement]:
     """What a distribution asks for here, with one of its extras; nothing where it is absent."""
     try:
         lines = metadata.requires(name) or []

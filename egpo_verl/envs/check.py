@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from egpo_verl.calls import Reason
-from egpo_verl.calls.reasons import Stage
+from egpo_verl.calls.reasons import PASSED
 from egpo_verl.envs.episode import Episode
 
 
@@ -56,7 +56,6 @@ def score_of(reason: Reason, calls: int, reward: float | None = None) -> dict[st
         reward: of the environment's own `get_reward`, where it has one.
     """
     score = float(reason is Reason.OK) if reward is None else reward
-    passed = [float(reason.stage > stage) for stage in Stage if stage is not Stage.DONE]
     names = ("format_ok", "parse_ok", "schema_ok", "match_ok")
-    numbers = dict(zip(names, passed, strict=True))
+    numbers = dict(zip(names, PASSED[reason.stage], strict=True))
     return {"score": score, "acc": score, **numbers, "num_calls": calls, "reason": int(reason)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.client.store import Answer as Kept
+from egpo_verl.client.store import Answer as Stored
 from egpo_verl.client.store import Store
 from egpo_verl.errors import UserError
 from egpo_verl.evaluate.chat import Chat
@@ -69,7 +69,7 @@ class Answers:
                 "--output_dir."
             ) from error
         self._store = Store(folder / FILE)
-        self._put(Kept(self._id, SETTINGS, json.dumps(self.settings)), once=True)
+        self._put(Stored(self._id, SETTINGS, json.dumps(self.settings)), once=True)
         self._take_over(folder / f"{self._id}.jsonl")
 
     def missing(self, chats: Iterable[Chat], sample: int = 0) -> list[Chat]:
@@ -78,19 +78,19 @@ class Answers:
 
     def get(self, chat: Chat, sample: int = 0) -> Answer | None:
         """The answer to just these messages under this key, None where there is none."""
-        kept = self._store.get(self._key(sample, chat.digest(), chat.key))
-        return None if kept is None else Answer(chat.key, sample, kept.text, kept.note)
+        stored = self._store.get(self._key(sample, chat.digest(), chat.key))
+        return None if stored is None else Answer(chat.key, sample, stored.text, stored.note)
 
     def add(self, chat: Chat, text: str, sample: int = 0, note: str = "") -> Answer:
         """Keep an answer; it is on disk when this returns. UserError where that cannot be."""
         key = self._key(sample, chat.digest(), chat.key)
-        self._put(Kept(key, self._id, text, note=note))
+        self._put(Stored(key, self._id, text, note=note))
         return Answer(chat.key, sample, text, note)
 
     def outdated(self, chats: Iterable[Chat]) -> int:
         """Answers under these settings to other messages of the same keys."""
         digests = {chat.key: chat.digest() for chat in chats}
-        parts = [kept.key.split(" ", 3)[2:] for kept in self._store.of_stage(self._id)]
+        parts = [stored.key.split(" ", 3)[2:] for stored in self._store.of_stage(self._id)]
         return sum(key in digests and digest != digests[key] for digest, key in parts)
 
     def others(self) -> Iterator[str]:
@@ -109,11 +109,11 @@ class Answers:
     def _key(self, sample: int, digest: str, key: str) -> str:
         return f"{self._id} {sample} {digest} {key}"
 
-    def _put(self, kept: Kept, once: bool = False) -> None:
-        if once and self._store.get(kept.key):
+    def _put(self, stored: Stored, once: bool = False) -> None:
+        if once and self._store.get(stored.key):
             return
         try:
-            self._store.put(kept)
+            self._store.put(stored)
         except sqlite3.Error as error:
             raise UserError(
                 f"{self._store.path} cannot be written ({error}); it has all answers so far, "
@@ -130,8 +130,8 @@ class Answers:
                 if line.endswith(b"\n"):
                     row = json.loads(line)
                     key = self._key(row["sample"], row["prompt"], row["key"])
-                    kept = Kept(key, self._id, row["text"], note=row.get("note", ""))
-                    self._put(kept, once=True)
+                    stored = Stored(key, self._id, row["text"], note=row.get("note", ""))
+                    self._put(stored, once=True)
 
 
 def fingerprint(settings: Settings) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from egpo_verl.errors import UserError
-from egpo_verl.lab.thoughts import ways
+from egpo_verl.toolworld import ways
 
 ACCURACY = "acc"
 """What the reward returns: 1.0 iff all is right, whatever its options."""
@@ -129,9 +129,9 @@ def _counts(cell: tuple[str, ...], answers: Iterable[tuple[str, dict[str, Any]]]
         by_prompt[prompt].append(answer)
     everything = [answer for group in by_prompt.values() for answer in group]
     thoughts = Counter(
-        way for answer in everything for way, goes in ways()(answer["output"]).items() if goes
+        way for answer in everything for way, goes in ways(answer["output"]).items() if goes
     )
-    names = ways()("")
+    names = ways("")
     return {
         **dict(zip(CELL, cell, strict=True)),
         "prompts": len(by_prompt),

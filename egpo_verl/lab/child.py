@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from egpo_verl.lab import facts
+from egpo_verl.lab import provenance
 from egpo_verl.lab.command import arm_overrides, command_of, environment, overrides_of, resuming
 from egpo_verl.lab.cores import pin
 from egpo_verl.lab.identity import train_digest
@@ -100,15 +100,15 @@ def _record_start(study: Study, child: Child, overrides: Sequence[str], step: in
         "seed": folder.seed,
         "steps": folder.steps,
         "arm_overrides": arm_overrides(study, folder.arm),
-        "versions": facts.versions(),
-        "commit": facts.commit(),
-        "machine": facts.machine(),
+        "versions": provenance.versions(),
+        "commit": provenance.commit(),
+        "machine": provenance.machine(),
         **train_digest(study, folder.arm),
     }
     begun = {
         "phase": child.phase,
         "from_step": step,
-        "began": facts.now(),
+        "began": provenance.now(),
         "pid": child.process.pid,
         "slot": child.slot,
         "overrides": list(overrides),
@@ -122,7 +122,7 @@ def record_end(study: Study, child: Child, stopped: bool = False) -> bool:
     folder = child.folder
     known = folder.facts()
     code: Any = STOPPED if stopped else child.process.returncode
-    known["starts"][-1] |= {"ended": facts.now(), "exit": code}
+    known["starts"][-1] |= {"ended": provenance.now(), "exit": code}
     measured = code == 0 and _final_file(folder)
     succeeded = is_trained(folder) if child.phase == TRAIN else measured
     if not succeeded and not stopped:

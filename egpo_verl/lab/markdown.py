@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 
+from egpo_verl.cli import LEFT, RIGHT, markdown_table
 from egpo_verl.lab.statistics import Difference
 
 NONE = "–"
@@ -12,11 +13,8 @@ NONE = "–"
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> str:
-    """A table, of `numbers` but for the first column; `|` in a cell is escaped."""
-    lines = [columns, ["---", *["---:" if numbers else "---"] * (len(columns) - 1)], *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
+    """A table, of `numbers` but for the first column."""
+    return "\n".join(markdown_table(columns, rows, RIGHT if numbers else LEFT))
 
 
 def percent(values: Sequence[float]) -> str:

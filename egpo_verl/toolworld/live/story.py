@@ -76,8 +76,8 @@ class Story:
 
     def turns_with_missing_value(self) -> None:
         """A wish without one of its values, and the value."""
-        step = self._step([one for one in self._askable() if self._omissible(one)])
-        omitted = self.rng.choice(self._omissible(step))
+        step = self._step([one for one in self._askable() if self._optional_values(one)])
+        omitted = self.rng.choice(self._optional_values(step))
         record, values = self._values(step)
         slot = next(one for one in self._slots(step, record) if one.name == omitted)
         words = self._clause(self._asks(step, record)[omitted], values)
@@ -115,7 +115,7 @@ class Story:
     def _slots(self, step: Step, record: str) -> tuple[Slot, ...]:
         return self.service.slots(step, bool(record))
 
-    def _omissible(self, step: Step) -> list[str]:
+    def _optional_values(self, step: Step) -> list[str]:
         if step.effect is None:
             return []
         return [name for name in self._asks(step, self._focus(step)) if name]
