@@ -12,7 +12,7 @@ from egpo_verl.lab.run_folder import FINAL, TRAIN, RunFolder
 
 def next_phase(folder: RunFolder) -> str | None:
     """`TRAIN` or `FINAL`; None where the run is done."""
-    if folder.facts().get("done"):
+    if folder.is_done():
         return None
     return FINAL if is_trained(folder) else TRAIN
 

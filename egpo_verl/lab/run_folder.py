@@ -100,6 +100,10 @@ class RunFolder:
         with write_file_aside(self.path / "run.json") as part:
             part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
+    def is_done(self) -> bool:
+        """Whether the run is trained and measured."""
+        return bool(self.facts().get("done"))
+
     def state(self) -> str:
         """One of the states above, as far as files tell."""
         facts = self.facts()

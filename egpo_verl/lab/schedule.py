@@ -13,7 +13,6 @@ from egpo_verl.errors import UserError
 from egpo_verl.lab.child import Child, end, record_end, start
 from egpo_verl.lab.command import START, arm_overrides
 from egpo_verl.lab.identity import TRAIN_DIGEST, train_digest
-from egpo_verl.lab.resume import next_phase
 from egpo_verl.lab.run_folder import TRAIN, RunFolder
 from egpo_verl.lab.study import Study
 from egpo_verl.lab.summary import REST, Pace, Show, line, work
@@ -58,7 +57,7 @@ class Schedule:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.folders = [start_folder(study), *folders_of(study)]
-        self.waiting = deque(folder for folder in self.folders if next_phase(folder))
+        self.waiting = deque(folder for folder in self.folders if not folder.is_done())
         self.running: list[Child] = []
         self.crashes: Counter[str] = Counter()
         self.failed: list[RunFolder] = []
@@ -124,7 +123,8 @@ class Schedule:
     def _started(self, folder: RunFolder, slot: int) -> Child | None:
         """Start a run, unless another process holds it, or has done it meanwhile."""
         child = start(self.study, folder, slot)
-        is_done = child is None and next_phase(folder) is None
+        # Nothing more is read of a folder that another process may be at work in.
+        is_done = child is None and folder.is_done()
         if is_done:
             self.done.add(folder.name)
         if child is not None or is_done:
