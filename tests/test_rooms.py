@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -62,6 +63,28 @@ def test_no_room_needs_one_that_needs_it() -> None:
     order = list(TopologicalSorter(imports()).static_order())
     assert order.index("egpo_verl.calls") < order.index("egpo_verl.reward")
     assert order.index("egpo_verl.datasets.checks") < order.index("egpo_verl.datasets.jobs")
+
+
+def in_the_table() -> dict[str, set[str]]:
+    """Room -> the rooms that CONTRIBUTING.md says it uses, but itself."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    body = text.partition("| room of `egpo_verl/` |")[2].partition("\n\n")[0]
+    told: dict[str, set[str]] = {}
+    for line in body.splitlines()[2:]:
+        rooms, _, uses = line.strip("|").split("|")
+        named = {name.rstrip("/").removesuffix(".py") for name in re.findall(r"`(.+?)`", rooms)}
+        told |= {room: set(re.findall(r"`(\w+)`", uses)) - {room} for room in named}
+    return told
+
+
+def test_the_table_of_rooms_says_what_each_uses() -> None:
+    used: dict[str, set[str]] = {}
+    for module, modules in imports().items():
+        if module != "egpo_verl":
+            room = module.split(".")[1]
+            others = {name.split(".")[1] for name in modules} - {room}
+            used.setdefault(room, set()).update(others)
+    assert used | {"config": set(), "hydra_plugins": set()} == in_the_table()
 
 
 def test_the_rooms_that_others_use_alone_stand_alone() -> None:
