@@ -31,35 +31,21 @@ class ConfigError(ValueError):
     """A configuration under which EGPO cannot train; the message says how to fix it."""
 
 
-def validate_config(stock: Callable[..., Any], config: Any, *args: Any, **kwargs: Any) -> Any:
-    """In place of verl's own, which every `main_ppo` calls before it trains.
+def before_training(stock: Callable[..., Any], config: Any, *args: Any, **kwargs: Any) -> Any:
+    """In place of verl's `validate_config`, which every `main_ppo` calls before it trains, and of
+    `run_ppo`, by which scripts beside it start (fully_async, one_step_off) that validate nothing,
+    or only in a worker.
 
     Raises:
         ConfigError: see `check` and `check_live`.
     """
-    _check_run(config)
-    load_in_workers(config)
-    return stock(config, *args, **kwargs)
-
-
-def run_ppo(stock: Callable[..., Any], config: Any, *args: Any, **kwargs: Any) -> Any:
-    """In place of verl's own, by which scripts beside `main_ppo` start (fully_async, one_step_off):
-    they validate nothing, or only in a worker.
-
-    Raises:
-        ConfigError: see `check` and `check_live`.
-    """
-    _check_run(config)
-    load_in_workers(config)
-    return stock(config, *args, **kwargs)
-
-
-def _check_run(config: Any) -> None:
     if hooks.is_live(config):
         check_live(config)
     if hooks.is_egpo(config):
         check(config)
         _warn(config)
+    load_in_workers(config)
+    return stock(config, *args, **kwargs)
 
 
 def check_live(config: Any) -> None:

@@ -111,8 +111,8 @@ _BASE = "verl.trainer.ppo.v1.trainer_base"
 _RAY = "verl.trainer.ppo.ray_trainer"
 
 HOOKS = (
-    Hook("verl.utils.config", None, "validate_config", "config:validate_config", _config_asks),
-    Hook("verl.trainer.main_ppo", None, "run_ppo", "config:run_ppo", _config_asks),
+    Hook("verl.utils.config", None, "validate_config", "config:before_training", _config_asks),
+    Hook("verl.trainer.main_ppo", None, "run_ppo", "config:before_training", _config_asks),
     Hook(_BASE, "PPOTrainer", "_compute_advantage", "v1:compute_advantage", _v1_trainer_asks, V1),
     Hook(_BASE, "PPOTrainer", "_val_metrics_update", "metrics:val_metrics_update", _trainer_asks),
     Hook(_BASE, "PPOTrainer", "_save_checkpoint", "saving:save_checkpoint", _trainer_asks),
