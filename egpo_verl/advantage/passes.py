@@ -1,7 +1,9 @@
 """Passes over whole (bs, len) tensors, in blocks of rows that fit a core's cache.
 
 What a block needs twice is read from memory once, and no temporary is as large as an input: at
-16,384 responses of 8,192 tokens each one would take half a gigabyte.
+16,384 responses of 8,192 tokens each one would take half a gigabyte. verl's masked_sum
+(verl/utils/torch_functional.py) makes two such, and the trainer's process holds them beside the
+batch.
 """
 
 from __future__ import annotations
