@@ -299,7 +299,7 @@ def train(rows: Path) -> Train:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=1200,
         )
 
     return run

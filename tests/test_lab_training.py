@@ -73,7 +73,7 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
         steps=STEPS,
         save_every=1,
         test_every=1,
-        parallel=2,
+        parallel=1,
         records=True,
     )
     runs = tmp_path / "runs"

@@ -45,7 +45,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=600,
+                timeout=1200,
             )
             assert ran.returncode == 0, ran.stdout[-6000:]
             logs[key] = read_run(runs / f"smoke-{name}")
@@ -100,7 +100,7 @@ def test_the_cold_starts_checkpoint_goes_into_rl_and_evaluation(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=1200,
     )
     assert ran.returncode == 0, ran.stdout[-6000:]
     log = read_run(tmp_path / "smoke-cold")
