@@ -6,14 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hub_server import hub
 
 from egpo_verl.datasets.reading.hub import HubRows
 from egpo_verl.errors import UserError
@@ -58,15 +57,12 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(tmp_path: Path, address: s
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def empty_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A hub that answers, though it knows nothing."""
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("no_proxy", "*")
-    yield
-    server.shutdown()
-    server.server_close()
+    with hub() as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        yield
 
 
 class Fake:
@@ -79,7 +75,7 @@ class Fake:
         raise self.error
 
 
-@pytest.mark.usefixtures("hub")
+@pytest.mark.usefixtures("empty_hub")
 @pytest.mark.parametrize(
     "error",
     [

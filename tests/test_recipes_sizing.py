@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
+from hub_server import hub
 from omegaconf import OmegaConf
 
 from egpo_verl.sizing.__main__ import main
@@ -110,32 +109,16 @@ def test_what_verl_would_refuse_is_said_before(
     assert f"Reason: {reason}" in text
 
 
-class Hub(BaseHTTPRequestHandler):
-    """Holds the configuration of one model."""
-
-    def do_GET(self) -> None:
-        known = self.path == "/some/model/resolve/main/config.json"
-        self.send_response(200 if known else 404)
-        self.end_headers()
-        self.wfile.write(json.dumps(EIGHT_BILLION).encode() if known else b"no such model")
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
-
-
 def test_a_name_on_the_hub_is_looked_up_there(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    Thread(target=hub.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
-    assert (
-        "some/model (8.19 billion weights) fits" in sized(capsys, "--model_path", "some/model")[1]
-    )
-    code, text = sized(capsys, "--model_path", "another/model")
-    assert (code, "cannot be read (Not Found); give a model's folder" in text) == (2, True)
-    hub.shutdown()
-    hub.server_close()
+    held = {"/some/model/resolve/main/config.json": json.dumps(EIGHT_BILLION).encode()}
+    with hub(held) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        _, text = sized(capsys, "--model_path", "some/model")
+        assert "some/model (8.19 billion weights) fits" in text
+        code, text = sized(capsys, "--model_path", "another/model")
+        assert (code, "cannot be read (Not Found); give a model's folder" in text) == (2, True)
     code, text = sized(capsys, "--model_path", "some/model")
     assert (code, "Connection refused" in text) == (2, True), "without a network"
 
