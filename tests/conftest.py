@@ -52,6 +52,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+Evaluate = Callable[..., tuple[int, str]]
 Serve = Callable[..., str]
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -133,6 +134,29 @@ def validate() -> Callable[[Any], None]:
     return lambda config: validate_config(
         config, need_reference_policy(config), need_critic(config)
     )
+
+
+@pytest.fixture
+def evaluate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Evaluate:
+    """`evaluate(benchmark, backend, folder, *words)` runs the command on a made folder of a
+    benchmark; the exit code, and what was printed."""
+    from egpo_verl.evaluate import backends, scorer_env
+    from egpo_verl.evaluate.__main__ import main
+
+    # A made scorer needs no packages of the benchmark's.
+    monkeypatch.setattr(scorer_env, "ensure", lambda *_: Path(sys.executable))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(benchmark: str, backend: Any, folder: Path, *words: str) -> tuple[int, str]:
+        monkeypatch.setattr(backends, "open_backend", lambda args: backend)
+        fixed = ("--model", "made", "--benchmark_dir", str(folder))
+        code = main([benchmark, *fixed, "--output_dir", str(tmp_path / "out"), *words])
+        out, err = capfd.readouterr()
+        return code, out + err
+
+    return run
 
 
 @pytest.fixture

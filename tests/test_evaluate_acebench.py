@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ from typing import Any
 import pytest
 from oracle_backend import Oracle
 
-from egpo_verl.evaluate import backends, scorer_env
-from egpo_verl.evaluate.__main__ import main
 from egpo_verl.evaluate.acebench.questions import NORMAL, SPECIAL, in_training_template, questions
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.subset import Subset
@@ -132,24 +129,9 @@ def write(data: Path, category: str, identities: list[str]) -> None:
 
 
 @pytest.fixture
-def run(
-    benchmark: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Run:
-    """Run the command with a backend; the exit code, and what was printed."""
-    monkeypatch.setattr(scorer_env, "ensure", lambda *_: Path(sys.executable))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(backend: Oracle, *words: str) -> tuple[int, str]:
-        monkeypatch.setattr(backends, "open_backend", lambda args: backend)
-        fixed = ("--model", "made", "--benchmark_dir", str(benchmark))
-        code = main(["acebench", *fixed, "--output_dir", str(tmp_path / "out"), *words])
-        out, err = capfd.readouterr()
-        return code, out + err
-
-    return call
+def run(evaluate: Run, benchmark: Path) -> Run:
+    """`run(backend, *words)` gives the exit code, and what was printed."""
+    return lambda backend, *words: evaluate("acebench", backend, benchmark, *words)
 
 
 def result(tmp_path: Path) -> Any:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from oracle_backend import Oracle
 
-from egpo_verl.evaluate import backends, scorer_env
-from egpo_verl.evaluate.__main__ import main
 from egpo_verl.evaluate.api_bank import official, static
 from egpo_verl.evaluate.subset import Subset
 
@@ -112,19 +110,9 @@ def thinking(say: Callable[[str], str]) -> Oracle:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run the command with a backend; the exit code, and what was printed."""
-    monkeypatch.setattr(scorer_env, "ensure", lambda *_: Path(sys.executable))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(backend: Oracle, folder: Path, *words: str) -> tuple[int, str]:
-        monkeypatch.setattr(backends, "open_backend", lambda args: backend)
-        fixed = ("--model", "made", "--benchmark_dir", str(folder))
-        code = main(["api_bank", *fixed, "--output_dir", str(tmp_path / "out"), *words])
-        out, err = capfd.readouterr()
-        return code, out + err
-
-    return call
+def run(evaluate: Run) -> Run:
+    """`run(backend, folder, *words)` gives the exit code, and what was printed."""
+    return partial(evaluate, "api_bank")
 
 
 @pytest.fixture
