@@ -12,7 +12,6 @@ import pytest
 
 pytest.importorskip("verl")
 
-from omegaconf import OmegaConf
 from transformers import AutoTokenizer
 from verl.experimental.agent_loop import agent_loop
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput, DictConfigWrap
@@ -203,7 +202,7 @@ def test_what_is_broken_fails_the_rollout_by_its_row(
 def test_a_configuration_that_cannot_work_is_refused_before_anything_starts(
     composed: Callable[..., Any], validate: Callable[[Any], None], overrides: list[str], words: str
 ) -> None:
-    config = OmegaConf.create(composed("+egpo=paper", "+machine=cpu", "+env=own", *overrides))
+    config = composed("+egpo=paper", "+machine=cpu", "+env=own", *overrides)
     with pytest.raises(ValueError, match=words):
         validate(config)
 
@@ -212,7 +211,7 @@ def test_a_grpo_run_in_an_environment_is_as_good(
     composed: Callable[..., Any], validate: Callable[[Any], None]
 ) -> None:
     overrides = ["+egpo=grpo", "+machine=cpu", "+env=own", "env.factory=envs_worlds:Ledger"]
-    config = OmegaConf.create(composed(*overrides))
+    config = composed(*overrides)
     validate(config)
     names = config.ray_kwargs.ray_init.runtime_env.env_vars.VERL_USE_EXTERNAL_MODULES
     assert "egpo_verl" in names.split(","), "its workers must know the agent loop"

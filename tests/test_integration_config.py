@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import verl
-from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
-from verl.trainer.ppo.utils import need_critic, need_reference_policy
-from verl.utils.config import validate_config
 
 from egpo_verl.integration.config import ConfigError
 
+Compose = Callable[..., Any]
+Validate = Callable[[Any], None]
 MODULES = "ray_kwargs.ray_init.runtime_env.env_vars.VERL_USE_EXTERNAL_MODULES"
 BARE = ["algorithm.adv_estimator=egpo", "actor_rollout_ref.actor.use_dynamic_bsz=True"]
 
 
-def composed(*overrides: str) -> Any:
-    """verl's real configuration, as `main_ppo` composes it."""
-    with initialize_config_module("verl.trainer.config", version_base=None):
-        return compose("ppo_trainer", overrides=list(overrides))
-
-
-def paper(*overrides: str) -> Any:
-    return composed("+egpo=paper", "+machine=cpu", *overrides)
-
-
-def validate(config: Any) -> None:
-    """What `main_ppo` does first."""
-    validate_config(config, need_reference_policy(config), need_critic(config))
+@pytest.fixture
+def paper(composed: Compose) -> Compose:
+    """`paper(*overrides)` gives the paper's group on the CPU."""
+    return partial(composed, "+egpo=paper", "+machine=cpu")
 
 
 @pytest.mark.parametrize(
@@ -49,14 +41,18 @@ def validate(config: Any) -> None:
         (["model_engine=torchtitan"], "add entropy=as_logits after"),
     ],
 )
-def test_what_cannot_work_is_refused_with_the_cure(overrides: list[str], says: str) -> None:
+def test_what_cannot_work_is_refused_with_the_cure(
+    paper: Compose, validate: Validate, overrides: list[str], says: str
+) -> None:
     with pytest.raises(ConfigError, match=says):
         validate(paper(*overrides))
     assert issubclass(ConfigError, ValueError), "a library ends no notebook and no sweep"
 
 
 @pytest.mark.parametrize("use_v1", [True, False])
-def test_paths_that_only_workers_see_are_no_concern_of_this_node(use_v1: bool) -> None:
+def test_paths_that_only_workers_see_are_no_concern_of_this_node(
+    paper: Compose, validate: Validate, use_v1: bool
+) -> None:
     validate(
         paper(
             f"trainer.use_v1={use_v1}",
@@ -67,12 +63,17 @@ def test_paths_that_only_workers_see_are_no_concern_of_this_node(use_v1: bool) -
     )
 
 
-def test_an_option_of_the_queue_means_nothing_to_the_legacy_trainer() -> None:
+def test_an_option_of_the_queue_means_nothing_to_the_legacy_trainer(
+    paper: Compose, validate: Validate
+) -> None:
     validate(paper("trainer.use_v1=False", "transfer_queue.enable=True"))
 
 
 def test_an_untested_verl_is_one_warning(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    paper: Compose,
+    validate: Validate,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(verl, "__version__", "0.10.0")
     with caplog.at_level("WARNING", logger="verl"):
@@ -104,7 +105,11 @@ def test_an_untested_verl_is_one_warning(
     ],
 )
 def test_an_entropy_in_less_than_float32_is_one_warning(
-    overrides: list[str], warned: bool, caplog: pytest.LogCaptureFixture
+    composed: Compose,
+    validate: Validate,
+    overrides: list[str],
+    warned: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level("WARNING", logger="verl"):
         validate(composed(*BARE, *overrides))
@@ -112,7 +117,9 @@ def test_an_entropy_in_less_than_float32_is_one_warning(
     assert len(warnings) == warned
 
 
-def test_the_papers_group_gives_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_papers_group_gives_no_warning(
+    composed: Compose, paper: Compose, validate: Validate, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("WARNING", logger="verl"):
         validate(composed("+egpo=paper"))
         validate(paper())
@@ -120,7 +127,7 @@ def test_the_papers_group_gives_no_warning(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_only_the_workers_modules_are_added_to_a_configuration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paper: Compose, validate: Validate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("VERL_USE_EXTERNAL_MODULES", raising=False)
     tracker = tmp_path / "latest_checkpointed_iteration.txt"
@@ -152,7 +159,12 @@ def test_only_the_workers_modules_are_added_to_a_configuration(
     ],
 )
 def test_workers_are_told_to_import_the_plugin(
-    inherited: str, configured: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+    paper: Compose,
+    validate: Validate,
+    inherited: str,
+    configured: str | None,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("VERL_USE_EXTERNAL_MODULES", inherited)
     config = paper()
@@ -162,7 +174,7 @@ def test_workers_are_told_to_import_the_plugin(
     assert OmegaConf.select(config, MODULES) in (expected, None if inherited else expected)
 
 
-def test_grpo_is_validated_as_verl_does() -> None:
+def test_grpo_is_validated_as_verl_does(composed: Compose, validate: Validate) -> None:
     config = composed(*BARE, "algorithm.adv_estimator=grpo")
     before = OmegaConf.to_container(config)
     validate(config)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_module
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
-from verl.trainer.ppo.utils import need_critic, need_reference_policy
-from verl.utils.config import validate_config
 
 import egpo_verl.config
 from egpo_verl.advantage.options import EgpoOptions
 from egpo_verl.integration.config import ConfigError
 
+Compose = Callable[..., Any]
+Validate = Callable[[Any], None]
 FOLDER = Path(egpo_verl.config.__file__).parent / "egpo"
 
 # What each group changes of `paper`, key by key. A group that is not here fails the test below.
@@ -63,18 +61,6 @@ PAPER = {
 }
 
 
-@cache
-def composed(*overrides: str) -> Any:
-    with initialize_config_module("verl.trainer.config", version_base=None):
-        return compose("ppo_trainer", overrides=list(overrides))
-
-
-def validate(config: Any) -> None:
-    """What `main_ppo` does first, which may add to the configuration."""
-    config = copy.deepcopy(config)
-    validate_config(config, need_reference_policy(config), need_critic(config))
-
-
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     """Every leaf of a resolved configuration by its dotted name."""
     if not isinstance(node, dict):
@@ -85,15 +71,17 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def leaves_of(group: str) -> dict[str, Any]:
-    return flat(OmegaConf.to_container(composed(f"+egpo={group}"), resolve=False))
+@pytest.fixture
+def leaves_of(composed: Compose) -> Callable[[str], dict[str, Any]]:
+    """`leaves_of(group)` gives every leaf of a group's configuration by its dotted name."""
+    return lambda group: flat(OmegaConf.to_container(composed(f"+egpo={group}"), resolve=False))
 
 
 def test_every_shipped_group_is_known_here() -> None:
     assert {file.stem for file in FOLDER.glob("*.yaml")} == set(CHANGES)
 
 
-def test_the_papers_settings_are_resolved() -> None:
+def test_the_papers_settings_are_resolved(composed: Compose) -> None:
     config = composed("+egpo=paper")
     assert {key: OmegaConf.select(config, key) for key in PAPER} == PAPER
     options = OmegaConf.to_container(config.algorithm.egpo)
@@ -101,14 +89,16 @@ def test_the_papers_settings_are_resolved() -> None:
 
 
 @pytest.mark.parametrize("group", sorted(set(CHANGES) - {"paper"}))
-def test_a_group_changes_what_its_name_says_and_nothing_else(group: str) -> None:
+def test_a_group_changes_what_its_name_says_and_nothing_else(
+    leaves_of: Callable[[str], dict[str, Any]], group: str
+) -> None:
     paper, other = leaves_of("paper"), leaves_of(group)
     assert set(paper) == set(other)
     assert {key: other[key] for key in other if other[key] != paper[key]} == CHANGES[group]
 
 
 @pytest.mark.parametrize("group", sorted(CHANGES))
-def test_a_group_can_train(group: str) -> None:
+def test_a_group_can_train(composed: Compose, validate: Validate, group: str) -> None:
     validate(composed(f"+egpo={group}"))
 
 
@@ -117,7 +107,7 @@ def test_a_group_can_train(group: str) -> None:
     [("dp", "as_logits", False), ("megatron", "float32", True), ("veomni", "as_logits", None)],
 )
 def test_every_engine_of_verl_can_train_with_the_papers_group(
-    engine: str, entropy: str, in_blocks: bool | None
+    composed: Compose, validate: Validate, engine: str, entropy: str, in_blocks: bool | None
 ) -> None:
     config = composed(f"model_engine={engine}", "+egpo=paper", f"entropy={entropy}")
     validate(config)
@@ -125,7 +115,7 @@ def test_every_engine_of_verl_can_train_with_the_papers_group(
     assert actor.get("entropy_from_logits_with_chunking") is in_blocks
 
 
-def test_the_twin_by_group_is_the_twin_by_estimator() -> None:
+def test_the_twin_by_group_is_the_twin_by_estimator(composed: Compose) -> None:
     assert composed("+egpo=grpo") == composed("+egpo=paper", "algorithm.adv_estimator=grpo")
 
 
@@ -139,11 +129,13 @@ def test_the_twin_by_group_is_the_twin_by_estimator() -> None:
         ("algorithm.egpo.granularity=tokens", "must be one of response, turn, token"),
     ],
 )
-def test_an_option_that_is_none_is_refused_by_name(override: str, says: str) -> None:
+def test_an_option_that_is_none_is_refused_by_name(
+    composed: Compose, validate: Validate, override: str, says: str
+) -> None:
     with pytest.raises(ConfigError, match=says):
         validate(composed("+egpo=paper", override))
 
 
-def test_a_group_that_is_none_is_refused_with_the_list() -> None:
+def test_a_group_that_is_none_is_refused_with_the_list(composed: Compose) -> None:
     with pytest.raises(ConfigCompositionException, match=r"(?s)papre.*no_clip.*paper.*token_level"):
         composed("+egpo=papre")
