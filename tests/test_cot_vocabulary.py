@@ -166,17 +166,21 @@ def test_shapes_and_types() -> None:
         cot_mask(tokenizer, ids, torch.ones_like(ids), prompts=ids[:1])
 
 
-@pytest.mark.parametrize("block", [1, 40])
-def test_a_batch_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+@pytest.mark.parametrize(("rows", "length"), [(72, 8192), (2, 600_000)])
+def test_a_large_batch_reads_as_its_rows_alone(rows: int, length: int) -> None:
+    """More than half a million tokens are read in blocks, of one row at least."""
     tokenizer = bytes_only()
     text = "<think>so</think>be it <think>or not"
-    whole = tokenizer(text, add_special_tokens=False)["input_ids"]
-    ids = torch.tensor([whole[i:] + whole[:i] for i in range(len(whole))])
+    whole = torch.tensor(tokenizer(text, add_special_tokens=False)["input_ids"])
+    ids = torch.zeros(rows, length, dtype=torch.long)
+    for row in range(rows):
+        ids[row, row : row + len(whole)] = whole
     mask = torch.ones_like(ids, dtype=torch.bool)
-    expected = cot_mask(tokenizer, ids, mask)
-    monkeypatch.setattr("egpo_verl.cot.scan.BLOCK", block)
-    assert torch.equal(cot_mask(tokenizer, ids, mask), expected)
-    assert expected[0].sum() == len("so") + len("or not")
+    mask[:, 100:] = False
+    together = cot_mask(tokenizer, ids, mask)
+    alone = [cot_mask(tokenizer, ids[row : row + 1], mask[row : row + 1]) for row in range(rows)]
+    assert torch.equal(together, torch.cat(alone))
+    assert together[0, : len(whole)].sum() == len("so") + len("or not")
 
 
 def test_leaves_its_input_alone() -> None:
