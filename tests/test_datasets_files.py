@@ -85,6 +85,7 @@ def test_a_list_is_read_in_pieces_of_any_size(
 ) -> None:
     path = tmp_path_factory.mktemp("pieces") / "rows.json"
     path.write_text(json.dumps(rows, indent=indent), "utf-8")
+    # Pieces of the real size would need examples of megabytes, 200 of them.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_rows, "CHUNK", chunk)
         assert list(Rows(path)) == rows
@@ -95,12 +96,10 @@ def reasons(rows: Rows) -> list[str]:
 
 
 @pytest.mark.parametrize("packing", ["", ".gz"])
-@pytest.mark.parametrize("chunk", [17, 1 << 20])
-def test_a_broken_line_is_named_and_costs_one_row(
-    tmp_path: Path, packing: str, chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(json_rows, "CHUNK", chunk)
-    lines = [json.dumps({"n": n}) for n in range(1, 400)]
+@pytest.mark.parametrize("notes", [0, 9_000])
+def test_a_broken_line_is_named_and_costs_one_row(tmp_path: Path, packing: str, notes: int) -> None:
+    """In 5 kB, and in 3.6 MB, which are read in pieces of a megabyte."""
+    lines = [json.dumps({"n": n, "notes": "x" * notes}) for n in range(1, 400)]
     lines[321] = '{"n": 322, "a": }'
     lines.insert(100, "")
     rows = Rows(write(tmp_path / f"rows.jsonl{packing}", "\n".join(lines) + "\n"))
@@ -109,13 +108,11 @@ def test_a_broken_line_is_named_and_costs_one_row(
     assert rows.warnings == []
 
 
-@pytest.mark.parametrize("chunk", [13, 1 << 20])
+@pytest.mark.parametrize("notes", [0, 400_000])
 @pytest.mark.parametrize("layout", ["lines", "list", "indented list"])
-def test_a_byte_of_another_encoding_costs_its_row(
-    tmp_path: Path, layout: str, chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(json_rows, "CHUNK", chunk)
-    rows = [{"city": "Köln"}, {"city": "CAFE"}, {"city": "東京"}]
+def test_a_byte_of_another_encoding_costs_its_row(tmp_path: Path, layout: str, notes: int) -> None:
+    """In a short file, and in the second of the megabytes by which a long one is read."""
+    rows = [{"city": "x" * notes + city + "x" * notes} for city in ("Köln", "CAFE", "東京")]
     if layout == "lines":
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     else:
@@ -214,13 +211,13 @@ def test_a_folder_is_all_its_data_files_by_name(tmp_path: Path) -> None:
     assert rows.fraction == 1.0
 
 
-def test_a_row_that_never_ends_is_refused_before_memory_is(tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_rows, "CHUNK", 10)
-        patch.setattr(json_rows, "LONGEST_ROW", 100)
-        endless = write(tmp_path / "rows.json", '[{"a": "' + "x" * 10_000)
-        with pytest.raises(UserError, match="row 0"):
-            list(Rows(endless))
+def test_a_row_that_does_not_end_is_refused_before_memory_is(tmp_path: Path) -> None:
+    """This one does, after 140 MB, so that it would be a row if all of it was read."""
+    data = b'[{"a": "' + b"x" * (140 << 20) + b'"}]'
+    path = tmp_path / "rows.json.zst"
+    path.write_bytes(pa.Codec("zstd").compress(data, asbytes=True))
+    with pytest.raises(UserError, match="row 0"):
+        list(Rows(path))
 
 
 @pytest.mark.parametrize("packing", ["", ".gz"])
