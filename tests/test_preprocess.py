@@ -108,13 +108,11 @@ def test_the_split_is_the_seeds(run: Run, tmp_path: Path) -> None:
     assert len(split("few", "--max_samples", "4", *half)) == 2
 
 
-def test_several_processes_write_the_same_rows(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for size in ("CHUNK", "LARGEST_CHUNK"):
-        monkeypatch.setattr(f"egpo_verl.datasets.jobs.convert.{size}", 3)
-    source = tmp_path / "in.jsonl"
-    source.write_text("{broken\n" + XLAM.read_text("utf-8") + "[]\n", "utf-8")
+def test_several_processes_write_the_same_rows(run: Run, tmp_path: Path) -> None:
+    """They take fifty rows at a time, to begin with; the last rows repeat the first."""
+    source, rows = tmp_path / "in.jsonl", XLAM.read_text("utf-8")
+    more = "".join(json.dumps(xlam_row(query=f"The tide on day {n}?")) + "\n" for n in range(300))
+    source.write_text("{broken\n" + rows + more + "[]\n" + rows, "utf-8")
     for processes in ("1", "2"):
         code, _, _ = run(
             "xlam",
@@ -125,7 +123,9 @@ def test_several_processes_write_the_same_rows(
     one, two = tmp_path / "1", tmp_path / "2"
     for name in ("train.parquet", "test.parquet"):
         assert rows_of(one / name) == rows_of(two / name)
-    assert (one / "dropped.jsonl").read_text() == (two / "dropped.jsonl").read_text()
+    dropped = (one / "dropped.jsonl").read_text()
+    assert dropped == (two / "dropped.jsonl").read_text()
+    assert dropped.count("duplicate") == 8
     tables = [(path / "report.md").read_text().partition("## Run")[0] for path in (one, two)]
     assert tables[0] == tables[1]
 
