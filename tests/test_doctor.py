@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -348,9 +349,10 @@ def test_a_machine_with_gpus_needs_an_engine_and_attention(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("verl.plugin.platform.get_platform", EightGpus)
-    monkeypatch.setattr("egpo_verl.doctor.machine._model_of", lambda device: "H200 (139 GiB)")
+    h200 = SimpleNamespace(name="H200", total_memory=139 << 30)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda index: h200)
     with monkeypatch.context() as bare:
-        bare.setattr("egpo_verl.doctor.machine.installed", lambda name: None)
+        bare.setattr("sys.path", ["/no/site-packages"])
         first, engine, attention = check_machine()
     assert first.text == "8 x H200 (139 GiB)"
     assert "none of vllm" in engine.text
