@@ -37,6 +37,7 @@ def test_rows_of_like_length_need_less_padding() -> None:
 def test_log_probabilities_are_verls(
     monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, block: int
 ) -> None:
+    # The real block is 16 million logits, which take seconds and half a gigabyte with gradients.
     monkeypatch.setattr(log_probs, "BLOCK", block)
     logits = torch.randn(37, 50, generator=torch.Generator().manual_seed(0)).to(dtype)
     labels = torch.arange(37) % 50

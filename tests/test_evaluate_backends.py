@@ -150,7 +150,10 @@ def test_an_endpoints_password_is_not_kept(tmp_path: Path) -> None:
 
 
 class FakeVllm:
-    """The part of vLLM that we call; every answer is the number of tokens of its prompt."""
+    """The part of vLLM that we call; every answer is the number of tokens of its prompt.
+
+    vLLM itself needs a GPU and another torch than these tests: `gpu/` has a test of the real one.
+    """
 
     __version__ = "0.24.0"
 
