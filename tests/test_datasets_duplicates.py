@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,7 @@ def test_near_duplicates_share_most_of_their_wording() -> None:
 def test_near_duplicates_without_the_library_are_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def missing(name: str) -> Any:
-        raise ImportError(name)
-
-    monkeypatch.setattr("egpo_verl.datasets.checks.duplicates.import_module", missing)
+    monkeypatch.setitem(sys.modules, "datasketch", None)
     with pytest.raises(UserError, match=r"pip install 'egpo-verl\[data\]'"):
         Duplicates(threshold=0.8)
 

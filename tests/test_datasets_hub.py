@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -65,10 +66,11 @@ def empty_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-class Fake:
+class Fake(ModuleType):
     """Stands in for the library."""
 
     def __init__(self, error: Exception) -> None:
+        super().__init__("datasets")
         self.error = error
 
     def load_dataset(self, *names: Any, **options: Any) -> Any:
@@ -87,7 +89,7 @@ class Fake:
 def test_what_the_hub_refuses_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr("egpo_verl.datasets.reading.hub.import_module", lambda name: Fake(error))
+    monkeypatch.setitem(sys.modules, "datasets", Fake(error))
     with pytest.raises(UserError, match="give --local_dataset_path") as caught:
         list(HubRows(Path("a/b")))
     assert "\n" not in str(caught.value)
@@ -95,9 +97,6 @@ def test_what_the_hub_refuses_is_one_sentence(
 
 
 def test_without_the_library_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
-        raise ImportError(name)
-
-    monkeypatch.setattr("egpo_verl.datasets.reading.hub.import_module", missing)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(UserError, match="needs the library `datasets`"):
         list(HubRows(Path("a/b")))
