@@ -27,6 +27,7 @@ from egpo_verl.compare.run_log import Run, read_run
 from egpo_verl.datasets.parquet.rows import to_row
 from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 from egpo_verl.datasets.sample import Sample
+from egpo_verl.preprocess import main as preprocess
 
 TESTS = Path(__file__).parent
 MODEL = TESTS.parent / "egpo_verl" / "toolworld" / "model"
@@ -53,6 +54,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+Convert = Callable[..., dict[str, list[dict[str, Any]]]]
 Evaluate = Callable[..., tuple[int, str]]
 Serve = Callable[..., str]
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -136,6 +138,20 @@ def validate() -> Callable[[Any], None]:
     return lambda config: validate_config(
         config, need_reference_policy(config), need_critic(config)
     )
+
+
+@pytest.fixture
+def convert(tmp_path: Path) -> Convert:
+    """`convert(rows, *words)` preprocesses dialogues in OpenAI's form; the rows of each file."""
+
+    def run(rows: list[dict[str, Any]], *words: str | Path) -> dict[str, list[dict[str, Any]]]:
+        source, out = tmp_path / "in.jsonl", tmp_path / "out"
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        paths = ("--local_dataset_path", source, "--local_save_dir", out)
+        assert preprocess(["openai", *map(str, (*paths, *words))]) == 0
+        return {path.stem: pq.read_table(path).to_pylist() for path in out.glob("*.parquet")}
+
+    return run
 
 
 @pytest.fixture

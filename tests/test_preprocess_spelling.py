@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-import pyarrow.parquet as pq
 import pytest
-
-from egpo_verl.preprocess import main
 
 Message = dict[str, Any]
 Row = dict[str, Any]
@@ -102,18 +97,6 @@ SPELLINGS: dict[str, tuple[Callable[[int], Row], Callable[[int], Row]]] = {
         lambda n: respelled(in_text(n), lambda text: normalize("NFD", text)),
     ),
 }
-
-
-@pytest.fixture
-def convert(tmp_path: Path) -> Callable[..., dict[str, list[Row]]]:
-    def call(rows: list[Row], *words: str) -> dict[str, list[Row]]:
-        source, out = tmp_path / "in.jsonl", tmp_path / "out"
-        source.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-        paths = ("--local_dataset_path", source, "--local_save_dir", out)
-        assert main(["openai", *map(str, (*paths, *words))]) == 0
-        return {path.stem: pq.read_table(path).to_pylist() for path in out.glob("*.parquet")}
-
-    return call
 
 
 def once_per_turn(first: Row, later: Row) -> list[Row]:

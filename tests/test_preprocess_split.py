@@ -48,18 +48,6 @@ def shop(count: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
-def convert(tmp_path: Path) -> Convert:
-    def call(rows: list[dict[str, Any]], *words: str | Path) -> Rows:
-        source, out = tmp_path / "in.jsonl", tmp_path / "out"
-        source.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-        paths = ("--local_dataset_path", source, "--local_save_dir", out)
-        assert main(["openai", *map(str, (*paths, *words))]) == 0
-        return {path.stem: pq.read_table(path).to_pylist() for path in out.glob("*.parquet")}
-
-    return call
-
-
 def dialogues(rows: list[dict[str, Any]]) -> set[int]:
     return {row["extra_info"]["index"] for row in rows}
 
