@@ -99,6 +99,7 @@ def test_the_old_policy_does_not_follow_an_update(
     fully_shard(model, mesh=one_process)
     stock = fsdp_utils.fsdp2_sharded_save_to_cpu
     monkeypatch.setattr(fsdp_utils, "fsdp2_sharded_save_to_cpu", stock)
+    # `cpu.register()` would fill verl's registries for all tests of this process.
     cpu._copy_on_save(fsdp_utils)
     cpu._copy_on_save(fsdp_utils)
     before = model.weight.full_tensor().clone()

@@ -286,6 +286,7 @@ def test_a_wrong_version_is_named_with_the_right_one(
 ) -> None:
     distribution(tmp_path, name, version)
     monkeypatch.syspath_prepend(tmp_path)
+    # Where vLLM is installed, other versions are asked for.
     monkeypatch.setattr("egpo_verl.doctor.versions.extra", lambda: "cpu")
     finding = next(one for one in bad(check_versions()) if name in one.text)
     assert (finding.state, finding.text) == (state, f"{name} {version}, but {asked}")

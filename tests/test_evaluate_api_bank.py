@@ -310,6 +310,7 @@ def test_a_call_reaches_no_network_and_sees_no_secret(
 def test_a_call_that_never_ends_ends(
     run: Run, clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The runner's own patience is 20 seconds.
     runner = tmp_path / "impatient.py"
     runner.write_text(official.RUNNER.read_text().replace("SECONDS = 20", "SECONDS = 1"))
     monkeypatch.setattr(official, "RUNNER", runner)

@@ -24,6 +24,7 @@ def sandboxed(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Run:
     if request.param == "audit hook alone":
+        # What this machine permits is asked once a process.
         monkeypatch.setattr(scorer_run, "without_network", lambda: ())
 
     def start(code: str) -> Finished:

@@ -217,6 +217,7 @@ def test_a_lookup_changes_nothing_and_a_refused_call_neither(service: Any) -> No
     split = "test_hard" if service.held_out else "train"
     task = next(task for task in generate(100, 5, split) if task.service is service)
     world = task.world()
+    # A state has a private name, since every public method of a world is a tool.
     before = json.dumps(world._state())
     for tool in service.tools:
         for value in ("nothing", *strings(task.row)):
