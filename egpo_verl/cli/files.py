@@ -19,7 +19,9 @@ INSIDE = "egpo_verl"
 
 
 @contextmanager
-def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
+def write_aside(
+    folder: Path, owned: Collection[str] = (), option: str = "--local_save_dir"
+) -> Iterator[Path]:
     """A scratch folder inside `folder`; what it holds at the end is moved to `folder`.
 
     After an exception nothing is moved, and a `folder` made here goes away again.
@@ -27,6 +29,7 @@ def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
     Args:
         owned: names of files that the job may write. Those that it did not write this time are
             removed, so that no file of an earlier job stands beside the new ones.
+        option: by which the user named the folder.
 
     Raises:
         UserError: `folder` cannot be written, or its disk is full.
@@ -40,7 +43,7 @@ def write_aside(folder: Path, owned: Collection[str] = ()) -> Iterator[Path]:
         scratch.mkdir()
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be written ({error.strerror}); choose another --local_save_dir."
+            f"{folder} cannot be written ({error.strerror}); choose another {option}."
         ) from error
     done = False
     lock = None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from egpo_verl.cli import write_aside
 from egpo_verl.errors import UserError
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -92,22 +91,18 @@ def _merged(actor: Path, target: Path) -> Path:
     """The FSDP shards of `actor` as a Hugging Face folder, by verl's own merger."""
     if _loads(target):
         return target
-    aside = target.with_name(f"{target.name}.unfinished")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    # A process of its own: the merger prints, and holds all shards in memory until it ends.
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"),
-            *("--local_dir", str(actor), "--target_dir", str(aside)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode or not _loads(aside):
-        shutil.rmtree(aside, ignore_errors=True)
-        last = (done.stderr.strip().splitlines() or ["it wrote no weights"])[-1]
-        raise UserError(f"verl.model_merger cannot merge the shards in {actor}: {last}")
-    os.replace(aside, target)
+    with write_aside(target, option="--output_dir") as aside:
+        # A process of its own: the merger prints, and holds all shards in memory until it ends.
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"),
+                *("--local_dir", str(actor), "--target_dir", str(aside)),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or not _loads(aside):
+            last = (done.stderr.strip().splitlines() or ["it wrote no weights"])[-1]
+            raise UserError(f"verl.model_merger cannot merge the shards in {actor}: {last}")
     return target
