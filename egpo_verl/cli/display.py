@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from rich.box import HEAVY_HEAD, SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -44,15 +45,38 @@ def out() -> Console:
 
 
 def table(
-    title: str,
+    title: str | None,
     columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[str]] = (),
     caption: str | None = None,
+    *,
+    words: Collection[int] = (0,),
+    frame: bool = True,
 ) -> Table:
-    """A table of labels in the first column and numbers, aligned right, in the others."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", caption=caption)
+    """A table of labels in the first column and numbers, aligned right, in the others.
+
+    No cell is cut short, and headings break between their words alone.
+
+    Args:
+        rows: none where they are added one by one, to style them or to set them apart.
+        words: columns that are aligned left.
+        frame: lines around and between columns, which take room.
+    """
+    drawn = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        box=HEAVY_HEAD if frame else SIMPLE_HEAD,
+        pad_edge=frame,
+    )
     for place, column in enumerate(columns):
-        drawn.add_column(column, justify="right" if place else "left")
+        drawn.add_column(
+            column,
+            justify="left" if place in words else "right",
+            overflow="fold",
+            min_width=max(map(len, column.split()), default=0),
+        )
     for row in rows:
         drawn.add_row(*row)
     return drawn

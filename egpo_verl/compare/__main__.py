@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from egpo_verl.cli import Parser, count, out, run, say
+from egpo_verl.compare.arm_table import arm_table
 from egpo_verl.compare.curves import CURVES, draw, seeds_of
 from egpo_verl.compare.figures import figures
 from egpo_verl.compare.held_out import validations
@@ -59,35 +59,20 @@ def summary(arms: Sequence[Arm], edge: int = EDGE) -> Table:
     """
     lengths = sorted({len(arm.steps(CURVES["reward"])) for arm in arms})
     steps = " to ".join(str(length) for length in dict.fromkeys((lengths[0], lengths[-1])))
-    several = any(len(arm.runs) > 1 for arm in arms)
-    spread = ",\n± standard deviation over seeds" if several else ""
-    table = Table(
-        title=f"means of the first and of the last {edge} of {steps} steps{spread}",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for column in ("curve", "run (seeds)", "first", "last", "change"):
-        is_name = column in ("curve", "run (seeds)")
-        table.add_column(
-            column, justify="left" if is_name else "right", no_wrap=column != "run (seeds)"
-        )
+    title = f"means of the first and of the last {edge} of {steps} steps"
+    return arm_table(title, ("first", "last", "change"), arms, _lines(arms, edge), "curve")
+
+
+def _lines(arms: Sequence[Arm], edge: int) -> Iterator[tuple[str, Arm, list[str]]]:
     for label, metric in (*CURVES.items(), *validations(arms).items()):
-        logged = [arm for arm in arms if arm.steps(metric)]
-        for number, arm in enumerate(logged):
+        for arm in (arm for arm in arms if arm.steps(metric)):
             series = arm.series(metric)
             width = min(edge, max(1, len(series[0]) // 2))
             first = [fmean(values[:width]) for values in series]
             last = [fmean(values[-width:]) for values in series]
             change = [after - before for before, after in zip(first, last, strict=True)]
-            table.add_row(
-                "" if number else NAMES.get(metric, label),
-                f"{arm.name} ({len(series)})",
-                figures(first),
-                figures(last),
-                figures(change, sign="+"),
-                end_section=len(arms) > 1 and number == len(logged) - 1,
-            )
-    return table
+            cells = [figures(first), figures(last), figures(change, sign="+")]
+            yield NAMES.get(metric, label), arm, cells
 
 
 def uneven(arm: Arm, metric: str = CURVES["reward"]) -> str | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from egpo_verl.compare.arm_table import arm_table
 from egpo_verl.compare.figures import figures
 from egpo_verl.compare.pattern_counts import (
     RESPONSES,
@@ -22,33 +22,21 @@ from egpo_verl.compare.pattern_counts import (
 from egpo_verl.compare.runs import Arm
 from egpo_verl.inspect.patterns import NEEDS_TOOLS, PATTERNS
 
-COLUMNS = ("the thought", "run (seeds)", "first", "last", "right with", "without", "thoughts")
+COLUMNS = ("first", "last", "right with", "without", "thoughts")
 
 
 def pattern_table(arms: Sequence[Arm], edge: int) -> Table:
     """Shares in the first and last `edge` steps, and accuracies in the last ones."""
-    several = any(len(arm.runs) > 1 for arm in arms)
-    spread = ",\n± standard deviation over seeds" if several else ""
-    table = Table(
-        title=f"share of thoughts in the first and in the last {edge} steps;\n"
-        f"share of right responses with and without it in the last {edge}{spread}",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
+    title = (
+        f"share of thoughts in the first and in the last {edge} steps;\n"
+        f"share of right responses with and without it in the last {edge}"
     )
-    for column in COLUMNS:
-        is_name = column in COLUMNS[:2]
-        table.add_column(
-            column, justify="left" if is_name else "right", no_wrap=column != COLUMNS[1]
-        )
-    for pattern, words in PATTERNS.items():
-        for number, arm in enumerate(arms):
-            table.add_row(
-                "" if number else words,
-                f"{arm.name} ({len(arm.runs)})",
-                *_row(arm, pattern, edge),
-                end_section=len(arms) > 1 and number == len(arms) - 1,
-            )
-    return table
+    lines = (
+        (words, arm, list(_row(arm, pattern, edge)))
+        for pattern, words in PATTERNS.items()
+        for arm in arms
+    )
+    return arm_table(title, COLUMNS, arms, lines, "the thought")
 
 
 def _row(arm: Arm, pattern: str, edge: int) -> Iterator[str]:

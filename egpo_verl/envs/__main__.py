@@ -174,7 +174,8 @@ def _show_tools(factory: str, worlds: Worlds) -> None:
         (tool["name"], ", ".join(tool["parameters"]["properties"]), tool["description"])
         for tool in worlds.tools
     ]
-    out().print(table(factory, ["tool", "parameters", "description"], rows))
+    columns = ("tool", "parameters", "description")
+    out().print(table(factory, columns, rows, words=range(len(columns))))
     for problem in undocumented(worlds.tools):
         say(f"{problem}: the policy is not told, and TRL refuses the tool.")
     if worlds.owns_reward:

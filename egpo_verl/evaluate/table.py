@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as Drawn
 
-from egpo_verl.cli import RIGHT, markdown_table, write_file_aside
+from egpo_verl.cli import RIGHT, markdown_table, table, write_file_aside
 
 PAPER = "quoted, arXiv:2508.05118v4"
 
@@ -52,11 +50,8 @@ class Table:
 
     def show(self, console: Console) -> None:
         """Print it."""
-        drawn = Drawn(title=self.title, title_justify="left", title_style="bold", box=box.SIMPLE)
-        drawn.add_column("", overflow="fold", min_width=16)
-        for column in self.columns:
-            # Headings break between words, never inside one.
-            drawn.add_column(column, justify="right", min_width=max(map(len, column.split())))
+        drawn = table(self.title, ("", *self.columns), frame=False)
+        drawn.columns[0].min_width = 16
         for row in self.rows:
             drawn.add_row(*row.cells(), style="dim" if row.quoted else None)
         console.print(drawn)

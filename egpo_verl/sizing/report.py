@@ -8,9 +8,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from egpo_verl import cli
 from egpo_verl.sizing.hours import hours_of
 from egpo_verl.sizing.memory import MARGIN, memory_of
 from egpo_verl.sizing.scripts import Recipe
@@ -103,9 +103,8 @@ def headline(setup: Setup, hardware: str) -> str:
 def table(setup: Setup) -> Table:
     """What the run needs, for a person."""
     memory, fits = memory_of(setup), not any(obstacles(setup))
-    drawn = Table(box=SIMPLE_HEAD)
-    drawn.add_column("GiB of one GPU, calculated")
-    drawn.add_column(f"of {memory.available:.1f}", justify="right")
+    columns = ("GiB of one GPU, calculated", f"of {memory.available:.1f}")
+    drawn = cli.table(None, columns, frame=False)
     for part, gib in memory.parts.items():
         drawn.add_row(f"  {part}", f"{gib:.1f}")
     drawn.add_row("update, all of these", f"{memory.update:.1f}")

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
 
-from egpo_verl.cli import markdown_table
+from egpo_verl.cli import markdown_table, table
 
 REPORT = "report.md"
 COUNT = re.compile(r"[\d.,]+%?( \([\d.]+%\))?")
@@ -26,13 +25,10 @@ class Section:
 def show(tables: list[Section], console: Console) -> None:
     """Print the tables."""
     for section in tables:
-        table = Table(title=section.title, title_justify="left", title_style="bold")
-        for number, column in enumerate(section.columns):
-            is_count = number > 0 and _counts(section, number)
-            table.add_column(column, justify="right" if is_count else "left", overflow="fold")
-        for line in section.lines:
-            table.add_row(*line)
-        console.print(table, markup=False)
+        places = range(len(section.columns))
+        words = [place for place in places if not place or not _counts(section, place)]
+        drawn = table(section.title, section.columns, section.lines, words=words)
+        console.print(drawn, markup=False)
 
 
 def _counts(section: Section, column: int) -> bool:
