@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _diagnose(options: Namespace) -> int:
+    # No bar: what takes long is one check of a few, and its name is what tells of it.
     progress = Console(stderr=True)
     findings: list[Finding] = []
     with _quiet():

@@ -18,6 +18,7 @@ REST = 0.2
 @contextmanager
 def line() -> Iterator[Show]:
     """Shows the newest line on stderr: in place on a terminal, elsewhere now and then."""
+    # No bar as of `cli.progress`: the line tells of several runs, and knows their time itself.
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _now_and_then()
