@@ -4,6 +4,8 @@ from __future__ import annotations
 
 STOPPED = 1
 """Exit code: not all is done, and the same command goes on from there."""
+NOT_READY = 1
+"""Exit code of what only looks: something stands in the way of a run."""
 USER_ERROR = 2
 """Exit code: the input has to be fixed first."""
 INTERRUPTED = 130

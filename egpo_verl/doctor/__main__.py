@@ -17,7 +17,7 @@ from egpo_verl.doctor import environment, log
 from egpo_verl.doctor.finding import Finding, State, guarded
 from egpo_verl.doctor.report import show
 from egpo_verl.doctor.run_folder import check_run, find_checkpoints
-from egpo_verl.errors import UserError
+from egpo_verl.errors import NOT_READY, UserError
 
 Check = tuple[str, Callable[[], Iterable[Finding]]]
 
@@ -42,7 +42,7 @@ def _diagnose(options: Namespace) -> int:
             with progress.status(f"Checking {name}"):
                 findings += guarded(name, check)
     show(findings, out())
-    return int(any(one.state is State.FAIL for one in findings))
+    return NOT_READY if any(one.state is State.FAIL for one in findings) else 0
 
 
 def parser() -> Parser:

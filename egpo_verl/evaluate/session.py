@@ -17,7 +17,7 @@ from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.generation import fill
 from egpo_verl.evaluate.response import in_python, split_response
 from egpo_verl.evaluate.subset import Subset
-from egpo_verl.evaluate.table import Table, write
+from egpo_verl.evaluate.table import Table, publish
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,9 @@ class Session:
         return lines
 
     def publish(self, folder: Path, stem: str, tables: list[Table], console: Console) -> int:
-        """Show the tables and write them; the exit code, 1 where an answer is missing."""
-        for table in tables:
-            table.show(console)
+        """`table.publish` with what is to be known of the answers."""
         details = {"settings": dict(self.settings), "missing": self.missing}
-        for path in write(folder, stem, tables, details):
-            console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
-        if self.missing:
-            console.print(f"{self.missing:,} answers are missing; run the command again.")
-        return 1 if self.missing else 0
+        return publish(folder, stem, tables, details, self.missing, console)
 
 
 def hold(

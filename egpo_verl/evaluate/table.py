@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from egpo_verl.cli import RIGHT, markdown_table, table, write_file_aside
+from egpo_verl.errors import STOPPED
 
 PAPER = "quoted, arXiv:2508.05118v4"
 
@@ -93,6 +94,24 @@ def write(folder: Path, stem: str, tables: list[Table], details: Mapping[str, An
         with write_file_aside(path) as part:
             part.write_text(text, encoding="utf-8")
     return list(texts)
+
+
+def publish(
+    folder: Path,
+    stem: str,
+    tables: list[Table],
+    details: Mapping[str, Any],
+    missing: int,
+    console: Console,
+) -> int:
+    """Show the tables and `write` them; the exit code, `STOPPED` where answers are missing."""
+    for each in tables:
+        each.show(console)
+    for path in write(folder, stem, tables, details):
+        console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+    if missing:
+        console.print(f"{missing:,} answers are missing; run the command again.")
+    return STOPPED if missing else 0
 
 
 def _cell(value: float | int | str | None) -> str:

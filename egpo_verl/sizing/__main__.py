@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.cli import Parser, count, out, run, say, share, tell
+from egpo_verl.errors import NOT_READY
 from egpo_verl.sizing.model import shape_of
 from egpo_verl.sizing.report import HEAD, alternatives, headline, obstacles, row, table
 from egpo_verl.sizing.scripts import read_recipe
@@ -88,7 +89,7 @@ def _size_run(options: argparse.Namespace) -> int:
     if reasons:
         fitting = list(alternatives(setup)) or ["none of the usual changes"]
         say("It fits with: " + "\n          or: ".join(fitting))
-    return 1 if reasons else 0
+    return NOT_READY if reasons else 0
 
 
 def _size_recipes(scripts: Sequence[Path]) -> int:
@@ -98,7 +99,7 @@ def _size_recipes(scripts: Sequence[Path]) -> int:
     reasons = [(s.name, why) for s, recipe in recipes.items() for why in obstacles(recipe.setup)]
     for name, reason in reasons:
         tell(f"{name} does not fit: {reason}.")
-    return 1 if reasons else 0
+    return NOT_READY if reasons else 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from egpo_verl.evaluate.bfcl.official import VERSION, Official
 from egpo_verl.evaluate.bfcl.prompts import of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import tables
 from egpo_verl.evaluate.subset import Subset
-from egpo_verl.evaluate.table import write
+from egpo_verl.evaluate.table import publish
 
 EPILOG = f"""
 groups of categories: {", ".join(GROUPS)}
@@ -72,9 +72,6 @@ def run(args: argparse.Namespace) -> int:
         outcome = evaluation.run(entries)
     finally:
         answers.close()
-    drawn = tables(outcome)
-    for table in drawn:
-        table.show(console)
     details = {
         "settings": settings,
         **extent,
@@ -82,8 +79,4 @@ def run(args: argparse.Namespace) -> int:
         "seconds": round(time.monotonic() - began, 1),
         "categories": {name: m.data() for name, m in outcome.measured.items()},
     }
-    for path in write(folder, "bfcl", drawn, details):
-        console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
-    if outcome.missing:
-        console.print(f"{outcome.missing:,} answers are missing; run the command again.")
-    return 1 if outcome.missing else 0
+    return publish(folder, "bfcl", tables(outcome), details, outcome.missing, console)
