@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from egpo_verl.calls import render
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 
 ANSWER_SHAPE = {
     "python": "[name(param=value, other=value), ...]",
@@ -28,7 +29,7 @@ in one sentence and call nothing.
 Functions as a JSON list:
 {tools}
 
-First reason inside <think></think>. Then, in the same reply, write the calls as {shape} \
+First reason inside {tags}. Then, in the same reply, write the calls as {shape} \
 and nothing else.
 Every value must have the type that its function declares."""
 
@@ -101,5 +102,6 @@ def _content(message: Mapping[str, Any], call_form: str, fallback_form: str | No
 
 @cache
 def _around_tools(call_form: str) -> tuple[str, str]:
-    before, _, after = TEMPLATE.replace("{shape}", ANSWER_SHAPE[call_form]).partition("{tools}")
+    text = TEMPLATE.replace("{tags}", f"{THINK_OPEN}{THINK_CLOSE}")
+    before, _, after = text.replace("{shape}", ANSWER_SHAPE[call_form]).partition("{tools}")
     return before, after

@@ -16,7 +16,7 @@ from egpo_verl.calls.arithmetic import UNKNOWN, Undecodable, binary
 from egpo_verl.calls.call import Call
 from egpo_verl.calls.forms import Parsed, parse
 from egpo_verl.calls.reasons import Reason
-from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
+from egpo_verl.calls.thought import split_thought
 
 _MOST_CHARS = 4_000
 """Python 3.10's parser runs out of stack on longer texts that are made for it."""
@@ -34,9 +34,7 @@ def read_as_bfcl(response: str, form: str = "python") -> Parsed:
     Args:
         form: a name of `FORMS`; calls in another form than Python's are read as BFCL is given them.
     """
-    _, closed, text = response.rpartition(THINK_CLOSE)
-    if not closed:
-        text = response.partition(THINK_OPEN)[0]
+    _, text = split_thought(response)
     if form != "python" and (parsed := parse(text.strip(), form)).calls:
         return parsed
     text = text.strip("`\n ")

@@ -44,6 +44,20 @@ def after_thought(text: str) -> str:
     return text.rpartition(THINK_CLOSE)[2].strip()
 
 
+def split_thought(text: str) -> tuple[str, str]:
+    """The thought, and the answer with the blanks around it, of a text that may break the template.
+
+    The answer follows the last closing tag, or stands before a thought that none closes.
+
+    >>> split_thought("<think>Paris, then.</think> [weather(city='Paris')]")
+    ('Paris, then.', " [weather(city='Paris')]")
+    """
+    thought, closed, answer = text.rpartition(THINK_CLOSE)
+    if not closed:
+        answer, _, thought = text.partition(THINK_OPEN)
+    return thought.strip().removeprefix(THINK_OPEN).strip(), answer
+
+
 def left_open(prompt: str) -> bool:
     """Whether a response to this prompt starts inside a thought that its template has opened."""
     return prompt.rstrip().endswith(THINK_OPEN)

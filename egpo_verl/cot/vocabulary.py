@@ -129,7 +129,7 @@ def _check(tokenizer: PreTrainedTokenizerBase, texts: Mapping[int, str]) -> None
             raise ValueError(
                 f"{type(tokenizer).__name__} cannot say where a thought is: it turns {probe!r} "
                 f"into {back!r}; use a tokenizer that keeps text as it is (byte-level BPE, "
-                "SentencePiece with byte fallback), or add <think> and </think> to its vocabulary"
+                f"SentencePiece with byte fallback), or add {' and '.join(_TAGS)} to its vocabulary"
             )
 
 
@@ -138,7 +138,7 @@ def _tabulate(texts: Mapping[int, str], control: frozenset[int]) -> Vocabulary:
     # next power of two leaves room for them and still refuses ids of another tokenizer.
     size = 2 << max(texts).bit_length()
     step = torch.full((OPEN, size), DEAD, dtype=torch.uint8)
-    readable = {i: t for i, t in texts.items() if t and (t[-1] in "</think>" or t[-1].isspace())}
+    readable = {i: t for i, t in texts.items() if t and (t[-1] in THINK_CLOSE or t[-1].isspace())}
     for state in range(OPEN):
         moves = {i: read_back(state, text) for i, text in readable.items()}
         step[state, torch.tensor(list(moves))] = torch.tensor(list(moves.values())).to(step.dtype)

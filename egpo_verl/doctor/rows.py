@@ -159,9 +159,9 @@ def _check_prompts(rows: list[dict[str, Any]], tokenizer: Any) -> Iterator[Findi
     if wrong:
         truth = "does not open" if _says_open(wrong[0]) else "opens"
         text = (
-            f"the template {truth} <think> after {len(wrong)} of {len(rows)} prompts whose rows "
-            f"say otherwise (think_in_prompt), the first is row {wrong[0]['number']}: their reward "
-            "would be 0 for ever"
+            f"the template {truth} {THINK_OPEN} after {len(wrong)} of {len(rows)} prompts whose "
+            f"rows say otherwise (think_in_prompt), the first is row {wrong[0]['number']}: their "
+            "reward would be 0 for ever"
         )
         yield fail(check, text, "preprocess again with --tokenizer of this model")
         return

@@ -60,7 +60,7 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
     if left_open(text):
         yield warn(
             check,
-            "opens <think> in the prompt, so that responses start inside the thought",
+            f"opens {THINK_OPEN} in the prompt, so that responses start inside the thought",
             "preprocess with --tokenizer of this model (or --think_in_prompt), so that rows say so",
         )
     elif THINK_CLOSE in text:
@@ -70,7 +70,7 @@ def check_template(tokenizer: Any) -> Iterator[Finding]:
             "leave thinking switched on (for Qwen3, no enable_thinking=False)",
         )
     else:
-        yield ok(check, "leaves <think> to the model")
+        yield ok(check, f"leaves {THINK_OPEN} to the model")
     yield _check_history(tokenizer)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from egpo_verl.calls import Call, render
+from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.envs.check import Replay
 from egpo_verl.envs.history import History
 from egpo_verl.envs.play import Message, Outcome, Policy, Rules, play, replay_of
@@ -15,7 +16,7 @@ from egpo_verl.envs.world import Hung, WorldError
 from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
-THOUGHT = "<think>So.</think>\n"
+THOUGHT = f"{THINK_OPEN}So.{THINK_CLOSE}\n"
 IDLE = f"{THOUGHT}Done."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from egpo_verl.calls import FORMS, Reason, answer_of, parse, render
-from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
+from egpo_verl.calls.thought import split_thought
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,12 @@ def split_response(response: str) -> Response:
     """Take a response apart.
 
     Benchmarks score answers and know no template, so a response that breaks ours is still given
-    to them: what follows the last closing tag; all of it where there is no tag.
+    to them, by `split_thought`.
     """
     strict = answer_of(response)
-    head, tag, tail = response.rpartition(THINK_CLOSE)
-    if not tag:
-        before, opening, thought = response.partition(THINK_OPEN)
-        head, tail = (thought, before) if opening else ("", response)
-    thought = head.strip().removeprefix(THINK_OPEN).strip()
+    thought, answer = split_thought(response)
     problem = strict if isinstance(strict, Reason) else None
-    return Response(thought, tail.strip(), problem)
+    return Response(thought, answer.strip(), problem)
 
 
 def in_python(answer: str, call_form: str) -> str:
