@@ -35,7 +35,6 @@ class Results:
     """Takes rows with their results, in order; a context manager over one file.
 
     Attributes:
-        folder: where the files go.
         name: of the parquet file.
         outcomes: outcome -> rows.
         changes: the first few changes, for the report.

@@ -62,7 +62,6 @@ class Result:
     Attributes:
         outcome: a key of `OUTCOMES`.
         sample: with the answer to keep; the last one tried where the row is dropped.
-        reasons: the judge's, in order.
         attempts: new answers that were written.
         stage: of the question that was refused or failed.
     """

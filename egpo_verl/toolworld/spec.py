@@ -19,11 +19,8 @@ class Param:
     """One parameter of a tool.
 
     Attributes:
-        name: its name in the schema.
-        schema: its JSON Schema.
         draw: `(rng, split) -> value`, a value that may stand in that split.
         say: `(value, rng) -> words`, how a question states the value.
-        required: whether a call must give it.
         kind: `string`, `integer`, `number`, `boolean`, `enum`, `array` or `object`.
     """
 
@@ -45,8 +42,6 @@ class Spec:
     """One tool.
 
     Attributes:
-        name: function name.
-        description: one short sentence.
         asks: imperative clauses that ask for it and state no value.
         params: its parameters, in the order in which a question states them.
         held_out: only `test_hard` may ask for it or offer it.

@@ -25,7 +25,6 @@ class Counts:
     """What became of the rows of a file.
 
     Attributes:
-        rows: all of them.
         thoughts: where the thought of a demonstration comes from -> demonstrations.
         left_out: key of `reasons.REASONS` -> rows without one.
         examples: reason -> the first detail met.

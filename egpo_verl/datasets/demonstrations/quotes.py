@@ -29,7 +29,6 @@ class Speech:
     Attributes:
         speaker: `question` for the last words of the user, `result` for those of a tool, `earlier`
             for all others.
-        text: the words.
     """
 
     speaker: str

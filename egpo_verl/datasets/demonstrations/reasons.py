@@ -16,7 +16,6 @@ class Unexplained(Exception):
 
     Attributes:
         reason: a key of `REASONS`.
-        detail: what was seen.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:

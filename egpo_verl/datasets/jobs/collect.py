@@ -25,7 +25,6 @@ class Collection:
     Attributes:
         trail: where single rows are noted.
         duplicates: what has been seen; None to let duplicates in.
-        spool: the rows.
         index: one entry per row of the spool.
         dialogues: which source rows belong together.
         stats: counts so far, of the dropped rows too.

@@ -16,7 +16,6 @@ class Stats:
     every other row makes one.
 
     Attributes:
-        rows: rows of the file.
         samples: what they were turned into, before any check.
         unmerged: of these, with null-filled keys of merged structs removed.
         kept: samples that became rows of ours.

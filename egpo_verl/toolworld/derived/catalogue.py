@@ -23,8 +23,6 @@ class Tool:
     """One tool.
 
     Attributes:
-        name: function name.
-        description: one short sentence.
         asks: imperative words that ask for it, before the clauses of its slots.
         slots: its parameters, all required, in the order of the question.
         held_out: only `test_hard` may ask for it or offer it.

@@ -74,8 +74,6 @@ class Slot:
     """One parameter of a tool.
 
     Attributes:
-        name: its name in the schema.
-        schema: its JSON Schema.
         plain: a clause that states the value.
         derived: a clause from which it must be derived; None where there is none.
         skill: what deriving it takes, one of `SKILLS`.

@@ -91,7 +91,6 @@ class Step:
     """A tool, and how people ask for what it does.
 
     Attributes:
-        tool: its name.
         slots: parameters that the user states.
         reads: parameter -> the lookup whose result has it under the same name.
         key: parameter that is the id of the record that the dialogue is about; where no earlier

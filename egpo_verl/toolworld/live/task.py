@@ -38,7 +38,6 @@ class UserTurn:
     """A turn of the user.
 
     Attributes:
-        text: what the user says.
         wishes: that can be done now; empty where something is missing.
         missing_slot: the value that is left out.
         missing_tool: the tool that is not offered yet.
