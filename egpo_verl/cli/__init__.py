@@ -1,6 +1,15 @@
 """What all command lines share."""
 
-from egpo_verl.cli.command import Parser, amount, amount_or_zero, count, run, share, share_or_all
+from egpo_verl.cli.command import (
+    Parser,
+    amount,
+    amount_or_zero,
+    count,
+    count_or_zero,
+    run,
+    share,
+    share_or_all,
+)
 from egpo_verl.cli.display import LINE_EVERY, Report, out, progress, say, table, tell
 from egpo_verl.cli.files import write_aside, write_file_aside
 from egpo_verl.cli.markdown import LEFT, RIGHT, markdown_table
@@ -14,6 +23,7 @@ __all__ = [
     "amount",
     "amount_or_zero",
     "count",
+    "count_or_zero",
     "markdown_table",
     "out",
     "progress",

@@ -46,6 +46,11 @@ def count(text: str) -> int:
     return value
 
 
+def count_or_zero(text: str) -> int:
+    """A whole number of 0 or more."""
+    return 0 if text == "0" else count(text)
+
+
 def share(text: str) -> float:
     """A number between 0 and 1."""
     value = _number(text)

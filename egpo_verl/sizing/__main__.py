@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from egpo_verl.cli import Parser, count, out, run, say, share, tell
+from egpo_verl.cli import Parser, count, count_or_zero, out, run, say, share, tell
 from egpo_verl.errors import NOT_READY
 from egpo_verl.sizing.model import shape_of
 from egpo_verl.sizing.report import HEAD, alternatives, headline, obstacles, row, table
@@ -63,18 +63,14 @@ def parser() -> Parser:
     )
     group = top.add_argument_group("run", "as the recipes' knobs, and with their defaults")
     for knob in KNOBS:
-        kind = share if isinstance(knob.default, float) else count if knob.default else rank
+        whole = count if knob.default else count_or_zero
+        kind = share if isinstance(knob.default, float) else whole
         how: dict[str, Any] = {"type": kind, "metavar": "N"}
         if knob.default is False:
             how = {"action": "store_true"}
         about = knob.metadata["about"] + ("" if knob.default is False else f" ({knob.default})")
         group.add_argument(f"--{knob.name}", default=knob.default, help=about, **how)
     return top
-
-
-def rank(text: str) -> int:
-    """A whole number, 0 included."""
-    return 0 if text == "0" else count(text)
 
 
 def _size_run(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
-from egpo_verl.cli import Parser, amount, amount_or_zero, count, run
+from egpo_verl.cli import Parser, amount, amount_or_zero, count, count_or_zero, run
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
 from egpo_verl.toolworld.live import KINDS
@@ -154,11 +154,6 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     return Recipe(**{**chosen, **shapes})
 
 
-def steps_or_none(text: str) -> int:
-    """A whole number of 0 or more."""
-    return 0 if text == "0" else count(text)
-
-
 def weight(text: str) -> tuple[str, float]:
     """`careful=0.2` as a name and a weight above 0."""
     name, _, number = text.partition("=")
@@ -169,8 +164,8 @@ def weight(text: str) -> tuple[str, float]:
 
 READERS: dict[str, Callable[[str], float | str]] = {
     "seed": int,
-    "drill": steps_or_none,
-    "school": steps_or_none,
+    "drill": count_or_zero,
+    "school": count_or_zero,
     "int": count,
     "float": amount_or_zero,
     "str": str,
