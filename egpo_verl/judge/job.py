@@ -45,7 +45,7 @@ def clean_files(
         UserError: a file, the folder or the endpoint is unfit, or no row is left.
     """
     names = [*(file.name for file in files), JUDGED, FAILED, REPORT]
-    usage, done, results = judge.usage, 0, []
+    done, results = 0, []
     with output_folder(folder, names, files, overwrite) as scratch, interruptible(judge):
         for file in files:
             rows = judged(rows_of(file), judge, prompts, in_flight)
@@ -55,8 +55,7 @@ def clean_files(
                 for row, outcome in rows:
                     result.add(row, outcome)
                     done += 1
-                    cost = judge.settings.cost(usage.tokens_in, usage.tokens_out)
-                    show(done, "" if cost is None else f"${cost:.2f}")
+                    show(done, judge.progress_note())
             if not any(result.outcomes[outcome] for outcome in KEPT):
                 raise UserError(_nothing_left(result, judge))
         report = sections(results, judge)

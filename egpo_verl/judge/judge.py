@@ -56,10 +56,18 @@ class Judge:
             self.client.stop(why)
             raise why from error
 
+    @property
+    def spent(self) -> float | None:
+        """Dollars over all runs; None where the prices are not known."""
+        return self.settings.cost(self.usage.tokens_in, self.usage.tokens_out)
+
+    def progress_note(self) -> str:
+        """What was spent, behind the rows done; empty where the prices are not known."""
+        return "" if self.spent is None else f"${self.spent:.2f}"
+
     def check_budget(self) -> None:
         """Stop where it is spent."""
-        budget, usage = self.settings.budget, self.usage
-        spent = self.settings.cost(usage.tokens_in, usage.tokens_out)
+        budget, spent = self.settings.budget, self.spent
         if budget is not None and spent is not None and spent >= budget:
             self.client.stop(Stopped(f"the budget of ${budget:g} is spent (${spent:.4g})"))
 

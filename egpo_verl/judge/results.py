@@ -155,7 +155,6 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
 def use_of(judge: Judge) -> Section:
     """What was asked and what it took."""
     usage = judge.usage
-    cost = judge.settings.cost(usage.tokens_in, usage.tokens_out)
     used = [
         ("requests sent in this run", f"{usage.asked:,}"),
         ("answers taken from the store", f"{usage.reused:,}"),
@@ -165,8 +164,8 @@ def use_of(judge: Judge) -> Section:
         ("tokens in, over all runs", f"{usage.tokens_in:,}"),
         ("tokens out, over all runs", f"{usage.tokens_out:,}"),
     ]
-    if cost is not None:
-        used.append(("cost in dollars, over all runs", f"{cost:.2f}"))
+    if judge.spent is not None:
+        used.append(("cost in dollars, over all runs", f"{judge.spent:.2f}"))
     return Section(f"Use of {judge.settings.model}", ("", "count"), tuple(used))
 
 

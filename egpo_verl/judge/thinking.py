@@ -72,8 +72,7 @@ def think_files(
                         if len(waiting) >= BATCH:
                             _write(writer, waiting)
                         done += 1
-                        cost = judge.settings.cost(judge.usage.tokens_in, judge.usage.tokens_out)
-                        show(done, "" if cost is None else f"${cost:.2f}")
+                        show(done, judge.progress_note())
                     _write(writer, waiting)
         if kept.total() == kept[""]:
             raise UserError("no row has a demonstration, neither by the model nor by rules.")
