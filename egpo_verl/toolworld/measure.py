@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from egpo_verl.datasets.parquet.rows import to_row
@@ -14,7 +13,7 @@ from egpo_verl.datasets.sample import Sample
 from egpo_verl.reward import compute_score
 from egpo_verl.toolworld.encode import prompt_text
 from egpo_verl.toolworld.generate import generate
-from egpo_verl.toolworld.sampling import Sampling, sampled
+from egpo_verl.toolworld.sampling import Sampling, drawn, sampled
 from egpo_verl.toolworld.teachers import ways
 
 STAGES = ("score", "format_ok", "parse_ok", "schema_ok", "match_ok")
@@ -63,18 +62,10 @@ def measure(
     samples: Sequence[Sample],
     sampling: Sampling,
 ) -> list[Answer]:
-    """`sampling.size` responses to each sample, in their order.
-
-    The state of torch's generator is put back afterwards, so measuring changes no training.
-    """
-    answers: list[Answer] = []
-    asked = [sample for sample in samples for _ in range(sampling.size)]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(sampling.seed)
-        for start in range(0, len(asked), sampling.rows):
-            part = asked[start : start + sampling.rows]
-            answers += respond(model, tokenizer, part, sampling.temperature)
-    return answers
+    """`sampling.size` responses to each sample, in their order."""
+    return drawn(
+        samples, sampling, lambda part: respond(model, tokenizer, part, sampling.temperature)
+    )
 
 
 def respond(

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from egpo_verl.calls import Reason
 from egpo_verl.toolworld.live.play import Play
 from egpo_verl.toolworld.live.task import Task
-from egpo_verl.toolworld.sampling import MAX_NEW_TOKENS, Sampling, sampled
+from egpo_verl.toolworld.sampling import MAX_NEW_TOKENS, Sampling, drawn, sampled
 
 MAX_MESSAGES = 8
 """Of the policy in a user turn; no reference needs more than 5."""
@@ -41,18 +40,10 @@ def measure(
     tasks: Sequence[Task],
     sampling: Sampling,
 ) -> list[Result]:
-    """`sampling.size` episodes of each task, in their order.
-
-    The state of torch's generator is put back afterwards, so measuring changes no training.
-    """
-    asked = [task for task in tasks for _ in range(sampling.size)]
-    results: list[Result] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(sampling.seed)
-        for start in range(0, len(asked), sampling.rows):
-            part = asked[start : start + sampling.rows]
-            results += _played(model, tokenizer, part, sampling.temperature)
-    return results
+    """`sampling.size` episodes of each task, in their order."""
+    return drawn(
+        tasks, sampling, lambda part: _played(model, tokenizer, part, sampling.temperature)
+    )
 
 
 def solved(results: Sequence[Result]) -> float:
