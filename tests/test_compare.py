@@ -16,7 +16,7 @@ from egpo_verl.calls.reasons import Reason, describe, label
 from egpo_verl.compare import __main__ as compare
 from egpo_verl.compare import curves, progress
 from egpo_verl.compare.run_log import read_run
-from egpo_verl.compare.runs import band_of, read_arms
+from egpo_verl.compare.runs import band_of, read_groups
 from egpo_verl.errors import UserError
 
 
@@ -49,8 +49,8 @@ def test_what_is_no_log_is_refused(tmp_path: Path, content: str) -> None:
 
 def table_of(*arguments: str | Path) -> str:
     text = io.StringIO()
-    arms = read_arms([str(argument) for argument in arguments])
-    Console(file=text, width=120).print(compare.summary(arms))
+    groups = read_groups([str(argument) for argument in arguments])
+    Console(file=text, width=120).print(compare.summary(groups))
     return text.getvalue()
 
 
@@ -93,18 +93,18 @@ def test_seeds_of_one_label_are_one_row_with_their_spread(tmp_path: Path) -> Non
     assert re.search(r"egpo \(3\) +0\.500 ± 0\.200 +1\.00 ± 0\.20 +\+0\.500 ± 0\.000", printed)
 
 
-def test_names_that_differ_in_their_seed_alone_are_one_arm(tmp_path: Path) -> None:
+def test_names_that_differ_in_their_seed_alone_are_one_group(tmp_path: Path) -> None:
     names = ("egpo_s1", "egpo_s2", "grpo-seed1", "grpo-seed2", "tests", "v0.5.s3")
     paths = [str(log(tmp_path / f"{name}.jsonl", range(1, 3))) for name in names]
-    arms = read_arms(paths)
-    assert [(arm.name, len(arm.runs)) for arm in arms] == [
+    groups = read_groups(paths)
+    assert [(group.name, len(group.runs)) for group in groups] == [
         ("egpo", 2),
         ("grpo", 2),
         ("tests", 1),
         ("v0.5", 1),
     ]
-    labelled = read_arms([f"all={path}" for path in paths])
-    assert [(arm.name, len(arm.runs)) for arm in labelled] == [("all", 6)]
+    labelled = read_groups([f"all={path}" for path in paths])
+    assert [(group.name, len(group.runs)) for group in labelled] == [("all", 6)]
 
 
 def test_logs_of_the_same_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_logs_of_the_same_name_are_told_apart_by_their_folders(tmp_path: Path) -
     for folder in ("lr=1e-6", "lr=5e-6"):
         (tmp_path / folder).mkdir()
         paths.append(str(log(tmp_path / folder / "steps.jsonl", range(1, 3))))
-    names = [arm.name for arm in read_arms(paths)]
+    names = [group.name for group in read_groups(paths)]
     assert names == ["lr=1e-6/steps", "lr=5e-6/steps"], "an equals sign in a path is no label"
 
 
@@ -121,8 +121,8 @@ def test_seeds_count_up_to_the_last_step_that_all_reached(
 ) -> None:
     log(tmp_path / "a_s1.jsonl", range(1, 11))
     log(tmp_path / "a_s2.jsonl", range(3, 8))
-    (arm,) = read_arms([f"{tmp_path}/*.jsonl"])
-    assert arm.steps("critic/score/mean") == [3, 4, 5, 6, 7]
+    (group,) = read_groups([f"{tmp_path}/*.jsonl"])
+    assert group.steps("critic/score/mean") == [3, 4, 5, 6, 7]
     assert compare.main([f"{tmp_path}/*.jsonl", "--out", str(tmp_path / "a.png")]) == 0
     assert "a: its 2 seeds end at steps 7 to 10" in capsys.readouterr().out.replace("\n", " ")
 
@@ -144,13 +144,13 @@ def test_a_reason_that_no_response_had_at_a_step_counts_as_zero_there(tmp_path: 
     ]
     lines = [json.dumps({"step": step, "data": data}) for step, data in enumerate(steps, start=1)]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
-    arms = read_arms([str(tmp_path / "a.jsonl")])
-    assert curves.reason_codes(arms) == [20, 64]
-    assert curves.reason_shares(arms[0], 64) == [0.5, 0.0]
-    assert curves.reason_shares(arms[0], 20) == [0.0, 0.6]
+    groups = read_groups([str(tmp_path / "a.jsonl")])
+    assert curves.reason_codes(groups) == [20, 64]
+    assert curves.reason_shares(groups[0], 64) == [0.5, 0.0]
+    assert curves.reason_shares(groups[0], 20) == [0.0, 0.6]
 
 
-def test_the_picture_names_arms_bands_and_reasons(tmp_path: Path) -> None:
+def test_the_picture_names_groups_bands_and_reasons(tmp_path: Path) -> None:
     for name in ("egpo_s1", "egpo_s2", "grpo"):
         data = {"critic/score/mean": 0.5, "actor/kl_loss": 0.1}
         if name != "grpo":

@@ -65,7 +65,7 @@ def test_shares_and_accuracies_of_a_trainings_folder(
     assert out.read_bytes().startswith(b"\x89PNG")
 
 
-def test_seeds_are_one_arm_with_their_spread(
+def test_seeds_are_one_group_with_their_spread(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed, stated in enumerate((0, 2)):
@@ -73,8 +73,8 @@ def test_seeds_are_one_arm_with_their_spread(
     run(tmp_path / "other" / "dump", prompt="No list of tools.")
     (tmp_path / "egpo_s1" / "rollouts" / "10.jsonl").unlink()
     out = tmp_path / "patterns.svg"
-    arms = (f"{tmp_path}/egpo_s*", f"grpo={tmp_path}/other/dump")
-    text = printed(capsys, *arms, "--out", out, "--edge", "4", "--band", "stderr")
+    runs = (f"{tmp_path}/egpo_s*", f"grpo={tmp_path}/other/dump")
+    text = printed(capsys, *runs, "--out", out, "--edge", "4", "--band", "stderr")
     assert re.search(r"states each value +egpo \(2\) +0\.250 ± 0\.000 +0\.500 ± 0\.354", text)
     assert "egpo: its 2 seeds end at steps 9 to 10" in text
     assert re.search(r"rejects another tool +egpo .*\n +grpo \(1\) +– +– +– +– +0 / 0", text)

@@ -1,8 +1,8 @@
 """Learning curves and a table from run logs: `python -m egpo_verl.compare RUN... [--out FILE]`.
 
 RUN is a log that verl's file logger wrote (trainer.logger='["console","file"]'), or a folder of
-the logs of one run that was stopped and resumed. Several seeds of one arm become a line and a
-band: give them one label, LABEL=PATH, or names that end in _s1, _s2 or -seed1, -seed2.
+the logs of one run that was stopped and resumed. Several seeds of one group become a line and
+a band: give them one label, LABEL=PATH, or names that end in _s1, _s2 or -seed1, -seed2.
 
 With --patterns, RUN is a folder of rollouts that EGPO or verl recorded, a folder with such a folder
 as `rollouts`, or one file, and the curves are what thoughts do on their way to the calls.
@@ -19,14 +19,14 @@ from statistics import fmean
 from rich.table import Table
 
 from egpo_verl.cli import Parser, count, out, run, say
-from egpo_verl.compare.arm_table import arm_table
+from egpo_verl.compare.group_table import group_table
 from egpo_verl.compare.curves import CURVES, draw, seeds_of
 from egpo_verl.compare.figures import figures
 from egpo_verl.compare.held_out import validations
 from egpo_verl.compare.pattern_counts import RESPONSES, ROLLOUTS
 from egpo_verl.compare.pattern_curves import draw_patterns
 from egpo_verl.compare.pattern_table import left_out, pattern_table
-from egpo_verl.compare.runs import BANDS, RANGE, Arm, read_arms
+from egpo_verl.compare.runs import BANDS, RANGE, RunGroup, read_groups
 from egpo_verl.errors import UserError
 
 EDGE = 5
@@ -51,37 +51,37 @@ examples:
 """
 
 
-def summary(arms: Sequence[Arm], edge: int = EDGE) -> Table:
+def summary(groups: Sequence[RunGroup], edge: int = EDGE) -> Table:
     """Mean of the first and of the last `edge` steps of each curve, and the change.
 
     Over several seeds: the mean of their means, and their standard deviation. Seeds count up to
     the last step that all of them reached; fewer steps than twice `edge` are split in halves.
     """
-    lengths = sorted({len(arm.steps(CURVES["reward"])) for arm in arms})
+    lengths = sorted({len(group.steps(CURVES["reward"])) for group in groups})
     steps = " to ".join(str(length) for length in dict.fromkeys((lengths[0], lengths[-1])))
     title = f"means of the first and of the last {edge} of {steps} steps"
-    return arm_table(title, ("first", "last", "change"), arms, _lines(arms, edge), "curve")
+    return group_table(title, ("first", "last", "change"), groups, _lines(groups, edge), "curve")
 
 
-def _lines(arms: Sequence[Arm], edge: int) -> Iterator[tuple[str, Arm, list[str]]]:
-    for label, metric in (*CURVES.items(), *validations(arms).items()):
-        for arm in (arm for arm in arms if arm.steps(metric)):
-            series = arm.series(metric)
+def _lines(groups: Sequence[RunGroup], edge: int) -> Iterator[tuple[str, RunGroup, list[str]]]:
+    for label, metric in (*CURVES.items(), *validations(groups).items()):
+        for group in (group for group in groups if group.steps(metric)):
+            series = group.series(metric)
             width = min(edge, max(1, len(series[0]) // 2))
             first = [fmean(values[:width]) for values in series]
             last = [fmean(values[-width:]) for values in series]
             change = [after - before for before, after in zip(first, last, strict=True)]
             cells = [figures(first), figures(last), figures(change, sign="+")]
-            yield NAMES.get(metric, label), arm, cells
+            yield NAMES.get(metric, label), group, cells
 
 
-def uneven(arm: Arm, metric: str = CURVES["reward"]) -> str | None:
-    """A sentence where the seeds of an arm do not reach the same step."""
-    ends = sorted({max(run.values[metric]) for run in arm.runs if run.values.get(metric)})
+def uneven(group: RunGroup, metric: str = CURVES["reward"]) -> str | None:
+    """A sentence where the seeds of a group do not reach the same step."""
+    ends = sorted({max(run.values[metric]) for run in group.runs if run.values.get(metric)})
     if len(ends) < 2:
         return None
     return (
-        f"{arm.name}: its {seeds_of(arm)} end at steps {ends[0]} to {ends[-1]}; only the steps "
+        f"{group.name}: its {seeds_of(group)} end at steps {ends[0]} to {ends[-1]}; only the steps "
         "that all of them have are shown."
     )
 
@@ -106,19 +106,19 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _compare_curves(options: argparse.Namespace) -> None:
-    arms = read_arms(options.runs)
-    draw(arms, options.out, options.band)
-    out().print(summary(arms, options.edge))
-    for sentence in filter(None, map(uneven, arms)):
+    groups = read_groups(options.runs)
+    draw(groups, options.out, options.band)
+    out().print(summary(groups, options.edge))
+    for sentence in filter(None, map(uneven, groups)):
         say(sentence)
 
 
 def _compare_patterns(options: argparse.Namespace) -> None:
-    arms = read_arms(options.runs, ROLLOUTS)
-    draw_patterns(arms, options.out, options.band)
-    out().print(pattern_table(arms, options.edge))
-    for arm in arms:
-        for sentence in filter(None, (uneven(arm, RESPONSES), *left_out(arm))):
+    groups = read_groups(options.runs, ROLLOUTS)
+    draw_patterns(groups, options.out, options.band)
+    out().print(pattern_table(groups, options.edge))
+    for group in groups:
+        for sentence in filter(None, (uneven(group, RESPONSES), *left_out(group))):
             say(sentence)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from egpo_verl.calls.reasons import Reason, label
 from egpo_verl.cli import write_file_aside
 from egpo_verl.compare.held_out import validations
-from egpo_verl.compare.runs import BANDS, Arm, band_of
+from egpo_verl.compare.runs import BANDS, RunGroup, band_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,11 +37,11 @@ AREAS = ("#d55e00", "#e69f00", "#f0e442", "#009e73", "#56b4e9", "#cc79a7", "#bbb
 COLUMNS = 3
 
 
-def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
-    """Draw the curves of all arms into one picture; written aside and renamed.
+def draw(groups: Sequence[RunGroup], out: Path, kind: str) -> None:
+    """Draw the curves of all groups of runs into one picture; written aside and renamed.
 
     Args:
-        arms: what to compare.
+        groups: what to compare.
         out: a .png, .svg or .pdf.
         kind: of band, one of `BANDS`.
 
@@ -53,7 +53,7 @@ def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    failing = [arm for arm in arms if reason_codes([arm])]
+    failing = [group for group in groups if reason_codes([group])]
     rows = -(-len(failing) // COLUMNS)
     with pyplot.rc_context({"font.size": 10, "axes.titlesize": 11, "axes.axisbelow": True}):
         figure = pyplot.figure(figsize=(10, 7 + 2.6 * rows), layout="constrained")
@@ -61,9 +61,9 @@ def draw(arms: Sequence[Arm], out: Path, kind: str) -> None:
         parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         axes = parts[0].subplots(3, COLUMNS)
         for axis, (title, metric) in zip(axes.flat, CURVES.items(), strict=False):
-            _draw_curve(axis, title, metric, arms, kind)
-        _draw_validations(axes.flat[0], arms)
-        _draw_legend(axes.flat[-1], arms, kind)
+            _draw_curve(axis, title, metric, groups, kind)
+        _draw_validations(axes.flat[0], groups)
+        _draw_legend(axes.flat[-1], groups, kind)
         if rows:
             _draw_reasons(parts[1], failing, rows)
         try:
@@ -83,10 +83,10 @@ def _half(values: Sequence[float]) -> int:
     return max(1, len(values) // 20)
 
 
-def reason_codes(arms: Sequence[Arm]) -> list[int]:
+def reason_codes(groups: Sequence[RunGroup]) -> list[int]:
     """Reasons of failure that the runs logged, most frequent first."""
     total: dict[int, float] = {}
-    for run in (run for arm in arms for run in arm.runs):
+    for run in (run for group in groups for run in group.runs):
         for metric, values in run.values.items():
             code = metric.removeprefix(REASON)
             if code != metric and code.isdecimal() and int(code) != Reason.OK:
@@ -94,14 +94,14 @@ def reason_codes(arms: Sequence[Arm]) -> list[int]:
     return sorted(total, key=lambda code: -total[code])
 
 
-def reason_shares(arm: Arm, code: int) -> list[float]:
+def reason_shares(group: RunGroup, code: int) -> list[float]:
     """Mean over the seeds of the share of responses that failed so, at each step of the reward.
 
     A reason that no response had at a step is not logged there: its share is 0.
     """
-    steps = arm.steps(CURVES["reward"])
+    steps = group.steps(CURVES["reward"])
     return [
-        fmean(run.values.get(f"{REASON}{code}", {}).get(step, 0.0) for run in arm.runs)
+        fmean(run.values.get(f"{REASON}{code}", {}).get(step, 0.0) for run in group.runs)
         for step in steps
     ]
 
@@ -113,15 +113,15 @@ def _stroke(number: int) -> dict[str, Any]:
     }
 
 
-def _draw_curve(axis: Axes, title: str, metric: str, arms: Sequence[Arm], kind: str) -> None:
-    for number, arm in enumerate(arms):
-        steps, series = arm.steps(metric), arm.series(metric)
+def _draw_curve(axis: Axes, title: str, metric: str, groups: Sequence[RunGroup], kind: str) -> None:
+    for number, group in enumerate(groups):
+        steps, series = group.steps(metric), group.series(metric)
         if not steps:
             continue
         look = _stroke(number)
         band = band_of(steps, [smoothed(values) for values in series], kind)
         axis.plot(steps, band.mean, linewidth=2, **look)
-        if len(arm.runs) > 1:
+        if len(group.runs) > 1:
             axis.fill_between(steps, band.low, band.high, color=look["color"], alpha=0.2, lw=0)
         else:
             axis.plot(steps, series[0], color=look["color"], alpha=0.3, linewidth=1)
@@ -137,53 +137,53 @@ def _draw_curve(axis: Axes, title: str, metric: str, arms: Sequence[Arm], kind: 
         axis.set_yticks([])
 
 
-def _draw_validations(axis: Axes, arms: Sequence[Arm]) -> None:
+def _draw_validations(axis: Axes, groups: Sequence[RunGroup]) -> None:
     """Dots beside the reward of training: the mean reward on held-out rows."""
-    for number, arm in enumerate(arms):
-        for metric in validations([arm]).values():
-            means = [fmean(values) for values in zip(*arm.series(metric), strict=True)]
+    for number, group in enumerate(groups):
+        for metric in validations([group]).values():
+            means = [fmean(values) for values in zip(*group.series(metric), strict=True)]
             look = {**_stroke(number), "linestyle": ":"}
-            axis.plot(arm.steps(metric), means, marker="o", markeredgecolor="black", **look)
+            axis.plot(group.steps(metric), means, marker="o", markeredgecolor="black", **look)
 
 
-def _draw_legend(axis: Axes, arms: Sequence[Arm], kind: str) -> None:
+def _draw_legend(axis: Axes, groups: Sequence[RunGroup], kind: str) -> None:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], linewidth=2, **_stroke(number)) for number in range(len(arms))]
-    names = [f"{arm.name} ({seeds_of(arm)})" for arm in arms]
+    lines = [Line2D([], [], linewidth=2, **_stroke(number)) for number in range(len(groups))]
+    names = [f"{group.name} ({seeds_of(group)})" for group in groups]
     axis.axis("off")
     axis.legend(lines, names, loc="upper left", frameon=False, borderaxespad=0)
-    longest = max((len(arm.steps(CURVES["reward"])) for arm in arms), default=0)
+    longest = max((len(group.steps(CURVES["reward"])) for group in groups), default=0)
     notes = [f"line: running mean of {2 * _half(range(longest)) + 1} steps"]
-    if any(len(arm.runs) > 1 for arm in arms):
+    if any(len(group.runs) > 1 for group in groups):
         notes += ["and over seeds", f"band: {BANDS[kind]}"]
-    if any(len(arm.runs) == 1 for arm in arms):
+    if any(len(group.runs) == 1 for group in groups):
         notes.append("faint: one seed, as logged")
-    if validations(arms):
+    if validations(groups):
         notes.append("dots: reward on held-out rows")
     axis.text(0, 0, "\n".join(notes), va="bottom", fontsize=9, transform=axis.transAxes)
 
 
-def seeds_of(arm: Arm) -> str:
+def seeds_of(group: RunGroup) -> str:
     """`1 seed`, `3 seeds`."""
-    return f"{len(arm.runs)} seed{'s' if len(arm.runs) > 1 else ''}"
+    return f"{len(group.runs)} seed{'s' if len(group.runs) > 1 else ''}"
 
 
-def _draw_reasons(figure: Any, arms: Sequence[Arm], rows: int) -> None:
-    """One stacked area an arm; what is left up to 1 are the right responses."""
-    codes = reason_codes(arms)
+def _draw_reasons(figure: Any, groups: Sequence[RunGroup], rows: int) -> None:
+    """One stacked area a group; what is left up to 1 are the right responses."""
+    codes = reason_codes(groups)
     shown, rest = codes[:SHOWN_REASONS], codes[SHOWN_REASONS:]
-    columns = min(len(arms), COLUMNS)
+    columns = min(len(groups), COLUMNS)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
     areas: list[Any] = []
-    for axis, arm in zip(axes.flat, arms, strict=False):
-        layers = [smoothed(reason_shares(arm, code)) for code in shown]
+    for axis, group in zip(axes.flat, groups, strict=False):
+        layers = [smoothed(reason_shares(group, code)) for code in shown]
         if rest:
-            others = [reason_shares(arm, code) for code in rest]
+            others = [reason_shares(group, code) for code in rest]
             layers.append(smoothed([sum(shares) for shares in zip(*others, strict=True)]))
-        steps = arm.steps(CURVES["reward"])
+        steps = group.steps(CURVES["reward"])
         areas = axis.stackplot(steps, layers, colors=AREAS, edgecolor="white", linewidth=0.5)
-        axis.set_title(f"why responses fail: {arm.name}")
+        axis.set_title(f"why responses fail: {group.name}")
         axis.set_xlabel("step")
         axis.set_xlim(steps[0], steps[-1])
         axis.set_ylim(0, 1)
@@ -199,7 +199,7 @@ def _draw_reasons(figure: Any, arms: Sequence[Arm], rows: int) -> None:
         )
         axis.grid(alpha=0.25)
         axis.locator_params(axis="x", integer=True, nbins=6)
-    for axis in axes.flat[len(arms) :]:
+    for axis in axes.flat[len(groups) :]:
         axis.axis("off")
     axes[0, 0].set_ylabel("share of responses")
     names = [*map(label, shown), *(["other reasons"] if rest else [])]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from egpo_verl.cli import progress
 from egpo_verl.compare.run_log import Run
-from egpo_verl.compare.runs import Arm, Source
+from egpo_verl.compare.runs import RunGroup, Source
 from egpo_verl.errors import UserError
 from egpo_verl.inspect.files import rollout_files
 from egpo_verl.inspect.formats import responses_in
@@ -94,6 +94,6 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def steps_of(arm: Arm) -> list[int]:
-    """The steps that every seed of an arm recorded."""
-    return arm.steps(RESPONSES)
+def steps_of(group: RunGroup) -> list[int]:
+    """The steps that every seed of a group recorded."""
+    return group.steps(RESPONSES)

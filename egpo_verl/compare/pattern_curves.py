@@ -11,7 +11,7 @@ from egpo_verl.cli import write_file_aside
 from egpo_verl.compare.curves import COLOURS, STROKES, seeds_of
 from egpo_verl.compare.pattern_counts import WITH, WITHOUT, accuracy, share, steps_of
 from egpo_verl.compare.run_log import Run
-from egpo_verl.compare.runs import BANDS, Arm, band_of
+from egpo_verl.compare.runs import BANDS, RunGroup, band_of
 from egpo_verl.inspect.patterns import PATTERNS
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ SIDES: dict[str, dict[str, Any]] = {
 }
 
 
-def draw_patterns(arms: Sequence[Arm], out: Path, kind: str) -> None:
+def draw_patterns(groups: Sequence[RunGroup], out: Path, kind: str) -> None:
     """Draw each pattern's share and accuracies into one picture; written aside and renamed.
 
     Args:
-        arms: whose runs `read_patterns` read.
+        groups: whose runs `read_patterns` read.
         out: a .png, .svg or .pdf.
         kind: of band, one of `BANDS`.
 
@@ -46,15 +46,15 @@ def draw_patterns(arms: Sequence[Arm], out: Path, kind: str) -> None:
             len(PATTERNS), 2, figsize=(10, 2.5 * len(PATTERNS) + 1), layout="constrained"
         )
         for (left, right), (pattern, words) in zip(axes, PATTERNS.items(), strict=True):
-            for number, arm in enumerate(arms):
+            for number, group in enumerate(groups):
                 look = _look(number)
-                _draw(left, arm, partial(_share, pattern), kind, look)
+                _draw(left, group, partial(_share, pattern), kind, look)
                 for side, stroke in SIDES.items():
                     measure = partial(_accuracy, pattern, side)
-                    _draw(right, arm, measure, kind, look | stroke)
+                    _draw(right, group, measure, kind, look | stroke)
             _finish(left, f"thought {words}: share")
             _finish(right, "right responses: with it, without it")
-        _add_legend(figure, arms, kind)
+        _add_legend(figure, groups, kind)
         try:
             with write_file_aside(out) as part:
                 figure.savefig(part, dpi=130, format=out.suffix.lstrip("."))
@@ -75,24 +75,24 @@ def _accuracy(pattern: str, side: str, run: Run, steps: Sequence[int]) -> float 
     return accuracy(run, pattern, side, steps)
 
 
-def _draw(axis: Axes, arm: Arm, measure: Measure, kind: str, look: dict[str, Any]) -> None:
+def _draw(axis: Axes, group: RunGroup, measure: Measure, kind: str, look: dict[str, Any]) -> None:
     """A line and a band, with gaps at the steps where a seed has no answer."""
-    for stretch in _stretches(arm, measure):
+    for stretch in _stretches(group, measure):
         series = list(zip(*stretch.values(), strict=True))
         band = band_of(list(stretch), series, kind)
         axis.plot(band.steps, band.mean, marker="o" if len(stretch) == 1 else None, **look)
-        if len(arm.runs) > 1:
+        if len(group.runs) > 1:
             axis.fill_between(
                 band.steps, band.low, band.high, color=look["color"], alpha=0.15, lw=0
             )
 
 
-def _stretches(arm: Arm, measure: Measure) -> Iterator[dict[int, list[float]]]:
+def _stretches(group: RunGroup, measure: Measure) -> Iterator[dict[int, list[float]]]:
     """Steps in a row at which every seed has an answer, each with the answers."""
-    steps = steps_of(arm)
+    steps = steps_of(group)
     stretch: dict[int, list[float]] = {}
     for step, window in zip(steps, _windows(steps), strict=True):
-        values = [measure(run, window) for run in arm.runs]
+        values = [measure(run, window) for run in group.runs]
         answers = [value for value in values if value is not None]
         if len(answers) == len(values):
             stretch[step] = answers
@@ -125,19 +125,19 @@ def _finish(axis: Axes, title: str) -> None:
         axis.set_yticks([])
 
 
-def _add_legend(figure: Any, arms: Sequence[Arm], kind: str) -> None:
+def _add_legend(figure: Any, groups: Sequence[RunGroup], kind: str) -> None:
     from matplotlib.lines import Line2D
 
-    names = [f"{arm.name} ({seeds_of(arm)})" for arm in arms]
-    lines = [Line2D([], [], **_look(number)) for number in range(len(arms))]
+    names = [f"{group.name} ({seeds_of(group)})" for group in groups]
+    lines = [Line2D([], [], **_look(number)) for number in range(len(groups))]
     sides: list[dict[str, Any]] = [
         {"color": "0.35", "linewidth": 2} | stroke for stroke in SIDES.values()
     ]
     lines += [Line2D([], [], **look) for look in sides]
     names += [f"right {side} the pattern" for side in SIDES]
     figure.legend(lines, names, loc="outside upper center", ncols=4, frameon=False)
-    longest = max((steps_of(arm) for arm in arms), key=len)
+    longest = max((steps_of(group) for group in groups), key=len)
     note = f"each point: the responses of up to {2 * _half(longest) + 1} steps"
-    if any(len(arm.runs) > 1 for arm in arms):
+    if any(len(group.runs) > 1 for group in groups):
         note += f"; line: mean over seeds; band: {BANDS[kind]}"
     figure.supxlabel(note, fontsize=9)

@@ -1,4 +1,4 @@
-"""Which runs are seeds of one arm of a comparison, and the mean and band over them."""
+"""Which runs of a comparison are seeds of one group, and the mean and band over them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Band(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Arm:
+class RunGroup:
     """Runs that differ in their seed alone."""
 
     name: str
@@ -71,11 +71,11 @@ def band_of(steps: Sequence[int], series: Sequence[Sequence[float]], kind: str) 
     return Band(list(steps), mean, low, high)
 
 
-def read_arms(arguments: Sequence[str], source: Source = LOGS) -> list[Arm]:
-    """Arms from `PATH` or `LABEL=PATH`, in this order; PATH may hold `*`.
+def read_groups(arguments: Sequence[str], source: Source = LOGS) -> list[RunGroup]:
+    """Groups of runs from `PATH` or `LABEL=PATH`, in this order; PATH may hold `*`.
 
     Runs of one label are its seeds. Without a label, runs whose names differ only in a last
-    `_s1`, `-seed2`, ... are the seeds of one arm, and any other run is an arm by itself.
+    `_s1`, `-seed2`, ... are the seeds of one group, and any other run is a group by itself.
 
     Raises:
         UserError: nothing there, no log, or names that do not say what belongs together.
@@ -85,16 +85,16 @@ def read_arms(arguments: Sequence[str], source: Source = LOGS) -> list[Arm]:
     if twice:
         raise UserError(f"{min(twice)} is named twice: name each run once.")
     names = _names([path for label, path in paths if not label])
-    groups: dict[str, list[tuple[str, Path]]] = {}
+    seeds: dict[str, list[tuple[str, Path]]] = {}
     for label, path in paths:
         seeded = None if label else SEED.fullmatch(names[path])
-        arm = label or (seeded["name"] if seeded else names[path])
-        groups.setdefault(arm, []).append((seeded["seed"] if seeded else "", path))
-    for name, members in groups.items():
+        name = label or (seeded["name"] if seeded else names[path])
+        seeds.setdefault(name, []).append((seeded["seed"] if seeded else "", path))
+    for name, members in seeds.items():
         _check_seeds(name, [seed for seed, _ in members if seed])
     return [
-        Arm(name, tuple(source.read(path) for _, path in members))
-        for name, members in groups.items()
+        RunGroup(name, tuple(source.read(path) for _, path in members))
+        for name, members in seeds.items()
     ]
 
 

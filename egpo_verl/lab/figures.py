@@ -7,7 +7,7 @@ from pathlib import Path
 from egpo_verl.cli import write_file_aside
 from egpo_verl.compare.curves import COLOURS, STROKES, smoothed
 from egpo_verl.compare.run_log import Run
-from egpo_verl.compare.runs import RANGE, Arm, band_of
+from egpo_verl.compare.runs import RANGE, RunGroup, band_of
 from egpo_verl.lab.entropies import CALL, THOUGHT
 from egpo_verl.lab.evidence import Evidence
 from egpo_verl.lab.measures import curve
@@ -37,7 +37,7 @@ def draw(evidence: Evidence, out: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    arms = [Arm(name, _runs(evidence, name)) for name in evidence.study["arms"]]
+    groups = [RunGroup(name, _runs(evidence, name)) for name in evidence.study["arms"]]
     rows = -(-len(CURVES) // COLUMNS)
     with pyplot.rc_context({"font.size": 9, "axes.titlesize": 9}):
         figure, axes = pyplot.subplots(
@@ -46,8 +46,8 @@ def draw(evidence: Evidence, out: Path) -> None:
         for axis, (title, metric) in zip(axes.flat, CURVES.items(), strict=True):
             axis.set_title(title)
             axis.grid(alpha=0.3)
-            for number, arm in enumerate(arms):
-                _draw(axis, arm, metric, number)
+            for number, group in enumerate(groups):
+                _draw(axis, group, metric, number)
             if not any(len(line.get_xdata()) for line in axis.lines):
                 axis.set(xticks=[], yticks=[])
                 axis.text(0.5, 0.5, "not logged", ha="center", transform=axis.transAxes)
@@ -68,13 +68,13 @@ def _runs(evidence: Evidence, arm: str) -> tuple[Run, ...]:
     )
 
 
-def _draw(axis: object, arm: Arm, metric: str, number: int) -> None:
+def _draw(axis: object, group: RunGroup, metric: str, number: int) -> None:
     """An arm without a finished run, or without the metric, has an empty line in the legend."""
-    series = arm.series(metric) if arm.runs else []
-    steps = arm.steps(metric) if arm.runs else []
+    series = group.series(metric) if group.runs else []
+    steps = group.steps(metric) if group.runs else []
     values = series if metric == VALIDATION else [smoothed(of_run) for of_run in series]
     band = band_of(steps, values, RANGE)
-    style = {"color": COLOURS[number % len(COLOURS)], "label": f"{arm.name} ({len(arm.runs)})"}
+    style = {"color": COLOURS[number % len(COLOURS)], "label": f"{group.name} ({len(group.runs)})"}
     stroke = STROKES[number // len(COLOURS) % len(STROKES)]
     axis.plot(band.steps, band.mean, stroke, **style)  # type: ignore[attr-defined]
     axis.fill_between(band.steps, band.low, band.high, alpha=0.15, color=style["color"])  # type: ignore[attr-defined]
