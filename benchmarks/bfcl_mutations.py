@@ -100,8 +100,8 @@ def _missing(which: int) -> Mutation:
             return None
         names = list(calls[0].arguments)
         del names[which]
-        kept = {name: calls[0].arguments[name] for name in names}
-        return [replace(calls[0], arguments=kept), *calls[1:]]
+        rest = {name: calls[0].arguments[name] for name in names}
+        return [replace(calls[0], arguments=rest), *calls[1:]]
 
     return mutate
 

@@ -257,19 +257,19 @@ def _argument_kinds(question: Question, chosen: random.Random) -> Iterator[tuple
         yield "comment behind", within([*pairs[:-1], f"{pairs[-1]} # as asked\n"])
         yield "reversed", within(pairs[::-1])
     for omissible in list(question.omissible.get(name, ()))[:1]:
-        kept = [pair for pair in pairs if not pair.startswith(f"{omissible}=")]
+        rest = [pair for pair in pairs if not pair.startswith(f"{omissible}=")]
         for kind, text in {
             "empty text": "''",
             "None": "None",
             "empty list": "[]",
             "dot": "'.'",
         }.items():
-            yield f"{kind} for one that may be left out", within([*kept, f"{omissible}={text}"])
-        yield "one that may be left out left out", within(kept)
+            yield f"{kind} for one that may be left out", within([*rest, f"{omissible}={text}"])
+        yield "one that may be left out left out", within(rest)
     for key, default in list(question.defaults.get(name, {}).items())[:2]:
-        kept = [pair for pair in pairs if not pair.startswith(f"{key}=")]
-        yield f"default written ({key})"[:15], within([*kept, f"{key}={default!r}"])
-        yield "default left out", within(kept)
+        rest = [pair for pair in pairs if not pair.startswith(f"{key}=")]
+        yield f"default written ({key})"[:15], within([*rest, f"{key}={default!r}"])
+        yield "default left out", within(rest)
 
 
 def _around(calls: Sequence[str]) -> dict[str, str]:

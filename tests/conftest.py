@@ -280,7 +280,7 @@ class CleaningJob:
         quick = ["--backoff", "0.01", "--timeout", "1"]
         return clean([*words, "--model", "judge", "--base_url", url, *quick, *options])
 
-    def kept(self) -> list[int]:
+    def indices(self) -> list[int]:
         """The index of each row that was written."""
         rows = pq.read_table(self.out / "train.parquet").to_pylist()
         return [row["extra_info"]["index"] for row in rows]

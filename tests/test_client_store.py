@@ -21,19 +21,19 @@ def answer(key: str, text: str = "{}", good: bool = True) -> Answer:
 
 
 def text_of(store: Store, key: str) -> str | None:
-    kept = store.get(key)
-    return None if kept is None else kept.text
+    entry = store.get(key)
+    return None if entry is None else entry.text
 
 
 def test_answers_are_found_again_by_another_process_of_the_same_file(tmp_path: Path) -> None:
     first = Store(tmp_path / "s.sqlite")
-    kept = Answer("a", "judge", "one\n<think>\u00fc\0", 100, 10, note="cut off")
-    first.put(kept)
+    entry = Answer("a", "judge", "one\n<think>\u00fc\0", 100, 10, note="cut off")
+    first.put(entry)
     first.put(answer("b", "two"))
     second = Store(tmp_path / "s.sqlite")
-    assert second.get("a") == kept
+    assert second.get("a") == entry
     assert (text_of(second, "b"), second.get("c")) == ("two", None)
-    assert second.of_stage("judge") == [kept, answer("b", "two")]
+    assert second.of_stage("judge") == [entry, answer("b", "two")]
     assert second.of_stage("correct") == []
 
 

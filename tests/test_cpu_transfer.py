@@ -103,9 +103,9 @@ def test_the_old_policy_does_not_follow_an_update(
     cpu._copy_on_save(fsdp_utils)
     cpu._copy_on_save(fsdp_utils)
     before = model.weight.full_tensor().clone()
-    kept, layout = fsdp_utils.fsdp2_sharded_save_to_cpu(model)
+    copy, layout = fsdp_utils.fsdp2_sharded_save_to_cpu(model)
     with torch.no_grad():
         model.weight.add_(1.0)
     assert not torch.equal(model.weight.full_tensor(), before)
-    fsdp_utils.fsdp2_sharded_load_from_cpu(model, kept, layout)
+    fsdp_utils.fsdp2_sharded_load_from_cpu(model, copy, layout)
     assert torch.equal(model.weight.full_tensor(), before)

@@ -212,12 +212,12 @@ def test_what_the_samples_become_is_sound(name: str, form: str) -> None:
             continue  # judged by a benchmark's rules, contradictions included
         assert sample.source == name
         row = to_row(check(sample).sample, 0, call_form=form)
-        kept = from_row(row)
+        sample_back = from_row(row)
         tools = ToolSet.from_json(row["extra_info"]["tools"])
         reference = Reference.from_json(row["reward_model"]["ground_truth"], tools)
-        assert tools.check(kept.calls) is None
-        if kept.calls:
-            written = parse(render(kept.calls, form), form).calls
+        assert tools.check(sample_back.calls) is None
+        if sample_back.calls:
+            written = parse(render(sample_back.calls, form), form).calls
             assert written is not None
             assert match(written, reference)
         else:
@@ -411,12 +411,12 @@ REAL = [
 ]
 
 
-@pytest.mark.parametrize(("name", "file", "kept", "made"), REAL)
-def test_real_rows(real_rows: Path, name: str, file: str, kept: int, made: int) -> None:
+@pytest.mark.parametrize(("name", "file", "least", "made"), REAL)
+def test_real_rows(real_rows: Path, name: str, file: str, least: int, made: int) -> None:
     """The share of real rows that survives does not fall: each loss was looked at once."""
     samples = samples_of(name, real_rows / file)
     assert len(samples) == made
-    assert sum(map(survives, samples)) >= kept
+    assert sum(map(survives, samples)) >= least
 
 
 def survives(sample: Sample | Unusable) -> bool:

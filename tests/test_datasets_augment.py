@@ -95,9 +95,9 @@ NAMES = ["a", "b", "c", "d"]
 @st.composite
 def bijections(draw: st.DrawFn, fresh: list[str]) -> dict[str, str]:
     """Old name -> new name for all of NAMES, some unchanged."""
-    kept = {name for name in NAMES if draw(st.booleans())}
+    unchanged = {name for name in NAMES if draw(st.booleans())}
     new = iter(draw(st.permutations(fresh)))
-    return {name: name if name in kept else next(new) for name in NAMES}
+    return {name: name if name in unchanged else next(new) for name in NAMES}
 
 
 @given(

@@ -170,8 +170,8 @@ def clean_rows(folder: Path, rows: list[dict[str, Any]], benchmark: Path) -> int
     if code == 2:
         return 0
     report = (folder / "out" / "report.md").read_text("utf-8")
-    (kept,) = (line for line in report.splitlines() if line.startswith("| kept |"))
-    return int(kept.split("|")[2])
+    (line,) = (line for line in report.splitlines() if line.startswith("| kept |"))
+    return int(line.split("|")[2])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -48,8 +48,8 @@ def preprocess(folder: Path, *rows: Any, form: str = "json") -> list[dict[str, A
         for name in ("train", "test")
         for item in pq.read_table(out / f"{name}.parquet").to_pylist()
     ]
-    kept = [item for item in made if not item["prompt"][-1]["content"].startswith("Pier ")]
-    return sorted(kept, key=lambda item: (item["extra_info"]["index"], len(item["prompt"])))
+    items = [item for item in made if not item["prompt"][-1]["content"].startswith("Pier ")]
+    return sorted(items, key=lambda item: (item["extra_info"]["index"], len(item["prompt"])))
 
 
 def dropped(folder: Path) -> dict[str, int]:

@@ -78,14 +78,14 @@ def oracle(truth: Sequence[dict[str, Any]]) -> str:
 
 
 def _least(given: dict[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for name, alternatives in given.items():
         if not isinstance(alternatives, list):
-            kept[name] = alternatives
+            arguments[name] = alternatives
         elif "" not in alternatives:
             first = alternatives[0] if alternatives else None
-            kept[name] = _inner(first)
-    return kept
+            arguments[name] = _inner(first)
+    return arguments
 
 
 def _inner(value: Any) -> Any:
@@ -287,14 +287,14 @@ def test_killed_and_restarted_only_what_is_missing_is_asked(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     store = Store(folder / "bfcl" / "answers" / "answers.sqlite")
-    kept = store.bill()[0] - len(store.of_stage("settings"))
+    answers = store.bill()[0] - len(store.of_stage("settings"))
     store.close()
-    assert 40 < kept < 200
+    assert 40 < answers < 200
 
     time.sleep(0.5)  # what was on its way at the kill arrives at the log
     before = len(log.read_text().splitlines())
     assert main(words) == 0
-    assert len(log.read_text().splitlines()) - before == 200 - kept
+    assert len(log.read_text().splitlines()) - before == 200 - answers
     counts = report(folder)["categories"]["parallel"]
     assert (counts["correct"], counts["scored"], counts["missing"]) == (199, 200, 0)
 

@@ -131,7 +131,7 @@ def test_structs_that_arrow_merges_are_warned_of(
     assert "JSON text" in first.fix
 
 
-KEPT = {"index": 0, "tools": json.dumps([tool("weather", city="string")])}
+INFO = {"index": 0, "tools": json.dumps([tool("weather", city="string")])}
 
 
 @pytest.mark.parametrize(
@@ -139,16 +139,16 @@ KEPT = {"index": 0, "tools": json.dumps([tool("weather", city="string")])}
     [
         (
             [
-                {"extra_info": {**KEPT, "state": {"a": 1}}},
-                {"extra_info": {**KEPT, "state": {"b": 2}}},
+                {"extra_info": {**INFO, "state": {"a": 1}}},
+                {"extra_info": {**INFO, "state": {"b": 2}}},
             ],
             "extra_info.state",
         ),
         ([{"facts": [{"x": 1}]}, {"facts": [{"y": [1]}]}], "facts"),
         (
             [
-                {"extra_info": {**KEPT, "env": {"s": {"a": 1}}}},
-                {"extra_info": {**KEPT, "env": {"s": {"b": 1}}}},
+                {"extra_info": {**INFO, "env": {"s": {"a": 1}}}},
+                {"extra_info": {**INFO, "env": {"s": {"b": 1}}}},
             ],
             "extra_info.env.s",
         ),
@@ -191,14 +191,14 @@ def test_what_arrow_does_to_such_rows(tmp_path: Path) -> None:
     [
         {},
         {"prompt": [{"role": "user", "content": "q", "name": 1}]},
-        {"extra_info": {**KEPT, "state": {"a": 1, "b": None}}},
+        {"extra_info": {**INFO, "state": {"a": 1, "b": None}}},
     ],
 )
 def test_structs_of_fixed_keys_are_as_verl_has_them(
     tmp_path: Path, columns: dict[str, Any]
 ) -> None:
     name = write(tmp_path / "a.parquet", row(**columns))
-    more = write(tmp_path / "b.parquet", row(**columns), row(extra_info={**KEPT, "more": 1}))
+    more = write(tmp_path / "b.parquet", row(**columns), row(extra_info={**INFO, "more": 1}))
     assert [one.state for one in (*check_data(name), *check_data(more))] == [State.OK] * 2
 
 

@@ -255,13 +255,13 @@ def test_rejected_tokens_do_not_hide_the_thought(batch: Any) -> None:
     rejects = [f"{correction}.rollout_rs=token_k2", f"{correction}.rollout_rs_threshold=0.02"]
     metrics: dict[str, Any] = {}
     trainer(*rejects)._compute_advantage(meta, metrics)
-    fields, kept = rows["fields"], advantages_mask(meta)
+    fields, mask = rows["fields"], advantages_mask(meta)
     whole = fields["response_mask"].to_padded_tensor(0)
     responses = fields["responses"].to_padded_tensor(0)
     thought = cot_mask(rows["tokenizer"], responses, whole, fields["prompts"])
-    assert 0 < kept.sum() < whole.sum()
-    real = kept.any(dim=-1)
-    tokens = (thought & kept.bool()).sum(dim=-1)[real].float().mean()
+    assert 0 < mask.sum() < whole.sum()
+    real = mask.any(dim=-1)
+    tokens = (thought & mask.bool()).sum(dim=-1)[real].float().mean()
     assert metrics["egpo/cot_tokens"] == pytest.approx(float(tokens))
 
 

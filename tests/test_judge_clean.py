@@ -297,11 +297,11 @@ def test_a_full_disk_stops_the_job_and_the_same_command_goes_on(
     assert "stopped: the store cannot be written" in full.stderr
     assert "Traceback" not in full.stderr
     assert not (tmp_path / "out").exists()
-    sent, kept = len(server.requests()), finished(tmp_path / "answers.sqlite")
-    assert 0 < len(kept) <= sent <= len(kept) + 3 * 8, "it went on paying for what it cannot keep"
+    sent, keys = len(server.requests()), finished(tmp_path / "answers.sqlite")
+    assert 0 < len(keys) <= sent <= len(keys) + 3 * 8, "it went on paying for what it cannot keep"
 
     assert main(command[3:]) == 0
-    assert not kept & {key for key, _, _ in server.requests()[sent:]}
+    assert not keys & {key for key, _, _ in server.requests()[sent:]}
     assert len(judged(tmp_path / "out")) == 200
 
 

@@ -32,7 +32,7 @@ def test_an_answer_that_cannot_be_read_costs_its_row_only_and_is_not_paid_for_ag
     server = start_judge()
     assert job.run(server.url, "--tries", "3") == 0
     assert "Traceback" not in capsys.readouterr().err
-    assert job.kept() == [n for n in range(20) if n != 4]
+    assert job.indices() == [n for n in range(20) if n != 4]
     (failed,) = job.lines("failed.jsonl")
     assert (failed["file"], failed["index"], failed["stage"]) == ("train.parquet", 4, "judge")
     assert failed["turn"] == 0
@@ -57,7 +57,7 @@ def test_a_row_that_is_never_answered_costs_itself_only_and_is_asked_by_the_next
     job.has(20, fates={4: fate})
     server = start_judge()
     assert job.run(server.url, "--tries", "2") == 0
-    assert len(job.kept()) == 19
+    assert len(job.indices()) == 19
     (failed,) = job.lines("failed.jsonl")
     assert (failed["index"], failed["outcome"]) == (4, "failed")
     requests = len(server.requests())
@@ -68,7 +68,7 @@ def test_a_row_that_is_never_answered_costs_itself_only_and_is_asked_by_the_next
 def test_a_bill_that_cannot_be_is_no_bill(job: Any, start_judge: Start) -> None:
     job.has(10, fates={4: "bill"})
     assert job.run(start_judge().url) == 0
-    assert len(job.kept()) == 10
+    assert len(job.indices()) == 10
 
 
 ARGUMENTS = (
@@ -190,7 +190,7 @@ def test_one_row_that_the_endpoint_forbids_does_not_stop_the_others(
 ) -> None:
     job.has(12, fates={5: "403"})
     assert job.run(start_judge().url, "--in_flight", "1") == 0
-    assert len(job.kept()) == 11
+    assert len(job.indices()) == 11
 
 
 def test_the_store_lies_in_the_output_folder_and_a_dry_run_leaves_nothing(

@@ -57,7 +57,7 @@ J, C, E = "judge", "correct", "evaluate"
 
 
 @pytest.mark.parametrize(
-    ("answers", "stages", "outcome", "kept"),
+    ("answers", "stages", "outcome", "calls"),
     [
         ([RIGHT], [J], "right", [URK]),
         ([WRONG, new(call(harbour="Hoorn")), RIGHT, ACCEPT], [J, C, J, E], "corrected", [HOORN]),
@@ -94,12 +94,12 @@ J, C, E = "judge", "correct", "evaluate"
     ],
 )
 def test_the_stages(
-    answers: list[dict[str, Any]], stages: list[str], outcome: str, kept: list[Call]
+    answers: list[dict[str, Any]], stages: list[str], outcome: str, calls: list[Call]
 ) -> None:
     result, questions = play(answers)
     assert [question.stage for question in questions] == stages
     assert result.outcome == outcome
-    assert list(result.sample.calls) == kept
+    assert list(result.sample.calls) == calls
     assert result.attempts == stages.count(C)
 
 

@@ -33,7 +33,7 @@ def test_rows_in_a_row_that_are_never_answered_are_set_aside(
     server = start_judge()
     more = (*QUICK, "--in_flight", str(in_flight))
     assert job.run(server.url, *more) == 0
-    assert job.kept() == [n for n in range(30) if n not in bad]
+    assert job.indices() == [n for n in range(30) if n not in bad]
     failed = {line["index"]: line["reason"] for line in job.lines("failed.jsonl")}
     assert list(failed) == list(bad)
     assert all(failed.values())
@@ -41,7 +41,7 @@ def test_rows_in_a_row_that_are_never_answered_are_set_aside(
     assert fates.count(fate) == 12 * (1 if fate in ("400", "403") else 2), "tries are bounded"
     assert job.run(server.url, *more) == 0, "nothing but rows that fail is left to ask"
     assert len(job.lines("failed.jsonl")) == 12
-    assert len(job.kept()) == 18
+    assert len(job.indices()) == 18
 
 
 @pytest.mark.parametrize("fate", ["500", "cut", "html", "403"])
@@ -65,14 +65,14 @@ def test_an_endpoint_that_is_down_stops_the_job_and_nothing_paid_for_is_lost(
     assert len(server.requests()) < healthy + 40, "it went on asking"
     answered = {key for key, _, met in server.requests() if met == "answered"}
     with closing(sqlite3.connect(tmp_path / "answers")) as connection:
-        kept = {key for (key,) in connection.execute("SELECT key FROM answers WHERE good")}
-    assert kept == answered
+        keys = {key for (key,) in connection.execute("SELECT key FROM answers WHERE good")}
+    assert keys == answered
 
     well = start_judge()
     # What could not be read was paid for, and counts as a try of a later run too.
     assert job.run(well.url, *more, "--tries", "4") == 0
     assert not answered & {key for key, _, _ in well.requests()}
-    assert len(job.kept()) == 100
+    assert len(job.indices()) == 100
 
 
 def test_what_it_costs_to_see_whether_the_endpoint_is_up_is_in_the_bill(
@@ -92,7 +92,7 @@ def test_a_share_of_one_never_stops_for_answers_that_cannot_be_read(
 ) -> None:
     job.has(40, fates=dict.fromkeys(range(38), "half"))
     assert job.run(start_judge().url, *QUICK) == 0
-    assert job.kept() == [38, 39]
+    assert job.indices() == [38, 39]
     assert len(job.lines("failed.jsonl")) == 38
 
 

@@ -55,13 +55,13 @@ def test_a_thought_is_taken_where_the_model_follows_it_to_the_reference(
         assert row["thought_from"] == "model"
         assert response.startswith("<think>By what is said")
         assert compute_score("x", response, truth, row["extra_info"])["score"] == 1
-    kept = [row["extra_info"]["index"] for row in rows]
-    assert kept == [n for n in range(COUNT) if n % 3]
+    indices = [row["extra_info"]["index"] for row in rows]
+    assert indices == [n for n in range(COUNT) if n % 3]
     outcomes = Counter(line["outcome"] for line in job.lines())
-    assert outcomes == {"followed": len(kept), "not_followed": COUNT - len(kept)}
+    assert outcomes == {"followed": len(indices), "not_followed": COUNT - len(indices)}
     report = (job.out / "report.md").read_text()
-    assert f"| thought by model | {len(kept)} |" in report
-    assert f"| left out | {COUNT - len(kept)} |" in report
+    assert f"| thought by model | {len(indices)} |" in report
+    assert f"| left out | {COUNT - len(indices)} |" in report
 
     asked = len(judge.requests())
     assert asked == 2 * COUNT

@@ -307,9 +307,9 @@ def test_the_cache_is_what_weights_leave_of_the_share() -> None:
 
 
 def test_offloading_frees_the_rollouts_gpu_and_not_the_updates() -> None:
-    kept, away = memory_of(PAPER), memory_of(replace(PAPER, offload=True))
-    assert away.update == kept.update
-    assert kept.rollout - away.rollout == pytest.approx(4.022e9 * 12 / 8 / GIB, rel=1e-3)
+    resident, offloaded = memory_of(PAPER), memory_of(replace(PAPER, offload=True))
+    assert offloaded.update == resident.update
+    assert resident.rollout - offloaded.rollout == pytest.approx(4.022e9 * 12 / 8 / GIB, rel=1e-3)
 
 
 def test_adapters_alone_have_gradients() -> None:

@@ -36,14 +36,14 @@ def preprocessed(folder: Path, *rows: dict[str, str]) -> tuple[list[dict[str, An
     words = ["xlam", "--local_dataset_path", str(source), "--local_save_dir", str(out)]
     assert main([*words, "--split_by", "random", "--test_size", "0.5"]) == 0
     tables = [pq.read_table(out / f"{part}.parquet") for part in ("train", "test")]
-    kept = [one for table in tables for one in table.to_pylist()]
-    return kept, (out / "report.md").read_text(encoding="utf-8")
+    rows = [one for table in tables for one in table.to_pylist()]
+    return rows, (out / "report.md").read_text(encoding="utf-8")
 
 
-def score_of_reference(kept: dict[str, Any]) -> Reason:
-    truth, info = kept["reward_model"]["ground_truth"], kept["extra_info"]
+def score_of_reference(row: dict[str, Any]) -> Reason:
+    truth, info = row["reward_model"]["ground_truth"], row["extra_info"]
     calls = tuple(Call(call["name"], call["arguments"]) for call in json.loads(truth))
-    result = compute_score(kept["data_source"], THOUGHT + render(calls), truth, info)
+    result = compute_score(row["data_source"], THOUGHT + render(calls), truth, info)
     return Reason(result["reason"])
 
 
@@ -106,17 +106,17 @@ DROPPED = {
 
 @pytest.mark.parametrize("name", KEPT)
 def test_a_row_that_is_kept_earns_one_with_its_reference(name: str, tmp_path: Path) -> None:
-    kept, report = preprocessed(tmp_path, PLAIN, {**KEPT[name], "query": "The other."})
-    assert len(kept) == 2, report
-    assert [score_of_reference(one) for one in kept] == [Reason.OK] * 2
+    rows, report = preprocessed(tmp_path, PLAIN, {**KEPT[name], "query": "The other."})
+    assert len(rows) == 2, report
+    assert [score_of_reference(one) for one in rows] == [Reason.OK] * 2
 
 
 @pytest.mark.parametrize("name", DROPPED)
 def test_a_row_that_cannot_be_judged_is_dropped(name: str, tmp_path: Path) -> None:
     bad, reason = DROPPED[name]
     more = {**PLAIN, "query": "A third."}
-    kept, report = preprocessed(tmp_path, PLAIN, more, {**bad, "query": "The other."})
-    assert len(kept) == 2
+    rows, report = preprocessed(tmp_path, PLAIN, more, {**bad, "query": "The other."})
+    assert len(rows) == 2
     assert reason in report
 
 

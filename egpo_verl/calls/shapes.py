@@ -161,12 +161,12 @@ class Inside:
         if not self.defaults:
             return members
         defaults = self._normal_defaults(text_form)
-        kept = {
+        rest = {
             name: value
             for name, value in members.items()
             if name not in defaults or not equal(value, defaults[name])
         }
-        return {**kept, self._key: True}
+        return {**rest, self._key: True}
 
     def _normal_defaults(self, text_form: TextForm) -> Mapping[str, Any]:
         known = self._normal.get(text_form)

@@ -37,7 +37,7 @@ def check_run(root: Path, processes: int | None) -> Iterator[Finding]:
         yield from _check_steps(checkpoints)
         yield from check_resume(root, checkpoints, processes)
     yield from _check_room(root, checkpoints)
-    yield from _check_kept(checkpoints)
+    yield from _check_count(checkpoints)
 
 
 def find_checkpoints(folder: Path) -> Path:
@@ -134,11 +134,11 @@ def _check_room(root: Path, checkpoints: Sequence[Checkpoint]) -> Iterator[Findi
     )
 
 
-def _check_kept(checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
+def _check_count(checkpoints: Sequence[Checkpoint]) -> Iterator[Finding]:
     """verl with one to keep removes the last before the next one's step is recorded
     (verl/utils/checkpoint/checkpoint_manager.py:168), so that a kill in between leaves none."""
-    kept = [one for one in checkpoints if not one.is_cleared]
-    if len(kept) == 1 and len(checkpoints) > 1:
+    remaining = [one for one in checkpoints if not one.is_cleared]
+    if len(remaining) == 1 and len(checkpoints) > 1:
         yield warn(
             "keeping one",
             "all checkpoints but one are removed, as with trainer.max_actor_ckpt_to_keep=1: verl "

@@ -91,5 +91,5 @@ class Worlds:
 
 def _environment() -> dict[str, str]:
     """Of the host: it imports from where this process does."""
-    kept = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    inherited = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -80,10 +80,10 @@ class Demonstrations(Dataset[dict[str, Tensor]]):
                     f"demonstration {place} has {len(ids)} tokens, data.max_length allows "
                     f"{self._longest}: raise it, or preprocess with a smaller --max_prompt_length"
                 )
-            kept = (
+            window = (
                 slice(-self._longest, None) if self._truncation == "left" else slice(self._longest)
             )
-            ids, mask = ids[kept], mask[kept]
+            ids, mask = ids[window], mask[window]
         return {"input_ids": ids, "position_ids": torch.arange(len(ids)), "loss_mask": mask}
 
     def _encoded(self, dialogue: Sequence[Mapping[str, str]]) -> tuple[list[int], list[int]]:

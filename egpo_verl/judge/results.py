@@ -85,9 +85,9 @@ class Results:
             self.changes.append({**line, "question": before.messages[-1]["content"]})
         if result.outcome in KEPT:
             extra = {**before.extra, "judge": result.outcome}
-            kept = replace(before, calls=result.sample.calls, extra=extra)
+            sample = replace(before, calls=result.sample.calls, extra=extra)
             way_back = Renaming.from_json(row["extra_info"]["renamed"])
-            self._waiting.append(with_sample(row, kept, way_back))
+            self._waiting.append(with_sample(row, sample, way_back))
             if len(self._waiting) >= ROW_GROUP:
                 self._flush()
 
@@ -141,12 +141,12 @@ def sections(results: list[Results], judge: Judge) -> list[Section]:
     for result in results:
         outcomes += result.outcomes
     lines = outcome_lines(outcomes, OUTCOMES)
-    kept = tuple(
+    files = tuple(
         (result.name, f"{result.outcomes.total():,}", f"{sum(result.outcomes[k] for k in KEPT):,}")
         for result in results
     )
     return [
-        Section("Files", ("file", "rows in", "rows out"), kept),
+        Section("Files", ("file", "rows in", "rows out"), files),
         Section("Outcomes", ("outcome", "rows", "share", "meaning"), lines),
         use_of(judge),
     ]

@@ -53,7 +53,7 @@ def think_files(
         Stopped, UserError: see there.
     """
     names = [*(f"{PREFIX}{file.name}" for file in files), THOUGHTS, REPORT]
-    done, outcomes, kept = 0, Counter[str](), Counter[str]()
+    done, outcomes, sources = 0, Counter[str](), Counter[str]()
     with output_folder(folder, names, files, overwrite) as scratch, interruptible(judge):
         with (scratch / THOUGHTS).open("w", encoding="utf-8") as lines:
             for file in files:
@@ -66,7 +66,7 @@ def think_files(
                         line = _demonstration(row, thought)
                         source = line["thought_from"] if line else None
                         outcomes[thought.outcome] += 1
-                        kept[source or ""] += 1
+                        sources[source or ""] += 1
                         lines.write(json.dumps(_noted(file, row, thought, source)) + "\n")
                         waiting += [line] if line else []
                         if len(waiting) >= BATCH:
@@ -74,9 +74,9 @@ def think_files(
                         done += 1
                         show(done, judge.progress_note())
                     _write(writer, waiting)
-        if kept.total() == kept[""]:
+        if sources.total() == sources[""]:
             raise UserError("no row has a demonstration, neither by the model nor by rules.")
-        report = _sections(outcomes, kept, judge)
+        report = _sections(outcomes, sources, judge)
         page = markdown(f"Thoughts by {judge.settings.model}", report)
         (scratch / REPORT).write_text(page, "utf-8")
     return report
@@ -113,15 +113,15 @@ def _write(writer: pq.ParquetWriter, waiting: list[dict[str, Any]]) -> None:
     waiting.clear()
 
 
-def _sections(outcomes: Counter[str], kept: Counter[str], judge: Judge) -> list[Section]:
+def _sections(outcomes: Counter[str], sources: Counter[str], judge: Judge) -> list[Section]:
     total = outcomes.total() or 1
     lines = outcome_lines(outcomes, OUTCOMES)
-    sources = tuple(
+    source_lines = tuple(
         (f"thought by {source}" if source else "left out", f"{count:,}", f"{count / total:.1%}")
-        for source, count in kept.most_common()
+        for source, count in sources.most_common()
     )
     return [
         Section("Thoughts of the model", ("outcome", "rows", "share", "meaning"), lines),
-        Section("Demonstrations", ("rows", "count", "share"), sources),
+        Section("Demonstrations", ("rows", "count", "share"), source_lines),
         use_of(judge),
     ]

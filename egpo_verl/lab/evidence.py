@@ -18,7 +18,7 @@ from egpo_verl.lab.run_folder import RunFolder
 from egpo_verl.lab.schedule import folders_of, start_folder
 from egpo_verl.lab.study import Study
 
-KEPT = re.compile(
+PACKED_METRICS = re.compile(
     r"egpo/|reward/|val-core/|val-aux/.*/acc/mean|critic/score/mean$|response_length/mean$"
     r"|actor/(kl_loss|entropy|grad_norm|pg_loss|pg_clipfrac|ppo_kl|lr)$|timing_s/step$"
 )
@@ -97,8 +97,12 @@ def records_of(study: Study, folder: RunFolder) -> Iterator[Record]:
     entropies = recorded_entropies(folder.path / "rollouts")
     steps = sorted({step for of_metric in values.values() for step in of_metric})
     for step in steps:
-        kept = {name: of[step] for name, of in values.items() if step in of and KEPT.match(name)}
-        numbers = kept | entropies.get(step, {})
+        logged = {
+            name: of[step]
+            for name, of in values.items()
+            if step in of and PACKED_METRICS.match(name)
+        }
+        numbers = logged | entropies.get(step, {})
         yield {"step": step, "data": {name: _rounded(value) for name, value in numbers.items()}}
     if facts.get("done"):
         yield {"final": final_counts(study, folder)}

@@ -127,7 +127,7 @@ def _for_what_was_seen(one: Compared) -> str:
     return f", and the {100 * size:.1f} points that were seen {one.needed(size)}"
 
 
-def runs_kept(evidence: Evidence) -> Iterator[str]:
+def run_notes(evidence: Evidence) -> Iterator[str]:
     """Each run that is not done, or that was started more than was needed."""
     for run in evidence.runs:
         starts = run.about.get("starts", [])

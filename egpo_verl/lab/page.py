@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from egpo_verl.lab.comparison import POINTS, Compared, accuracies, compared, spread
 from egpo_verl.lab.evidence import Evidence
-from egpo_verl.lab.findings import paragraph, runs_kept, unresolved
+from egpo_verl.lab.findings import paragraph, run_notes, unresolved
 from egpo_verl.lab.markdown import NONE, markdown, percent, points, span
 from egpo_verl.lab.measures import (
     accuracy,
@@ -63,7 +63,7 @@ def section(evidence: Evidence, figures: str) -> str:
         *_levels_table(evidence),
         f"![Curves of {study['name']}]({quote(figures)}/{picture(evidence)})",
         *_listed("**Not resolved.**", unresolved(evidence)),
-        *_listed("**Runs.**", runs_kept(evidence)),
+        *_listed("**Runs.**", run_notes(evidence)),
     ]
     return "\n\n".join(block for block in blocks if block)
 

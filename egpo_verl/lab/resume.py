@@ -39,12 +39,12 @@ def best_checkpoint(folder: RunFolder) -> Checkpoint | None:
     return best if best is not None and best.is_finished else None
 
 
-def remove_others(folder: RunFolder, kept: Checkpoint | None) -> None:
+def remove_others(folder: RunFolder, checkpoint: Checkpoint | None) -> None:
     """Remove all checkpoints but one; verl forgets those of an earlier start."""
     if not folder.checkpoints.is_dir():
         return
     for path in folder.checkpoints.iterdir():
-        if kept is not None and path.name == kept.folder.name:
+        if checkpoint is not None and path.name == checkpoint.folder.name:
             continue
         if path.is_dir():
             shutil.rmtree(path)

@@ -61,21 +61,21 @@ class Holdout:
         info = row["extra_info"]
         tools, way_back = read_functions(info["tools"]), Renaming.from_json(info["renamed"])
         substitutes = iter(self._substitutes(tools, len(foreign), place))
-        kept: list[Tool] = []
+        offered: list[Tool] = []
         for tool in tools:
             if features_of(tool).name not in foreign:
-                kept.append(tool)
+                offered.append(tool)
             elif (name := next(substitutes, None)) is not None:
                 other, back = self.pool[name]
-                kept.append(other)
+                offered.append(other)
                 way_back = _joined(way_back, back)
                 self.replaced += 1
             else:
                 self.removed += 1
-        if not kept:
+        if not offered:
             self.emptied += 1
             return None
-        return with_tools(row, kept, way_back)
+        return with_tools(row, offered, way_back)
 
     def _foreign(self, place: int) -> set[str]:
         in_test = self.split.files[place] == "test"

@@ -22,8 +22,8 @@ def entries(categories: list[str], out: Path) -> None:
     with out.open("w", encoding="utf-8") as file:
         for category in categories:
             for entry in load(category):
-                kept = {key: entry[key] for key in ("id", "question", "function")}
-                file.write(json.dumps({"category": category, **kept}) + "\n")
+                fields = {key: entry[key] for key in ("id", "question", "function")}
+                file.write(json.dumps({"category": category, **fields}) + "\n")
 
 
 def loop(model: str, prompts: Path, path: str, threads: int) -> None:
