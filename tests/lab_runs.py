@@ -48,10 +48,10 @@ def study_file(folder: Path, rows: Path, **changes: Any) -> Path:
 
 
 def write_run(
-    study: Path, arm: str, seed: int, right: float, never: str = "", **facts: Any
+    study: Path, arm: str, seed: int, right: float, never: str = "", **record: Any
 ) -> Path:
     """A finished run whose share of right responses is `right`, and none on the part `never`;
-    `facts` go to its run.json."""
+    `record` goes to its run.json."""
     content = yaml.safe_load(study.read_text(encoding="utf-8"))
     steps = 0 if arm == "start" else content["steps"]
     folder = Path(content["folder"]) / f"{arm}-seed{seed}"
@@ -69,7 +69,7 @@ def write_run(
         "starts": [{"phase": "train", "exit": 0}, {"phase": "final", "exit": 0}],
         "done": True,
     }
-    (folder / "run.json").write_text(json.dumps(about | facts), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps(about | record), encoding="utf-8")
     write_dump(folder / "final" / f"{steps}.jsonl", content, right, seed, never)
     return folder
 

@@ -203,12 +203,12 @@ def test_accuracy_is_the_official_one_on_the_same_answers(
     answers: dict[str, dict[str, str]] = defaultdict(dict)
     ours: dict[str, list[float]] = defaultdict(list)
     for row in written(data, tmp_path / "rows"):
-        facts = json.loads(row["extra_info"]["facts"])
+        extra = json.loads(row["extra_info"]["facts"])
         tools = json.loads(row["extra_info"]["tools"])
         offered = tools[0]["name"] if tools else "f"
         response = answer(from_row(row).calls, offered, MUTATIONS, chance)
-        ours[facts["category"]].append(scored(row, response)["acc"])
-        answers[facts["category"]][facts["id"]] = split_response(response).answer
+        ours[extra["category"]].append(scored(row, response)["acc"])
+        answers[extra["category"]][extra["id"]] = split_response(response).answer
     for category, said in answers.items():
         official.write("made", category, said)
     official.evaluate(["made"], list(answers), partial=False)

@@ -210,11 +210,11 @@ def test_episodes_are_counted_by_rollout_and_not_by_row(queue: None, estimator: 
     places = ["0_0", "0_1", "0_2", "1_0"]
     keys = [f"{uid}_{places[row % ROLLOUTS]}" for row, uid in enumerate(rows["uids"])]
     keys[-1] = "pad_0_0"
-    facts = {"calls": 1, "tool_errors": 0, "turns_solved": 1}
+    counts = {"calls": 1, "tool_errors": 0, "turns_solved": 1}
     episodes = [
         {
             "reward_extra_info": {"acc": float(place[0])},
-            "env": {**facts, "messages": 3 - 2 * int(place[0]), "no_room": int(place[0])},
+            "env": {**counts, "messages": 3 - 2 * int(place[0]), "no_room": int(place[0])},
         }
         for _ in range(GROUPS)
         for place in places

@@ -52,7 +52,7 @@ def logged(folder: Path) -> int:
     return sum(file.read_text().count("\n") for file in folder.glob("steps-*.jsonl"))
 
 
-def facts(folder: Path) -> dict[str, Any]:
+def record(folder: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / "run.json").read_text())
     return content
 
@@ -82,7 +82,7 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
         wait_for(lambda: logged(killed) >= 1, process)
         process.kill()
     with suppress(ProcessLookupError):  # a machine that is quick may be done with it
-        os.kill(facts(killed)["starts"][-1]["pid"], signal.SIGKILL)
+        os.kill(record(killed)["starts"][-1]["pid"], signal.SIGKILL)
 
     with subprocess.Popen(lab("run", study), cwd=ROOT) as other:
         ran = subprocess.run(
@@ -94,11 +94,11 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
     names = {f"{arm}-seed1" for arm in ARMS}
     assert {path.name for path in runs.iterdir()} == names | {"start-seed0", "study.json"}
     for name in names:
-        assert facts(runs / name)["done"]
-        assert set(facts(runs / name)["versions"]) >= {"egpo_verl", "verl", "torch", "ray"}
+        assert record(runs / name)["done"]
+        assert set(record(runs / name)["versions"]) >= {"egpo_verl", "verl", "torch", "ray"}
         assert read_run(runs / name).series("critic/score/mean")[0] == list(range(1, STEPS + 1))
         assert not list((runs / name / "checkpoints").iterdir()), "weights of a finished run"
-        ends = [(one["phase"], one.get("exit")) for one in facts(runs / name)["starts"]]
+        ends = [(one["phase"], one.get("exit")) for one in record(runs / name)["starts"]]
         assert ends.count(("final", 0)) == 1, "two laboratories at once share the runs"
     for metric in ("actor/grad_norm", "actor/kl_loss", "critic/score/mean", "actor/entropy"):
         ours, stock = (read_run(runs / name).series(metric) for name in sorted(names))
@@ -106,13 +106,13 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
     assert not any(name.startswith("egpo/") for name in read_run(runs / "stock-seed1").values)
     assert set(read_run(killed).series("egpo/bonus")[1]) == {0.0}
 
-    starts = facts(killed)["starts"]
+    starts = record(killed)["starts"]
     assert [one["phase"] for one in starts[:1] + starts[-1:]] == ["train", "final"]
     assert len(starts) >= 2
 
     again = subprocess.run(lab("run", study), cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert again.returncode == 0, again.stderr
-    assert facts(killed)["starts"] == starts, "a study that is done is not run again"
+    assert record(killed)["starts"] == starts, "a study that is done is not run again"
 
     page = tmp_path / "evidence.md"
     subprocess.run(lab("report", study, "--out", page), cwd=ROOT, check=True, timeout=120)

@@ -22,7 +22,7 @@ from egpo_verl.toolworld import ways
 ACCURACY = "acc"
 """What the reward returns: 1.0 iff all is right, whatever its options."""
 CELL = ("part", "level", "kind", "skill")
-FACTS = ("difficulty", "kind", "skill")
+ROW_KEYS = ("difficulty", "kind", "skill")
 """Keys of a row's `extra_info.facts`."""
 
 
@@ -73,7 +73,7 @@ def read_rows(parts: Mapping[str, str]) -> dict[str, list[Row]]:
     for part, file in parts.items():
         for row in _table(file).to_pylist():
             facts = json.loads(row["extra_info"].get("facts") or "{}")
-            level, kind, skill = (str(facts.get(key) or "") for key in FACTS)
+            level, kind, skill = (str(facts.get(key) or "") for key in ROW_KEYS)
             rows[row["reward_model"]["ground_truth"]].append(
                 Row(part, level, kind, skill, _asked(row["prompt"]))
             )

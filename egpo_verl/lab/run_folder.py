@@ -79,39 +79,39 @@ class RunFolder:
         run = self.log()
         return max((max(values) for values in run.values.values()), default=0) if run else 0
 
-    def facts(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """`run.json`; empty before the first start."""
         file = self.path / "run.json"
-        facts: Any = None
+        record: Any = None
         try:
-            facts = json.loads(file.read_text(encoding="utf-8"))
+            record = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except ValueError:
             pass
-        if isinstance(facts, dict):
-            starts = facts.get("starts", [])
+        if isinstance(record, dict):
+            starts = record.get("starts", [])
             if isinstance(starts, list) and all(isinstance(one, dict) for one in starts):
-                return facts
+                return record
         raise UserError(f"{file} is damaged: remove {self.path}, and the run starts anew.")
 
-    def keep(self, facts: Mapping[str, Any]) -> None:
+    def write_record(self, record: Mapping[str, Any]) -> None:
         """Write `run.json`, whole or not at all."""
         with write_file_aside(self.path / "run.json") as part:
-            part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
     def is_done(self) -> bool:
         """Whether the run is trained and measured."""
-        return bool(self.facts().get("done"))
+        return bool(self.record().get("done"))
 
     def state(self) -> str:
         """One of the states above, as far as files tell."""
-        facts = self.facts()
-        if facts.get("done"):
+        record = self.record()
+        if record.get("done"):
             return DONE
         if self.is_locked():
             return RUNNING
-        starts = facts.get("starts", [])
+        starts = record.get("starts", [])
         if not starts:
             return WAITING
         return FAILED if starts[-1].get("problem") else STOPPED
@@ -139,12 +139,12 @@ class RunFolder:
 
     def slot(self) -> int:
         """Which of the runs at once the last start was."""
-        starts = self.facts().get("starts", [])
+        starts = self.record().get("starts", [])
         return int(starts[-1].get("slot", 0)) if starts else 0
 
     def last_problem(self) -> str:
         """Why the last start failed, as `run.json` has it."""
-        starts = self.facts().get("starts", [])
+        starts = self.record().get("starts", [])
         return str(starts[-1].get("problem", "")) if starts else ""
 
     def problem(self) -> str:

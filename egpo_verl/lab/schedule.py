@@ -37,14 +37,14 @@ def check_folders(study: Study) -> None:
     UserError: a run was made under the same name with other overrides or rows of its own.
     """
     for folder in folders_of(study):
-        known = folder.facts().get("arm_overrides")
-        if known is not None and known != arm_overrides(study, folder.arm):
+        overrides = folder.record().get("arm_overrides")
+        if overrides is not None and overrides != arm_overrides(study, folder.arm):
             raise UserError(
                 f"{folder.path} was made with other overrides than arm {folder.arm} has: give the "
                 "arm another name."
             )
-        then = folder.facts().get(TRAIN_DIGEST)
-        if then and train_digest(study, folder.arm).get(TRAIN_DIGEST, then) != then:
+        digest = folder.record().get(TRAIN_DIGEST)
+        if digest and train_digest(study, folder.arm).get(TRAIN_DIGEST, digest) != digest:
             raise UserError(
                 f"{folder.path} was trained on other rows than {study.arms[folder.arm].train} has "
                 "now: give the arm another name."

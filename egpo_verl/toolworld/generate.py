@@ -114,5 +114,5 @@ def _sample(task: AnyTask, identity: str, split: str) -> Sample:
         messages=task.messages,
         tools=task.tools,
         calls=task.calls,
-        extra={"split": split, **task.facts, "id": identity},
+        extra={"split": split, **task.extra, "id": identity},
     )

@@ -49,7 +49,7 @@ class Task:
         return tuple(spec.tool() for spec in self.offered)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def extra(self) -> dict[str, Any]:
         """What a row tells about itself."""
         return {"kind": self.kind, "difficulty": self.level}
 

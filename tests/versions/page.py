@@ -58,14 +58,16 @@ NOTES = """
 def page(results: Results) -> str:
     versions = list(results)
     rows = [[name, *(cell(results[v], key) for v in versions)] for key, name in TRAINERS.items()]
-    facts = [
+    properties = [
         ["loaded by", *(loading(v) for v in versions)],
         ["reward by `+egpo=paper`", *(reward(results[v]) for v in versions)],
         ["entropy in float32 by `+egpo=paper`", *(float32(results[v]) for v in versions)],
         ["tested with transformers", *(results[v]["packages"]["transformers"] for v in versions)],
         ["tested with numpy", *(results[v]["packages"]["numpy"].split(".")[0] for v in versions)],
     ]
-    return f"{TOP}\n{table(['trainer', *versions], rows)}\n{table(['', *versions], facts)}{NOTES}"
+    return (
+        f"{TOP}\n{table(['trainer', *versions], rows)}\n{table(['', *versions], properties)}{NOTES}"
+    )
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

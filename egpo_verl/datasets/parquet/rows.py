@@ -158,8 +158,8 @@ def from_row(row: Mapping[str, Any]) -> Sample:
     info = row["extra_info"]
     tools = tuple(json.loads(info["tools"]))
     calls, reference = read_truth(row["reward_model"]["ground_truth"])
-    facts = json.loads(info["facts"])
-    return Sample(row["data_source"], tuple(_dialogue(row)), tools, calls, facts, reference)
+    extra = json.loads(info["facts"])
+    return Sample(row["data_source"], tuple(_dialogue(row)), tools, calls, extra, reference)
 
 
 def read_truth(text: str) -> tuple[tuple[Call, ...], dict[str, Any] | None]:

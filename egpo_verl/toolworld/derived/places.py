@@ -78,11 +78,11 @@ def _chain(rng: Random, scene: Scene, param: str) -> Clause:
     home = dict(zip(names, cities, strict=False))
     start = rng.choice(names[:size])
     links = [start, *names[size:]]
-    facts = [rng.choice(tells).format(who=who, city=home[who]) for who in names[:size]]
-    facts += [
+    sentences = [rng.choice(tells).format(who=who, city=home[who]) for who in names[:size]]
+    sentences += [
         rng.choice(shares).format(who=who, other=other) for other, who in itertools.pairwise(links)
     ]
-    rng.shuffle(facts)
+    rng.shuffle(sentences)
     value, other = home[start], rng.choice([name for name in names[:size] if name != start])
     derivation = Derivation(
         param,
@@ -92,7 +92,7 @@ def _chain(rng: Random, scene: Scene, param: str) -> Clause:
         tuple(name for name in cities if name != value),
     )
     words = rng.choice(there).format(who=links[-1])
-    return Clause(value, words, context=" ".join(facts), derivation=derivation)
+    return Clause(value, words, context=" ".join(sentences), derivation=derivation)
 
 
 def _hops(links: list[str], value: str) -> str:

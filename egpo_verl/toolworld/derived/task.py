@@ -35,7 +35,7 @@ class DerivedTask:
         return (self.call,)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def extra(self) -> dict[str, Any]:
         """What a row tells about itself."""
         return {"kind": "multiple", "difficulty": self.level, "skill": self.skill}
 

@@ -29,6 +29,6 @@ def single_turns(
         answer = answer_of(message)
         assert isinstance(answer, str), "the teacher keeps to the template"
         calls = parse(answer, call_form).calls or ()
-        facts = {"kind": task.kind, "turn": turn}
-        sample = Sample(source, play.dialogue, play.offered, calls, facts)
+        extra = {"kind": task.kind, "turn": turn}
+        sample = Sample(source, play.dialogue, play.offered, calls, extra)
         yield to_row(sample, index, split, call_form)
