@@ -183,8 +183,8 @@ def test_a_column_of_media_is_dropped_with_its_reason(tmp_path: Path, column: st
     ],
 )
 def test_words_beside_calls_stay_in_the_history(tmp_path: Path, form: str, written: str) -> None:
-    spoken = {**CALLED, "content": "Let me see."}
-    made = preprocess(tmp_path, row(ASKED, spoken, BOOKED, DONE), form=form)
+    remark = {**CALLED, "content": "Let me see."}
+    made = preprocess(tmp_path, row(ASKED, remark, BOOKED, DONE), form=form)
     assert made[1]["prompt"][2] == {"role": "assistant", "content": written}
     assert truths(made) == [[CALL], []]
 

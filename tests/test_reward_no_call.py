@@ -330,7 +330,7 @@ ATTEMPTS = [
     'I use weather.run(city="Paris").',
     'weather->invoke(["city" => "Paris"])',
     'teleport.invoke({"to": "Mars"})',
-    # As JSON with a slip, in other words for its keys, or as YAML.
+    # As JSON with a mistake, in other words for its keys, or as YAML.
     '{name: "weather", arguments: {city: "Paris"}}',
     "Sure: {name: 'weather', arguments: {city: 'Paris'}}",
     'weather {city: "Paris"}',

@@ -1,6 +1,6 @@
 """Whether a text that should hold no call holds one all the same, in whatever form.
 
-A reader would not do: BFCL asks whether an answer decodes, so a call with a slip in its syntax
+A reader would not do: BFCL asks whether an answer decodes, so a call with a mistake in its syntax
 passes as no call. Here an attempt counts, and the functions offered tell it from prose: a call of
 one of them, anywhere but in code that explains; of another name, calls by keyword, with a text or
 in a list that are the whole answer, or a list of calls by keyword. All searches take linear time.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from egpo_verl.toolworld.measure import Spread
 from egpo_verl.toolworld.recipe import Recipe
-from egpo_verl.toolworld.teachers import RIGHT, SLIP
+from egpo_verl.toolworld.teachers import MISTAKE_SHARE, RIGHT
 from egpo_verl.toolworld.training import Progress
 
 Row = tuple[str, float, float]
@@ -52,7 +52,7 @@ and errs often **on purpose**. It knows no language beyond toolworld.
   levels {levels}; no person's data. The loss covers the response only.
 - **Teachers** of the tasks whose values must be derived (levels 6 to 8): {teachers}. The careful
   one derives every value step by step; the checker derives it once more and goes by the second
-  result, for its first is wrong {slip:.0%} of the time; the jumper names, or just calls with, a
+  result, for its first is wrong {wrong:.0%} of the time; the jumper names, or just calls with, a
   value that is right {right:.0%} of the time. So better ways of thinking are in the policy at low
   probability, for reinforcement learning to find; `egpo_verl.toolworld.ways` tells them apart.
 - **Careless teacher** of the plain tasks (levels 1 to 5): it forgets the brackets of the list of
@@ -98,7 +98,7 @@ def write_card(
         **asdict(recipe),
         "levels": ", ".join(map(str, recipe.levels)),
         "teachers": ", ".join(f"{name} {share:g}" for name, share in recipe.teachers.items()),
-        "slip": SLIP,
+        "wrong": MISTAKE_SHARE,
         "right": RIGHT,
         "spreads": "\n".join(_line(name, line) for name, line in tables.groups),
         "grouped": tables.grouped,

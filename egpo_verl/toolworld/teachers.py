@@ -23,7 +23,7 @@ CHECKS = ("Check:", "Once more:")
 """What opens a second derivation of the same value, and stands nowhere else."""
 TOPICS = ("I need {param}.", "Looking for {param}.", "So what goes into {param}?")
 JUMPS = ("It is {value}.", "That must be {value}.", "I see it at once.", "That is clear.")
-SLIP = 0.4
+MISTAKE_SHARE = 0.4
 """Share of the checker's first derivations that go wrong."""
 RIGHT = 0.3
 """Share of the jumper's values that are right."""
@@ -53,8 +53,8 @@ def _derived(part: Derivation, rng: Random) -> str:
 
 def _checked(part: Derivation, rng: Random) -> str:
     mark, again = rng.choice(DERIVES), rng.choice(CHECKS)
-    if rng.random() < SLIP:
-        return f"{mark} {part.slip}. {again} {part.steps}, corrected."
+    if rng.random() < MISTAKE_SHARE:
+        return f"{mark} {part.mistake}. {again} {part.steps}, corrected."
     return f"{mark} {part.steps}. {again} {part.steps}, the same."
 
 

@@ -56,10 +56,10 @@ def thought_of(sample: Sample, tools: ToolSet, rng: Random) -> str:
 
 def speeches_of(sample: Sample) -> list[Speech]:
     """What is said in the dialogue: the question, results of tools, then the rest, latest first."""
-    spoken = list(reversed(sample.messages))
-    questions = [message for message in spoken if message["role"] == "user"][:1]
-    results = [message for message in spoken if message["role"] == "tool"]
-    rest = [message for message in spoken if message not in (*questions, *results)]
+    messages = list(reversed(sample.messages))
+    questions = [message for message in messages if message["role"] == "user"][:1]
+    results = [message for message in messages if message["role"] == "tool"]
+    rest = [message for message in messages if message not in (*questions, *results)]
     groups = (("question", questions), ("result", results), ("earlier", rest))
     return [Speech(name, str(one["content"])) for name, group in groups for one in group]
 

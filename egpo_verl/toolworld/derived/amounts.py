@@ -59,9 +59,11 @@ def _difference(
     one = value + two
     words = rng.choice(DIFFERENCES).format(a=one, b=two, things=things)
     steps = subtraction(one, two)
-    slip = subtraction(one, two, borrows=False) if borrows(one, two) else subtraction(one + 1, two)
+    mistake = (
+        subtraction(one, two, borrows=False) if borrows(one, two) else subtraction(one + 1, two)
+    )
     guesses = numbers_near(value, one, one + two)
-    derivation = Derivation(name, value, steps, slip, guesses)
+    derivation = Derivation(name, value, steps, mistake, guesses)
     return Clause(value, preposition + words, derivation=derivation)
 
 

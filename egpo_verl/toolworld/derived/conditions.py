@@ -48,8 +48,8 @@ def choice(value: int, names: Sequence[str], limits: Sequence[int]) -> Derivatio
     """Which tool takes `value`."""
     place = sum(value > limit for limit in limits)
     guesses = tuple(name for name in names if name != names[place])
-    steps, slip = _steps(value, names, limits, False), _steps(value, names, limits, True)
-    return Derivation(TOOL, names[place], steps, slip, guesses)
+    steps, mistake = _steps(value, names, limits, False), _steps(value, names, limits, True)
+    return Derivation(TOOL, names[place], steps, mistake, guesses)
 
 
 def _steps(value: int, names: Sequence[str], limits: Sequence[int], mistaken: bool) -> str:

@@ -20,14 +20,14 @@ class Derivation:
         param: the parameter that takes the value, or `TOOL`.
         value: the right one, computed apart from the steps.
         steps: a clause that derives it and ends in it.
-        slip: the same with one mistake, which ends in another value.
+        mistake: the same steps with one mistake, which ends in another value.
         guesses: wrong values that look right at a glance.
     """
 
     param: str
     value: Any
     steps: str
-    slip: str
+    mistake: str
     guesses: tuple[Any, ...]
 
 

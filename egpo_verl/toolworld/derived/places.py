@@ -56,15 +56,15 @@ def _asked(rng: Random, scene: Scene, param: str) -> Clause:
     if len(cities) == 1:
         (value,), words = cities, rng.choice(BEFORE)
         guesses = tuple(name for name in _cities(rng, scene, 3) if name != value)
-        steps, slip = (f"before it was {name}, so {name}" for name in (value, guesses[0]))
+        steps, mistake = (f"before it was {name}, so {name}" for name in (value, guesses[0]))
     else:
         first = rng.random() < 0.5
         value, other = cities if first else (cities[1], cities[0])
         words = rng.choice(ASKED_FIRST if first else ASKED_LAST)
         order = f"first {cities[0]}, then {cities[1]}"
-        steps, slip = f"{order}, so {value}", f"{order}, so {other}"
+        steps, mistake = f"{order}, so {value}", f"{order}, so {other}"
         guesses = (other,)
-    derivation = Derivation(param, value, steps, slip, guesses)
+    derivation = Derivation(param, value, steps, mistake, guesses)
     return Clause(value, words, history=history, derivation=derivation)
 
 

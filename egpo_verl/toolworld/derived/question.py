@@ -13,7 +13,7 @@ FIRST = (*OPENERS, "now ", "next, ", "i want you to ")
 ASKING = ("could you ", "can you ")
 
 
-def spoken(
+def question_of(
     rng: Random, asks: Sequence[str], slots: Sequence[Slot], clauses: Sequence[Clause]
 ) -> str:
     """The request, with what it builds on before or after it."""

@@ -38,8 +38,8 @@ def listed(thing: str) -> Slot:
         value, _ = (min if least else max)(rows, key=_price)
         words = rng.choice(LEAST if least else MOST).format(thing=thing)
         guesses = tuple(name for name, _ in rows if name != value)
-        steps, slip = (_compared(rows, least, mistaken) for mistaken in (False, True))
-        derivation = Derivation(thing, value, steps, slip, guesses)
+        steps, mistake = (_compared(rows, least, mistaken) for mistaken in (False, True))
+        derivation = Derivation(thing, value, steps, mistake, guesses)
         return Clause(value, words, _table(rng, thing, rows), derivation=derivation)
 
     return Slot(thing, {"type": "string"}, plain, derived, "table")
@@ -62,14 +62,14 @@ def price(name: str = "price") -> Slot:
                 name,
                 sum_.value,
                 f"{a} {one}, {b} {two}, {sum_.steps}",
-                f"{a} {one}, {b} {two}, {sum_.slip}",
+                f"{a} {one}, {b} {two}, {sum_.mistake}",
                 sum_.guesses,
             )
             words = rng.choice(TWO).format(a=a, b=b)
             return Clause(sum_.value, words, context, derivation=derivation)
         guesses = tuple(other for _, other in rows if other != one) + numbers_near(one)[:1]
-        steps, slip = f"{a} is {one}, so {one}", f"{b} is {two}, so {two}"
-        derivation = Derivation(name, one, steps, slip, guesses)
+        steps, mistake = f"{a} is {one}, so {one}", f"{b} is {two}, so {two}"
+        derivation = Derivation(name, one, steps, mistake, guesses)
         return Clause(one, rng.choice(ONE).format(a=a), context, derivation=derivation)
 
     return Slot(name, {"type": "integer"}, plain, derived, "table")

@@ -14,7 +14,7 @@ from egpo_verl.toolworld.derived.conditions import Family, choice, descriptions,
 from egpo_verl.toolworld.derived.dates import any_day, told
 from egpo_verl.toolworld.derived.derivation import TOOL, Clause, Derivation, Scene, Slot
 from egpo_verl.toolworld.derived.levels import DERIVED_LEVELS, SKILLS, DerivedLevel
-from egpo_verl.toolworld.derived.question import spoken
+from egpo_verl.toolworld.derived.question import question_of
 from egpo_verl.toolworld.values import home, side
 
 
@@ -178,6 +178,6 @@ def _messages(rng: Random, request: Request, today: date | None) -> tuple[dict[s
     roles = ("user", "assistant")
     pairs = [pair for turn in turns for pair in zip(roles, turn, strict=True)]
     system = [("system", told(today))] if today else []
-    question = spoken(rng, request.asks, request.slots, request.clauses)
+    question = question_of(rng, request.asks, request.slots, request.clauses)
     lines = [*system, *pairs, ("user", question)]
     return tuple({"role": role, "content": content} for role, content in lines)

@@ -61,9 +61,9 @@ def measured(name: str, preposition: str = "") -> Slot:
         words = words.format(n=n, m=m, k=k, large=unit.large, small=unit.small)
         value = n * unit.factor + m + k
         guesses = numbers_near(value, n * unit.guess + m + k, value - m, value + unit.factor)
-        steps, slip = _steps(n, unit, unit.factor, m, k), _steps(n, unit, unit.guess, m, k)
+        steps, mistake = _steps(n, unit, unit.factor, m, k), _steps(n, unit, unit.guess, m, k)
         return Clause(
-            value, preposition + words, derivation=Derivation(name, value, steps, slip, guesses)
+            value, preposition + words, derivation=Derivation(name, value, steps, mistake, guesses)
         )
 
     return Slot(name, {"type": "integer"}, plain, derived, "unit")

@@ -17,7 +17,7 @@ from egpo_verl.toolworld.live.task import Task
 def single_turns(
     task: Task, source: str, index: int, rng: Random, call_form: str, split: str
 ) -> Iterator[dict[str, Any]]:
-    """A row for each message of the teacher, who makes no slip: all before it, and its calls.
+    """A row for each message of the teacher, who makes no mistake: all before it, and its calls.
 
     Args:
         source: the rows' `data_source`.
