@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from bfcl_entries import Entry, Official, entries
 from bfcl_mutations import MUTATIONS
-from bfcl_relevance import Asked, questions
+from bfcl_relevance import RelevanceQuestion, questions
 from bfcl_texts import SEED, Question, texts
 from rich.console import Console
 from rich.progress import track
@@ -157,27 +157,27 @@ def against_the_decoder(official: Official) -> tuple[Verdicts, Counter[str], int
     """All texts to (ir)relevance questions; which of them only BFCL takes for a refusal."""
     verdicts = Verdicts(Counter(), Counter(), defaultdict(list))
     milder, irrelevant = Counter[str](), 0
-    for asked in track(list(questions()), "irrelevance", console=Console(stderr=True)):
-        some_call = asked.category == "live_relevance"
+    for question in track(list(questions()), "irrelevance", console=Console(stderr=True)):
+        some_call = question.category == "live_relevance"
         irrelevant += not some_call
-        for kind, text in texts(Question(asked.identity, [asked.call], {}, {})):
+        for kind, text in texts(Question(question.identity, [question.call], {}, {})):
             theirs = official.finds_a_call(text) == some_call
-            reason = our_reason(text, asked.truth, asked.tools)
+            reason = our_reason(text, question.truth, question.tools)
             verdicts.judged[kind] += 1
             if theirs == (reason is Reason.OK):
                 verdicts.agreed[kind] += 1
             else:
                 error = "valid" if theirs else "decode"
-                case = (asked.identity, kind, f"`{text[:100]}`", error, reason.name)
+                case = (question.identity, kind, f"`{text[:100]}`", error, reason.name)
                 verdicts.differ["unexplained"].append(case)
-            if not some_call and theirs and not _is_refusal(text, asked):
+            if not some_call and theirs and not _is_refusal(text, question):
                 milder[kind] += 1
     return verdicts, milder, irrelevant
 
 
-def _is_refusal(text: str, asked: Asked) -> bool:
+def _is_refusal(text: str, question: RelevanceQuestion) -> bool:
     """By the rules of training rows."""
-    return our_reason(text, "[]", asked.tools) is Reason.OK
+    return our_reason(text, "[]", question.tools) is Reason.OK
 
 
 def report(with_answers: Verdicts, without: Verdicts, milder: Counter[str], irrelevant: int) -> str:

@@ -30,7 +30,7 @@ _VALUES: Mapping[str, Any] = {
 }
 
 
-class Asked(NamedTuple):
+class RelevanceQuestion(NamedTuple):
     """One question: `truth` as the row's `ground_truth`, `call` an invented call of a function."""
 
     identity: str
@@ -40,12 +40,12 @@ class Asked(NamedTuple):
     call: Call
 
 
-def questions() -> Iterator[Asked]:
+def questions() -> Iterator[RelevanceQuestion]:
     """Every question of the three categories, from the installed wheel."""
     for category in CATEGORIES:
         for row in read_rows(resources.files("bfcl_eval") / "data" / f"BFCL_v4_{category}.json"):
             (sample,) = convert(row)
-            yield Asked(
+            yield RelevanceQuestion(
                 row["id"],
                 category,
                 json.dumps(row["function"], ensure_ascii=False),

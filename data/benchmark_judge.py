@@ -45,12 +45,12 @@ def main() -> None:
             words = ["--local_save_dir", f"{folder}/out", "--model", "m", "--base_url", url]
             code = clean([str(rows), *words, "--in_flight", str(options.in_flight)])
             server.kill()
-        asked = [float(line.split()[-1]) for line in log.read_text().splitlines()]
+        arrivals = [float(line.split()[-1]) for line in log.read_text().splitlines()]
     if code:
         raise SystemExit(code)
-    whole = asked[-1] - asked[0] + options.latency
+    whole = arrivals[-1] - arrivals[0] + options.latency
     ideal = options.rows * options.latency / options.in_flight
-    steady = busy(asked, options.latency, options.in_flight)
+    steady = busy(arrivals, options.latency, options.in_flight)
     Console().print(
         f"{options.rows} questions of {options.latency:g} s, {options.in_flight} in flight: "
         f"{steady:.1%} busy while there is more to ask; {whole:.1f} s from the first question to "
@@ -58,15 +58,15 @@ def main() -> None:
     )
 
 
-def busy(asked: Sequence[float], latency: float, in_flight: int) -> float:
+def busy(arrivals: Sequence[float], latency: float, in_flight: int) -> float:
     """How full the endpoint was between its first full moment and the last question, 0 to 1.
 
     Args:
-        asked: when each question arrived there, in seconds, in order.
+        arrivals: when each question arrived there, in seconds, in order.
         latency: how long each was worked on.
     """
-    start, end = asked[in_flight - 1], asked[-1]
-    worked = sum(max(0.0, min(at + latency, end) - max(at, start)) for at in asked)
+    start, end = arrivals[in_flight - 1], arrivals[-1]
+    worked = sum(max(0.0, min(at + latency, end) - max(at, start)) for at in arrivals)
     return worked / (in_flight * (end - start))
 
 

@@ -16,12 +16,12 @@ class Oracle:
     def __init__(self, say: Callable[[str], str]) -> None:
         self.say = say
         self.notes: dict[str, str] = {}
-        self.asked: list[Chat] = []
+        self.chats: list[Chat] = []
 
     def settings(self) -> dict[str, Any]:
         return {"backend": "oracle", "model": "made", "temperature": 0.0}
 
     def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
         for chat in chats:
-            self.asked.append(chat)
+            self.chats.append(chat)
             yield chat.key, self.say(chat.key)

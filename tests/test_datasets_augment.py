@@ -15,7 +15,7 @@ from egpo_verl.datasets.sample import Sample
 from egpo_verl.datasets.selection.augment import Augmentation, augmented
 from egpo_verl.datasets.tools.names import Renaming, compose, restore
 
-ASKED = {"role": "user", "content": "How heavy is hive 12?"}
+QUESTION = {"role": "user", "content": "How heavy is hive 12?"}
 TOOLS = tuple(
     {"name": f"Hive {n}", "description": f"Number {n}.", "parameters": {"hive-id": {"type": "int"}}}
     for n in range(6)
@@ -24,7 +24,7 @@ CALL = Call("Hive 0", {"hive-id": 12})
 
 
 def row_of(*messages: dict[str, Any], calls: tuple[Call, ...] = (CALL,), index: int = 0) -> Any:
-    return to_row(Sample("xlam", messages or (ASKED,), TOOLS, calls), index)
+    return to_row(Sample("xlam", messages or (QUESTION,), TOOLS, calls), index)
 
 
 def test_without_the_needed_function_no_call_is_wanted() -> None:
@@ -76,8 +76,8 @@ def test_a_share_of_the_rows_is_changed_and_the_seed_says_which() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        row_of(ASKED, {"role": "assistant", "content": "", "calls": (CALL,)}, ASKED),
-        row_of(ASKED, {"role": "assistant", "content": "12 kg"}, ASKED),
+        row_of(QUESTION, {"role": "assistant", "content": "", "calls": (CALL,)}, QUESTION),
+        row_of(QUESTION, {"role": "assistant", "content": "12 kg"}, QUESTION),
     ],
 )
 def test_dialogues_are_left_alone(row: Any) -> None:
@@ -85,7 +85,7 @@ def test_dialogues_are_left_alone(row: Any) -> None:
 
 
 def test_a_row_cannot_lose_its_only_function() -> None:
-    only = to_row(Sample("xlam", (ASKED,), TOOLS[:1], (CALL,)), 0)
+    only = to_row(Sample("xlam", (QUESTION,), TOOLS[:1], (CALL,)), 0)
     assert augmented(only, Augmentation(irrelevance=1.0)) == only
 
 

@@ -17,7 +17,7 @@ from egpo_verl.preprocess import main
 TIDE = {"name": "tide", "description": "Times of high water at one harbour."}
 
 
-def asked(text: str, tools: tuple[dict[str, Any], ...] = (TIDE,)) -> Sample:
+def sample_of(text: str, tools: tuple[dict[str, Any], ...] = (TIDE,)) -> Sample:
     return Sample("x", ({"role": "user", "content": text},), tools, ())
 
 
@@ -56,10 +56,12 @@ def test_questions_are_found_in_any_schema(benchmark: Benchmarks) -> None:
     text = LONG if any("apples" in question for question in benchmark.questions) else QUESTION
     for wording in (text, text.upper() + "???", text.replace(" ", "  \n")):
         with pytest.raises(Unusable, match="asks the same question"):
-            benchmark.check(asked(wording))
+            benchmark.check(sample_of(wording))
     with pytest.raises(Unusable, match="13 words"):
-        benchmark.check(asked(f"Hello! {text}, and what does it cost, please?"))
-    benchmark.check(asked("Hello! " + " ".join(text.split()[:12]) + " no more", ({"name": "t"},)))
+        benchmark.check(sample_of(f"Hello! {text}, and what does it cost, please?"))
+    benchmark.check(
+        sample_of("Hello! " + " ".join(text.split()[:12]) + " no more", ({"name": "t"},))
+    )
 
 
 def test_a_tool_is_known_by_its_description_whatever_its_name(tmp_path: Path) -> None:
@@ -71,8 +73,8 @@ def test_a_tool_is_known_by_its_description_whatever_its_name(tmp_path: Path) ->
     wrapped = {"type": "function", "function": masked}
     for tool in (masked, wrapped):
         with pytest.raises(Unusable, match=r"describes the same tool.*b\.json"):
-            known.check(asked("Tide?", (tool,)))
-    known.check(asked("Tide?", ({"name": "get", "description": "Get it."},)))
+            known.check(sample_of("Tide?", (tool,)))
+    known.check(sample_of("Tide?", ({"name": "get", "description": "Get it."},)))
 
 
 def test_a_file_with_nothing_to_look_for_is_one_sentence(tmp_path: Path) -> None:

@@ -26,26 +26,29 @@ def digest(sample: Sample) -> int:
     return row_digest(sample, steps(sample.messages, sample.calls, sample.tools)[-1])
 
 
-def asked(text: str, tools: tuple[dict[str, Any], ...] = (TIDE,), *calls: Call) -> Sample:
+def sample_of(text: str, tools: tuple[dict[str, Any], ...] = (TIDE,), *calls: Call) -> Sample:
     return Sample("x", ({"role": "user", "content": text},), tools, calls or (CALL,))
 
 
 @pytest.mark.parametrize(
     ("other", "same"),
     [
-        (asked("When is high water in Hoorn?"), True),
-        (asked("when is HIGH water, in Hoorn"), True),
-        (asked("When is high water in Ｈoorn?"), True),
-        (asked("When is low water in Hoorn?"), False),
-        (asked("When is high water in Hoorn?", (TIDE, {"name": "ebb"})), False),
-        (asked("When is high water in Hoorn?", ({**TIDE, "description": "Tides."},)), True),
-        (asked("When is high water in Hoorn?", ({**TIDE, "parameters": {"day": {}}},)), False),
-        (asked("When is high water in Hoorn?", (TIDE,), CALL, CALL), False),
-        (asked("When is high water in Hoorn?", (TIDE,), Call("tide", {"harbour": "hoorn"})), False),
+        (sample_of("When is high water in Hoorn?"), True),
+        (sample_of("when is HIGH water, in Hoorn"), True),
+        (sample_of("When is high water in Ｈoorn?"), True),
+        (sample_of("When is low water in Hoorn?"), False),
+        (sample_of("When is high water in Hoorn?", (TIDE, {"name": "ebb"})), False),
+        (sample_of("When is high water in Hoorn?", ({**TIDE, "description": "Tides."},)), True),
+        (sample_of("When is high water in Hoorn?", ({**TIDE, "parameters": {"day": {}}},)), False),
+        (sample_of("When is high water in Hoorn?", (TIDE,), CALL, CALL), False),
+        (
+            sample_of("When is high water in Hoorn?", (TIDE,), Call("tide", {"harbour": "hoorn"})),
+            False,
+        ),
     ],
 )
 def test_a_duplicate_has_the_same_words_functions_and_calls(other: Sample, same: bool) -> None:
-    assert (digest(asked("When is high water in Hoorn?")) == digest(other)) is same
+    assert (digest(sample_of("When is high water in Hoorn?")) == digest(other)) is same
 
 
 def test_only_the_first_of_equal_rows_is_let_in() -> None:
@@ -71,11 +74,11 @@ def test_near_duplicates_share_most_of_their_wording() -> None:
     pytest.importorskip("datasketch")
     text = "Please tell me when the water is highest in the old harbour of Hoorn on {} this year"
     seen = Duplicates(threshold=0.6)
-    seen.admit(1, signature(asked(text.format("Monday"))))
-    seen.admit(2, signature(asked("Which loaves does the village baker sell on a Friday?")))
+    seen.admit(1, signature(sample_of(text.format("Monday"))))
+    seen.admit(2, signature(sample_of("Which loaves does the village baker sell on a Friday?")))
     with pytest.raises(Unusable, match="nearly the same"):
-        seen.admit(3, signature(asked(text.format("Tuesday"))))
-    seen.admit(4, signature(asked("Hi")))
+        seen.admit(3, signature(sample_of(text.format("Tuesday"))))
+    seen.admit(4, signature(sample_of("Hi")))
 
 
 def test_near_duplicates_without_the_library_are_one_sentence(

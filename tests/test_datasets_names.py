@@ -106,15 +106,15 @@ def test_a_row_is_renamed_as_a_whole_and_restored(
     tool: dict[str, object], new: dict[str, object]
 ) -> None:
     call = Call("Hive Weight", {"hive-id": 12, "from": "May", "days": 3})
-    asked = {"role": "user", "content": "How heavy is Hive Weight?"}
+    question = {"role": "user", "content": "How heavy is Hive Weight?"}
     earlier = {"role": "assistant", "content": "", "calls": (call,)}
-    sample = Sample("xlam", (asked, earlier, asked), (tool, {"name": "idle"}), (call,))
+    sample = Sample("xlam", (question, earlier, question), (tool, {"name": "idle"}), (call,))
     renamed, way_back = rename(sample)
 
     expected = Call("Hive_Weight", {"hive_id": 12, "from_": "May", "days": 3})
     assert renamed.tools == (new, {"name": "idle"})
     assert renamed.calls == (expected,)
-    assert renamed.messages == (asked, {**earlier, "calls": (expected,)}, asked)
+    assert renamed.messages == (question, {**earlier, "calls": (expected,)}, question)
     assert parse(render(renamed.calls)).calls == renamed.calls
     assert restore(renamed.calls, Renaming.from_json(way_back.to_json())) == (call,)
 

@@ -23,7 +23,7 @@ FERRY: dict[str, Any] = {
 }
 CALL = {"name": "book_ferry", "arguments": {"pier": "east"}}
 CALLED = {"role": "assistant", "content": None, "tool_calls": [{"function": CALL}]}
-ASKED = {"role": "user", "content": "A ferry from the east pier?"}
+QUESTION = {"role": "user", "content": "A ferry from the east pier?"}
 BOOKED = {"role": "tool", "content": "booked"}
 DONE = {"role": "assistant", "content": "It is booked."}
 
@@ -74,10 +74,10 @@ def roles(item: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     "messages",
     [
-        [ASKED, {"role": "assistant", "tool_call": [CALL]}],
-        [ASKED, {"role": "assistant", "content": ""}],
-        [ASKED, {"role": "assistant", "content": " \n", "tool_calls": []}],
-        [ASKED, {"role": "assistant", "content": "<think>Hm.</think>\n"}],
+        [QUESTION, {"role": "assistant", "tool_call": [CALL]}],
+        [QUESTION, {"role": "assistant", "content": ""}],
+        [QUESTION, {"role": "assistant", "content": " \n", "tool_calls": []}],
+        [QUESTION, {"role": "assistant", "content": "<think>Hm.</think>\n"}],
     ],
 )
 def test_a_turn_with_neither_words_nor_calls_is_no_row(tmp_path: Path, messages: Any) -> None:
@@ -97,7 +97,9 @@ def test_a_turn_with_neither_words_nor_calls_is_no_row(tmp_path: Path, messages:
 )
 def test_words_that_are_a_call_do_not_say_that_no_call_fits(tmp_path: Path, words: str) -> None:
     """The reward would take them for a call and pay nothing; as history they may stand."""
-    made = preprocess(tmp_path, row(ASKED, {"role": "assistant", "content": words}, BOOKED, DONE))
+    made = preprocess(
+        tmp_path, row(QUESTION, {"role": "assistant", "content": words}, BOOKED, DONE)
+    )
     assert [roles(item) for item in made] == ["system user assistant tool"]
     assert dropped(tmp_path) == {"written_call": 1}
 
@@ -111,7 +113,7 @@ def test_words_that_are_a_call_do_not_say_that_no_call_fits(tmp_path: Path, word
     ],
 )
 def test_words_that_speak_of_calls_say_that_no_call_fits(tmp_path: Path, words: str) -> None:
-    made = preprocess(tmp_path, row(ASKED, {"role": "assistant", "content": words}))
+    made = preprocess(tmp_path, row(QUESTION, {"role": "assistant", "content": words}))
     assert truths(made) == [[]]
 
 
@@ -141,10 +143,10 @@ def test_parquet_fills_parts_with_nulls(tmp_path: Path) -> None:
 
 def test_a_turn_of_weight_0_is_history_only(tmp_path: Path) -> None:
     first = {**CALLED, "weight": 0}
-    made = preprocess(tmp_path, row(ASKED, first, BOOKED, {**DONE, "weight": 1}))
+    made = preprocess(tmp_path, row(QUESTION, first, BOOKED, {**DONE, "weight": 1}))
     assert truths(made) == [[]]
     assert roles(made[0]) == "system user assistant tool"
-    assert preprocess(tmp_path, row(ASKED, first)) == []
+    assert preprocess(tmp_path, row(QUESTION, first)) == []
     assert dropped(tmp_path) == {"bad_dialogue": 1}
 
 
@@ -160,14 +162,14 @@ def test_a_turn_of_weight_0_is_history_only(tmp_path: Path) -> None:
 )
 def test_what_is_no_text_is_dropped_with_its_reason(tmp_path: Path, part: Any) -> None:
     shown = {"role": "user", "content": [{"type": "text", "text": "This pier?"}, part]}
-    made = preprocess(tmp_path, row(ASKED, CALLED, shown, CALLED, BOOKED, DONE))
+    made = preprocess(tmp_path, row(QUESTION, CALLED, shown, CALLED, BOOKED, DONE))
     assert truths(made) == [[CALL]]
     assert dropped(tmp_path) == {"unsupported_content": 2}
 
 
 @pytest.mark.parametrize("column", ["image", "images", "video", "audio"])
 def test_a_column_of_media_is_dropped_with_its_reason(tmp_path: Path, column: str) -> None:
-    assert preprocess(tmp_path, row(ASKED, CALLED, **{column: ["a.png"]})) == []
+    assert preprocess(tmp_path, row(QUESTION, CALLED, **{column: ["a.png"]})) == []
     assert dropped(tmp_path) == {"unsupported_content": 1}
 
 
@@ -184,7 +186,7 @@ def test_a_column_of_media_is_dropped_with_its_reason(tmp_path: Path, column: st
 )
 def test_words_beside_calls_stay_in_the_history(tmp_path: Path, form: str, written: str) -> None:
     remark = {**CALLED, "content": "Let me see."}
-    made = preprocess(tmp_path, row(ASKED, remark, BOOKED, DONE), form=form)
+    made = preprocess(tmp_path, row(QUESTION, remark, BOOKED, DONE), form=form)
     assert made[1]["prompt"][2] == {"role": "assistant", "content": written}
     assert truths(made) == [[CALL], []]
 
@@ -201,20 +203,20 @@ def test_words_beside_calls_stay_in_the_history(tmp_path: Path, form: str, writt
 def test_thoughts_leave_the_history(tmp_path: Path, content: Any, left: str) -> None:
     said = {"role": "assistant", "content": content}
     made = preprocess(
-        tmp_path, row(ASKED, said, ASKED, {**CALLED, "content": content}, ASKED, DONE)
+        tmp_path, row(QUESTION, said, QUESTION, {**CALLED, "content": content}, QUESTION, DONE)
     )
     assert made[1]["prompt"][2]["content"] == left
     assert made[2]["prompt"][4]["content"].startswith(f"{left}\n[")
     # What users and tools write is theirs.
-    asked = {"role": "user", "content": "What is <think>a</think>?"}
-    assert preprocess(tmp_path, row(asked, DONE))[0]["prompt"][1] == asked
+    question = {"role": "user", "content": "What is <think>a</think>?"}
+    assert preprocess(tmp_path, row(question, DONE))[0]["prompt"][1] == question
 
 
 @pytest.mark.parametrize(
     "item",
     [
-        row({"role": "developer", "content": "Be brief."}, ASKED, CALLED),
-        row({"role": "system", "content": "Be brief."}, ASKED, CALLED),
+        row({"role": "developer", "content": "Be brief."}, QUESTION, CALLED),
+        row({"role": "system", "content": "Be brief."}, QUESTION, CALLED),
     ],
 )
 def test_the_developer_is_the_system(tmp_path: Path, item: dict[str, Any]) -> None:
@@ -230,43 +232,43 @@ def test_the_developer_is_the_system(tmp_path: Path, item: dict[str, Any]) -> No
 def test_a_function_message_is_a_tools_result(tmp_path: Path) -> None:
     called = {"role": "assistant", "function_call": {**CALL, "arguments": '{"pier": "east"}'}}
     heard = {"role": "function", "name": "book_ferry", "content": "booked"}
-    made = preprocess(tmp_path, row(ASKED, called, heard, DONE))
+    made = preprocess(tmp_path, row(QUESTION, called, heard, DONE))
     assert truths(made) == [[CALL], []]
     assert made[1]["prompt"][-1] == BOOKED
 
 
 def test_a_result_that_is_an_object_is_shown_as_json(tmp_path: Path) -> None:
     heard = {"role": "tool", "content": {"booked": True, "seat": None}}
-    made = preprocess(tmp_path, row(ASKED, CALLED, heard, DONE))
+    made = preprocess(tmp_path, row(QUESTION, CALLED, heard, DONE))
     assert made[1]["prompt"][-1]["content"] == '{"booked": true, "seat": null}'
 
 
 TEXT = json.dumps({"pier": "east"})
 SPELLINGS: dict[str, dict[str, Any]] = {
     "arguments as JSON text": row(
-        ASKED, {"role": "assistant", "tool_calls": [{"function": {**CALL, "arguments": TEXT}}]}
+        QUESTION, {"role": "assistant", "tool_calls": [{"function": {**CALL, "arguments": TEXT}}]}
     ),
     "arguments encoded twice": row(
-        ASKED,
+        QUESTION,
         {
             "role": "assistant",
             "tool_calls": [{"function": {**CALL, "arguments": json.dumps(TEXT)}}],
         },
     ),
-    "a call without its wrapping": row(ASKED, {"role": "assistant", "tool_calls": [CALL]}),
+    "a call without its wrapping": row(QUESTION, {"role": "assistant", "tool_calls": [CALL]}),
     "tool_calls as JSON text": row(
-        ASKED, {"role": "assistant", "tool_calls": json.dumps([{"function": CALL}])}
+        QUESTION, {"role": "assistant", "tool_calls": json.dumps([{"function": CALL}])}
     ),
     "function_call as JSON text": row(
-        ASKED, {"role": "assistant", "function_call": json.dumps(CALL)}
+        QUESTION, {"role": "assistant", "function_call": json.dumps(CALL)}
     ),
-    "a role function_call": row(ASKED, {"role": "function_call", "content": json.dumps(CALL)}),
-    "messages as JSON text": {"messages": json.dumps([ASKED, CALLED]), "tools": [FERRY]},
-    "tools as JSON text": {"messages": [ASKED, CALLED], "tools": json.dumps([FERRY])},
-    "each tool as JSON text": {"messages": [ASKED, CALLED], "tools": [json.dumps(FERRY)]},
-    "the column functions": {"messages": [ASKED, CALLED], "functions": [FERRY]},
+    "a role function_call": row(QUESTION, {"role": "function_call", "content": json.dumps(CALL)}),
+    "messages as JSON text": {"messages": json.dumps([QUESTION, CALLED]), "tools": [FERRY]},
+    "tools as JSON text": {"messages": [QUESTION, CALLED], "tools": json.dumps([FERRY])},
+    "each tool as JSON text": {"messages": [QUESTION, CALLED], "tools": [json.dumps(FERRY)]},
+    "the column functions": {"messages": [QUESTION, CALLED], "functions": [FERRY]},
     "functions beside empty tools": {
-        "messages": [ASKED, CALLED],
+        "messages": [QUESTION, CALLED],
         "tools": [],
         "functions": [FERRY],
     },
@@ -281,14 +283,14 @@ def test_each_spelling_means_the_same_row(tmp_path: Path, spelling: str) -> None
 def test_a_call_of_no_arguments_may_leave_them_empty(tmp_path: Path) -> None:
     bell = {"name": "ring", "parameters": {"type": "object", "properties": {}}}
     called = {"role": "assistant", "tool_calls": [{"function": {"name": "ring", "arguments": ""}}]}
-    made = preprocess(tmp_path, {"messages": [ASKED, called], "tools": [bell]})
+    made = preprocess(tmp_path, {"messages": [QUESTION, called], "tools": [bell]})
     assert truths(made) == [[{"name": "ring", "arguments": {}}]]
 
 
 @pytest.mark.parametrize("calls", ["[", "{}", 7, "7", [7], [None], [{"function": "f"}]])
 def test_calls_that_cannot_be_read_are_told(tmp_path: Path, calls: Any) -> None:
     broken = {"role": "assistant", "content": "", "tool_calls": calls}
-    assert preprocess(tmp_path, row(ASKED, broken, BOOKED, DONE)) == []
+    assert preprocess(tmp_path, row(QUESTION, broken, BOOKED, DONE)) == []
     assert set(dropped(tmp_path)) <= {"bad_calls", "empty_turn", "invalid_history"}
 
 
@@ -305,9 +307,9 @@ def test_tools_of_mcp_and_of_anthropic_are_checked(
         return {"role": "assistant", "tool_calls": [{"name": "book_ferry", "arguments": arguments}]}
 
     rows = [
-        {"messages": [ASKED, called(pier="west", **{"class": 2})], "tools": tools},
-        {"messages": [ASKED, called(pier="west", **{"class": "first"})], "tools": tools},
-        {"messages": [ASKED, called(berth=2)], "tools": tools},
+        {"messages": [QUESTION, called(pier="west", **{"class": 2})], "tools": tools},
+        {"messages": [QUESTION, called(pier="west", **{"class": "first"})], "tools": tools},
+        {"messages": [QUESTION, called(berth=2)], "tools": tools},
     ]
     (made,) = preprocess(tmp_path, *rows, form=form)
     name = "class_" if form == "python" else "class"
@@ -322,7 +324,7 @@ def test_tools_of_mcp_and_of_anthropic_are_checked(
 def test_tools_of_one_name_with_other_parameters_are_no_duplicates(tmp_path: Path) -> None:
     parameters = {**FERRY["parameters"], "required": ["pier", "class"]}
     call = {**CALL, "arguments": {"pier": "east"}}
-    same = [row(ASKED, {"role": "assistant", "tool_calls": [call]}) for _ in range(3)]
+    same = [row(QUESTION, {"role": "assistant", "tool_calls": [call]}) for _ in range(3)]
     same[1]["tools"] = [{**FERRY, "parameters": {**parameters, "required": []}}]
     same[2]["tools"] = [{**FERRY, "description": "The same in other words."}]
     assert len(preprocess(tmp_path, *same)) == 2
@@ -332,7 +334,7 @@ def test_tools_of_one_name_with_other_parameters_are_no_duplicates(tmp_path: Pat
 def test_a_role_that_nobody_knows_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    preprocess(tmp_path, row(ASKED, {"role": "narrator", "content": "Night falls."}, DONE))
+    preprocess(tmp_path, row(QUESTION, {"role": "narrator", "content": "Night falls."}, DONE))
     assert dropped(tmp_path) == {"bad_dialogue": 1}
     assert "narrator" in (tmp_path / "out" / "report.md").read_text("utf-8")
 
@@ -353,12 +355,12 @@ def test_the_help_names_the_roles_and_shows_a_row_that_works(
 
 @pytest.mark.parametrize("columns", [{"tools": None}, {"functions": None}, {"tools": []}])
 def test_null_tools_are_a_row_without_tools(tmp_path: Path, columns: dict[str, Any]) -> None:
-    assert preprocess(tmp_path, {"messages": [ASKED, DONE], **columns}) == []
+    assert preprocess(tmp_path, {"messages": [QUESTION, DONE], **columns}) == []
     assert dropped(tmp_path) == {"no_tools": 1}
 
 
 def test_functions_count_where_tools_are_null(tmp_path: Path) -> None:
-    made = preprocess(tmp_path, row(ASKED, CALLED) | {"tools": None, "functions": [FERRY]})
+    made = preprocess(tmp_path, row(QUESTION, CALLED) | {"tools": None, "functions": [FERRY]})
     assert truths(made) == [[CALL]]
 
 
@@ -367,14 +369,14 @@ def test_functions_count_where_tools_are_null(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("weight", [0, 0.0, -0.0, "0", "0.0", " 0 ", False, "false", "False"])
 def test_a_turn_of_no_weight_is_history_only(tmp_path: Path, weight: Any) -> None:
-    made = preprocess(tmp_path, row(ASKED, {**CALLED, "weight": weight}, BOOKED, DONE))
+    made = preprocess(tmp_path, row(QUESTION, {**CALLED, "weight": weight}, BOOKED, DONE))
     assert truths(made) == [[]]
     assert '"book_ferry"' in made[0]["prompt"][2]["content"]
 
 
 @pytest.mark.parametrize("weight", [1, 1.0, 0.5, "1", "0.5", True, "true", None])
 def test_a_turn_of_some_weight_is_a_reference(tmp_path: Path, weight: Any) -> None:
-    made = preprocess(tmp_path, row(ASKED, {**CALLED, "weight": weight}, BOOKED, DONE))
+    made = preprocess(tmp_path, row(QUESTION, {**CALLED, "weight": weight}, BOOKED, DONE))
     assert truths(made) == [[CALL], []]
 
 
@@ -383,7 +385,7 @@ def test_a_turn_of_some_weight_is_a_reference(tmp_path: Path, weight: Any) -> No
 )
 def test_a_weight_that_is_no_number_drops_the_row(tmp_path: Path, weight: Any) -> None:
     """Whether the turn is right is what it should tell."""
-    assert preprocess(tmp_path, row(ASKED, {**CALLED, "weight": weight}, BOOKED, DONE)) == []
+    assert preprocess(tmp_path, row(QUESTION, {**CALLED, "weight": weight}, BOOKED, DONE)) == []
     assert dropped(tmp_path) == {"bad_dialogue": 1}
     report = (tmp_path / "out" / "report.md").read_text("utf-8")
     assert f"the weight {str(weight)!r} of a message is no number" in report

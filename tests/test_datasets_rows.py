@@ -20,15 +20,15 @@ TOOL = {
     "name": "tide",
     "parameters": {"harbour": {"type": "str"}, "day": {"type": "str, optional"}},
 }
-ASKED = {"role": "user", "content": "High water in Vlissingen?"}
+QUESTION = {"role": "user", "content": "High water in Vlissingen?"}
 CALL = Call("tide", {"harbour": "Vlissingen"})
 
 
 def test_a_row_has_what_verl_and_the_reward_read() -> None:
-    row = to_row(Sample("xlam", (ASKED,), (TOOL,), (CALL,), {"id": 7}), index=3, split="test")
+    row = to_row(Sample("xlam", (QUESTION,), (TOOL,), (CALL,), {"id": 7}), index=3, split="test")
     assert row["data_source"] == "xlam"
     assert row["ability"] == "function_call"
-    assert row["prompt"] == [{"role": "system", "content": system_prompt([TOOL])}, ASKED]
+    assert row["prompt"] == [{"role": "system", "content": system_prompt([TOOL])}, QUESTION]
     assert row["reward_model"] == {
         "style": "rule",
         "ground_truth": '[{"name": "tide", "arguments": {"harbour": "Vlissingen"}}]',
@@ -46,13 +46,13 @@ def test_a_row_has_what_verl_and_the_reward_read() -> None:
 
 
 def test_a_row_without_a_call_wants_an_empty_list() -> None:
-    row = to_row(Sample("xlam", (ASKED,), (TOOL,), ()), 0)
+    row = to_row(Sample("xlam", (QUESTION,), (TOOL,), ()), 0)
     assert row["reward_model"]["ground_truth"] == "[]"
 
 
 def test_the_datasets_own_system_text_follows_ours() -> None:
     system = {"role": "system", "content": "Today is Monday."}
-    sample = Sample("xlam", (system, ASKED), (TOOL,), (CALL,))
+    sample = Sample("xlam", (system, QUESTION), (TOOL,), (CALL,))
     row = to_row(sample, 0)
     assert [message["role"] for message in row["prompt"]] == ["system", "user"]
     assert row["prompt"][0]["content"] == f"{system_prompt([TOOL])}\n\nToday is Monday."
@@ -62,7 +62,7 @@ def test_the_datasets_own_system_text_follows_ours() -> None:
 def test_earlier_calls_are_written_in_the_form_of_the_row() -> None:
     earlier = {"role": "assistant", "content": "", "calls": (CALL, CALL)}
     result = {"role": "tool", "content": "14:05"}
-    row = to_row(Sample("x", (ASKED, earlier, result, ASKED), (TOOL,), (CALL,)), 0)
+    row = to_row(Sample("x", (QUESTION, earlier, result, QUESTION), (TOOL,), (CALL,)), 0)
     assert parse(row["prompt"][2]["content"]).calls == (CALL, CALL)
     assert row["prompt"][3] == result
 
@@ -74,8 +74,10 @@ def test_a_row_comes_back_as_its_sample_through_parquet(tmp_path: Path) -> None:
     }
     calls = (Call("Hive Weight", {"hive-id": 1, "f": 5.0}), Call("tide", {"harbour": "ü\n'\"\\"}))
     samples = [
-        Sample("xlam", (ASKED,), (tool, TOOL), calls, {"id": "a", "deep": {"x": [1, 2.0, None]}}),
-        Sample("other", (ASKED,), (TOOL,), ()),
+        Sample(
+            "xlam", (QUESTION,), (tool, TOOL), calls, {"id": "a", "deep": {"x": [1, 2.0, None]}}
+        ),
+        Sample("other", (QUESTION,), (TOOL,), ()),
     ]
     with ParquetOut(tmp_path / "rows.parquet") as output:
         output.add(batch_of([to_row(sample, n) for n, sample in enumerate(samples)]))
@@ -93,10 +95,10 @@ def test_a_row_comes_back_as_its_sample_through_parquet(tmp_path: Path) -> None:
     ("messages", "tools", "calls", "extra", "reason"),
     [
         ([{"role": "user", "content": "\ud83d"}], [TOOL], [], {}, "bad_text"),
-        ([ASKED], [{**TOOL, "description": "\udc00"}], [], {}, "bad_text"),
-        ([ASKED], [TOOL], [Call("tide", {"harbour": float("nan")})], {}, "unspellable"),
-        ([ASKED], [TOOL], [], {"weight": float("inf")}, "bad_calls"),
-        ([ASKED], [TOOL], [Call("tide", {"harbour": {1, 2}})], {}, "unspellable"),
+        ([QUESTION], [{**TOOL, "description": "\udc00"}], [], {}, "bad_text"),
+        ([QUESTION], [TOOL], [Call("tide", {"harbour": float("nan")})], {}, "unspellable"),
+        ([QUESTION], [TOOL], [], {"weight": float("inf")}, "bad_calls"),
+        ([QUESTION], [TOOL], [Call("tide", {"harbour": {1, 2}})], {}, "unspellable"),
     ],
 )
 def test_what_no_row_can_carry_is_unusable(

@@ -167,8 +167,8 @@ def test_a_random_split_keeps_every_dialogue_on_one_side(
         frozenset({"train"}),
         frozenset({"test"}),
     }
-    asked = max(1, round(test_size * len(rows)))
-    assert files.count("test") <= max(asked, min(dialogues.values()))
+    test_rows = max(1, round(test_size * len(rows)))
+    assert files.count("test") <= max(test_rows, min(dialogues.values()))
 
 
 def test_int_lists_are_lists_of_lists() -> None:

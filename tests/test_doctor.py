@@ -267,7 +267,7 @@ def test_this_environment_has_what_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "version", "state", "asked"),
+    ("name", "version", "state", "requirement"),
     [
         ("ray", "2.10.0", State.FAIL, "verl asks for ray>=2.41.0"),
         ("verl", "0.8.0", State.WARN, "egpo-verl[cpu] asks for verl==0.9.1"),
@@ -282,15 +282,15 @@ def test_a_wrong_version_is_named_with_the_right_one(
     name: str,
     version: str,
     state: State,
-    asked: str,
+    requirement: str,
 ) -> None:
     distribution(tmp_path, name, version)
     monkeypatch.syspath_prepend(tmp_path)
     # Where vLLM is installed, other versions are asked for.
     monkeypatch.setattr("egpo_verl.doctor.versions.extra", lambda: "cpu")
     finding = next(one for one in bad(check_versions()) if name in one.text)
-    assert (finding.state, finding.text) == (state, f"{name} {version}, but {asked}")
-    assert finding.fix == f"pip install '{asked.rpartition(' ')[2]}'"
+    assert (finding.state, finding.text) == (state, f"{name} {version}, but {requirement}")
+    assert finding.fix == f"pip install '{requirement.rpartition(' ')[2]}'"
 
 
 def test_without_the_libraries_of_training_it_says_which_extra(

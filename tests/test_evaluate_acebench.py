@@ -212,7 +212,7 @@ def test_answers_are_kept_and_asked_for_once(run: Run) -> None:
     assert run(first, *words, "--limit", "2")[0] == 0
     code, said = run(second, *words)
     assert code == 0
-    assert (len(first.asked), len(second.asked)) == (12, 12)
+    assert (len(first.chats), len(second.chats)) == (12, 12)
     assert "12 of 24 answers are there already" in said
 
 
@@ -228,7 +228,7 @@ def test_a_subset_is_drawn_by_the_seed(run: Run, tmp_path: Path) -> None:
     assert "SUBSET: drawn by seed 4, 1 of each category" in title
     whole = Oracle(right)
     run(whole, "--seed", "4", "--categories", "atom")
-    assert len(whole.asked) == 3 * len(drawn.asked)  # the other three of each category
+    assert len(whole.chats) == 3 * len(drawn.chats)  # the other three of each category
     with pytest.raises(SystemExit) as refused:
         run(Oracle(right), "--draw", "1", "--limit", "1")
     assert refused.value.code == 2
@@ -250,7 +250,7 @@ def test_a_missing_answer_is_no_success(run: Run, tmp_path: Path) -> None:
 def test_the_training_template_asks(run: Run) -> None:
     oracle = Oracle(right)
     run(oracle, "--language", "en", "--categories", "normal_preference", "--limit", "1")
-    system, *said = oracle.asked[0].messages
+    system, *said = oracle.chats[0].messages
     assert "First reason inside <think></think>" in system["content"]
     assert "'seat': 'window'" in system["content"]
     assert [message["role"] for message in said] == ["user", "assistant", "user"]
@@ -262,10 +262,10 @@ def test_acebench_s_own_prompt_is_read_and_never_run(run: Run, benchmark: Path) 
     words = ("--language", "en", "--categories", "special", "normal_preference")
     code, said = run(oracle, *words, "--prompt", "benchmark")
     assert code == 0, said
-    systems = {chat.messages[0]["content"].split(" {")[0] for chat in oracle.asked}
+    systems = {chat.messages[0]["content"].split(" {")[0] for chat in oracle.chats}
     assert any(text.startswith("Own words, special. It is 9.") for text in systems)
     assert any(text.startswith("Own words on taste.") for text in systems)
-    assert oracle.asked[0].messages[1]["content"].startswith("So far: user: A ferry")
+    assert oracle.chats[0].messages[1]["content"].startswith("So far: user: A ferry")
     assert not (benchmark / "ran.txt").exists()
     assert not Path("ran.txt").exists()
 
@@ -316,7 +316,7 @@ def test_a_broken_clone_is_told_in_one_sentence(name: str, run: Run, benchmark: 
     assert code == 2
     assert sentence in said
     assert "Traceback" not in said
-    assert not oracle.asked, "the model was asked before the folder was looked at"
+    assert not oracle.chats, "the model was asked before the folder was looked at"
 
 
 def test_a_scorer_that_fails_is_told_in_one_sentence(run: Run) -> None:

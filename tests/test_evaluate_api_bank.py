@@ -166,7 +166,7 @@ def test_static_answers_in_another_form(run: Run, static_folder: Path, tmp_path:
     oracle = thinking(lambda key: f"<tool_call>\n{text}\n</tool_call>")
     assert run(oracle, static_folder, "--call_form", "hermes")[0] == 0
     assert rows_of(tmp_path)[0][0]["overall"] == 100.0
-    assert "<tool_call>" in oracle.asked[0].messages[0]["content"]
+    assert "<tool_call>" in oracle.chats[0].messages[0]["content"]
 
 
 def test_a_subset_of_one_level(run: Run, static_folder: Path, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_broken_static_folder_is_told_in_one_sentence(
     oracle = thinking(lambda key: CALL)
     code, said = run(oracle, static_folder)
     assert (code, sentence in said, "Traceback" in said) == (2, True, False), said
-    assert not oracle.asked
+    assert not oracle.chats
 
 
 @pytest.fixture
@@ -232,8 +232,11 @@ def clone(tmp_path: Path) -> Path:
         "param_dict": {"keywords": "moor"},
         "result": {"output": MOOR},
     }
-    asked = {"role": "User", "text": "Moor the Sula, 7.5 m."}
-    for level, turns in ((1, [asked, moor, said, moor, said]), (2, [asked, search, moor, said])):
+    question = {"role": "User", "text": "Moor the Sula, 7.5 m."}
+    for level, turns in (
+        (1, [question, moor, said, moor, said]),
+        (2, [question, search, moor, said]),
+    ):
         data = folder / "lv1-lv2-samples" / official.DIALOGUES[level]
         data.mkdir(parents=True)
         (data / "made.jsonl").write_text("\n".join(map(json.dumps, turns)))
@@ -280,9 +283,9 @@ def test_the_executor_prints_its_own_ceiling(run: Run, clone: Path, tmp_path: Pa
 
 def test_the_executor_s_questions_are_whole_dialogues(clone: Path) -> None:
     _, later, _, found = official.questions(clone, (1, 2), "python", Subset())
-    system, asked, called, result, moored = later.chat.messages
+    system, question, called, result, moored = later.chat.messages
     assert system["content"].endswith("The current year is 2023.")
-    assert asked["content"] == "Moor the Sula,\n7.5 m."
+    assert question["content"] == "Moor the Sula,\n7.5 m."
     assert (called["role"], called["content"]) == ("assistant", CALL)
     assert (result["role"], result["content"]) == ("tool", "berth 7.5")
     assert moored["content"] == "Moored."
@@ -355,7 +358,7 @@ def test_a_broken_clone_is_told_in_one_sentence(
     code, said = run(oracle, clone, "--executor", *words)
     assert code == 2
     assert sentence in said
-    assert not oracle.asked
+    assert not oracle.chats
 
 
 def test_the_real_static_questions_and_their_own_answers(real_rows: Path) -> None:

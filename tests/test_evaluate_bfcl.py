@@ -263,11 +263,11 @@ def test_bfcls_own_loop_asks_our_model_turn_by_turn(
     counts = report(folder)["categories"][category]
     assert (counts["correct"], counts["scored"]) == (wanted.correct, 12)
     assert wanted.correct >= 9
-    asked = (tmp_path / "asked.log").read_text().splitlines()
+    requests = (tmp_path / "asked.log").read_text().splitlines()
 
     # Again: the loop runs anew, and every step of it is answered from the store.
     assert main(words) == 0
-    assert (tmp_path / "asked.log").read_text().splitlines() == asked
+    assert (tmp_path / "asked.log").read_text().splitlines() == requests
     assert report(folder)["categories"][category] == counts
 
 

@@ -223,10 +223,10 @@ class Echo:
         return {"model": "echo"}
 
     def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
-        asked = list(chats)
-        self.batches.append(len(asked))
+        batch = list(chats)
+        self.batches.append(len(batch))
         time.sleep(0.05)
-        for chat in asked:
+        for chat in batch:
             words = chat.messages[-1]["content"]
             if words == "break":
                 raise UserError("the model broke")

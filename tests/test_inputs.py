@@ -167,11 +167,11 @@ def test_structs_of_any_name_whose_keys_differ_are_warned_of(
 
 def test_a_file_of_structs_that_has_not_verls_columns_names_both(tmp_path: Path) -> None:
     """A dataset's own parquet, given to training as it is."""
-    asked = {
+    raw_row = {
         "messages": turns({"city": "Paris"})["prompt"],
         "tools": [tool("weather", city="string")],
     }
-    findings = list(check_data(write(tmp_path / "a.parquet", asked)))
+    findings = list(check_data(write(tmp_path / "a.parquet", raw_row)))
     assert [one.state for one in findings] == [State.FAIL, State.WARN]
     assert "lacks the column prompt" in findings[0].text
     assert "messages.tool_calls, tools are stored as Arrow structs" in findings[1].text

@@ -19,7 +19,7 @@ TIDE = {
     "name": "tide",
     "parameters": {"harbour": {"type": "str"}, "day": {"type": "int, optional"}},
 }
-ASKED = {"role": "user", "content": "Tide in Hoorn?"}
+QUESTION = {"role": "user", "content": "Tide in Hoorn?"}
 HOORN, URK = Call("tide", {"harbour": "Hoorn"}), Call("tide", {"harbour": "Urk"})
 
 RIGHT, WRONG = ({"verdict": verdict, "reason": verdict} for verdict in ("right", "wrong"))
@@ -39,7 +39,7 @@ def play(
     answers: list[dict[str, Any]], calls: tuple[Call, ...] = (URK,)
 ) -> tuple[Result, list[Question]]:
     """The result of the stages with these answers, all of which must be asked for."""
-    steps = cleaned(Sample("x", (ASKED,), (TIDE,), calls), load_prompts())
+    steps = cleaned(Sample("x", (QUESTION,), (TIDE,), calls), load_prompts())
     questions, coming = [], iter(answers)
     try:
         question = next(steps)

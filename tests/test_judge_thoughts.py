@@ -63,10 +63,10 @@ def test_a_thought_is_taken_where_the_model_follows_it_to_the_reference(
     assert f"| thought by model | {len(indices)} |" in report
     assert f"| left out | {COUNT - len(indices)} |" in report
 
-    asked = len(judge.requests())
-    assert asked == 2 * COUNT
+    requests = len(judge.requests())
+    assert requests == 2 * COUNT
     assert job.run(judge.url) == 0
-    assert len(judge.requests()) == asked, "all answers are in the store"
+    assert len(judge.requests()) == requests, "all answers are in the store"
 
 
 def test_without_a_thought_of_the_model_that_of_the_rules_stands(

@@ -53,7 +53,7 @@ def run(
 
 
 def test_the_head_waits_for_all_gpus_and_trains_on_them(programs: Path) -> None:
-    asked, _ = run(
+    commands, _ = run(
         programs,
         "run_multinode.sh",
         "run_qwen3_4b_fsdp.sh",
@@ -62,9 +62,11 @@ def test_the_head_waits_for_all_gpus_and_trains_on_them(programs: Path) -> None:
         NODE_RANK="0",
         HEAD="10.0.0.1",
     )
-    assert asked[0] == "ray start --head --node-ip-address 10.0.0.1 --port 6379 --num-gpus 8"
-    assert [line for line in asked if "count_gpus.py" in line][1:] != [], "it asked until 24 came"
-    training, stop = asked[-2:]
+    assert commands[0] == "ray start --head --node-ip-address 10.0.0.1 --port 6379 --num-gpus 8"
+    assert [line for line in commands if "count_gpus.py" in line][1:] != [], (
+        "it asked until 24 came"
+    )
+    training, stop = commands[-2:]
     assert training.startswith("python3 -m verl.trainer.main_ppo +egpo=paper")
     assert "trainer.nnodes=3 trainer.n_gpus_per_node=8" in training
     assert training.endswith("trainer.save_freq=5")
@@ -73,30 +75,30 @@ def test_the_head_waits_for_all_gpus_and_trains_on_them(programs: Path) -> None:
 
 def test_the_head_gives_up_when_gpus_stay_away(programs: Path) -> None:
     settings = {"NNODES": "2", "NODE_RANK": "0", "HEAD": "10.0.0.1", "WAIT_SECONDS": "0"}
-    asked, said = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", code=2, **settings)
+    commands, said = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", code=2, **settings)
     assert "egpo_verl: 8 of 16 GPUs came in 0 s; see ray status." in said
-    assert not any("main_ppo" in line for line in asked)
-    assert asked[-1] == "ray stop"
+    assert not any("main_ppo" in line for line in commands)
+    assert commands[-1] == "ray stop"
 
 
 def test_the_others_lend_their_gpus(programs: Path) -> None:
     settings = {"NNODES": "2", "NODE_RANK": "1", "HEAD": "10.0.0.1", "NGPUS_PER_NODE": "4"}
-    asked, _ = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", **settings)
-    assert asked[-1] == "ray start --block --address 10.0.0.1:6379 --num-gpus 4"
-    assert not any("main_ppo" in line for line in asked)
+    commands, _ = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", **settings)
+    assert commands[-1] == "ray start --block --address 10.0.0.1:6379 --num-gpus 4"
+    assert not any("main_ppo" in line for line in commands)
 
 
 @pytest.mark.parametrize("missing", ["HEAD", "NODE_RANK"])
 def test_what_is_missing_is_named(programs: Path, missing: str) -> None:
     settings = {"NODE_RANK": "0", "HEAD": "10.0.0.1"}
     del settings[missing]
-    asked, said = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", code=1, **settings)
+    commands, said = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", code=1, **settings)
     assert f"{missing}: " in said
-    assert asked == []
+    assert commands == []
 
 
 def test_slurm_starts_one_task_on_each_node(programs: Path) -> None:
-    asked, _ = run(
+    commands, _ = run(
         programs,
         "run_slurm.sh",
         "run_qwen3_32b_fsdp.sh",
@@ -105,7 +107,7 @@ def test_slurm_starts_one_task_on_each_node(programs: Path) -> None:
         SLURM_JOB_NODELIST="node[7-8]",
         SLURM_NNODES="2",
     )
-    (task,) = asked
+    (task,) = commands
     assert task.startswith(
         "srun --kill-on-bad-exit=1 --ntasks=2 --ntasks-per-node=1 bash -c NODE_RANK=$SLURM_PROCID"
     )

@@ -73,15 +73,15 @@ def test_a_users_model_is_sized_from_its_folder(
 def test_what_does_not_fit_is_told_why_and_what_would(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["--model_path", model_folder(tmp_path), "--gpus", 4, "--gpu_memory", 48]
-    code, text = sized(capsys, *asked)
+    options = ["--model_path", model_folder(tmp_path), "--gpus", 4, "--gpu_memory", 48]
+    code, text = sized(capsys, *options)
     assert code == 1
     assert "does not fit" in text
     assert "the update needs 74.9 GiB of a GPU" in text
     changes = re.findall(r"(?:fits with|or): (--.*)", text)
     assert len(changes) == 2
     for change in changes:
-        assert sized(capsys, *asked, *change.split())[0] == 0, change
+        assert sized(capsys, *options, *change.split())[0] == 0, change
 
 
 def test_no_alternative_is_made_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,13 +28,13 @@ Smoke = Callable[..., Run]
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     """Runs a recipe and reads its log; all share the made data, and nothing is run twice."""
     runs = tmp_path_factory.mktemp("runs")
-    asked = tmp_path_factory.mktemp("asked")
+    folder = tmp_path_factory.mktemp("asked")
     logs: dict[str, Run] = {}
 
     def trained(recipe: str, **knobs: str) -> Run:
         script, smoking = EXAMPLES / f"run_{recipe}.sh", {**knobs, "SMOKE": "1"}
         name = str(len(logs))
-        alike = commands(script, RUNS_DIR=str(asked), EXPERIMENT_NAME="any", **smoking)
+        alike = commands(script, RUNS_DIR=str(folder), EXPERIMENT_NAME="any", **smoking)
         key = str([[word for word in words if "FILE_LOGGER_PATH" not in word] for words in alike])
         if key not in logs:
             environment = {**os.environ, **smoking, "RUNS_DIR": str(runs), "EXPERIMENT_NAME": name}

@@ -28,7 +28,7 @@ def is_module(name: str) -> bool:
     return path.is_dir() or path.with_suffix(".py").is_file()
 
 
-def asked_for(file: Path) -> Iterator[str]:
+def imports_of(file: Path) -> Iterator[str]:
     """The modules of ours that a file imports, at its top or inside a function."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         names: list[str] = []
@@ -46,7 +46,7 @@ def imports() -> dict[str, set[str]]:
     for file in PACKAGE.rglob("*.py"):
         module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         room = room_of(module)
-        graph.setdefault(room, set()).update(room_of(name) for name in asked_for(file))
+        graph.setdefault(room, set()).update(room_of(name) for name in imports_of(file))
     return {room: rooms - LOADER - {room} for room, rooms in graph.items()}
 
 

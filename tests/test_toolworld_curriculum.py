@@ -63,8 +63,8 @@ def test_brief_prompts_hold_names_and_questions_but_no_schemas(
     assert brief.ids.shape[1] < whole.ids.shape[1] / 2
     texts = [tokenizer.decode(ids) for ids in brief.ids]
     assert not any("properties" in text for text in texts)
-    asked = [response(tokenizer, targets) for targets in brief.targets]
-    for text, answer in zip(texts, asked, strict=True):
+    responses = [response(tokenizer, targets) for targets in brief.targets]
+    for text, answer in zip(texts, responses, strict=True):
         name = answer.rpartition("[")[2].partition("(")[0]
         assert f"{name}: " in text, "the tool that is called is in the prompt"
         assert ways(answer)["derives"]

@@ -244,10 +244,10 @@ def by_unit(sample: Sample) -> int:
 def by_same(sample: Sample) -> str:
     """The city that another mention gives."""
     earlier = [m["content"] for m in sample.messages[:-1] if m["role"] == "user"]
-    asked = [re.findall(r"in (\w+)\?", text)[0] for text in earlier]
+    cities_before = [re.findall(r"in (\w+)\?", text)[0] for text in earlier]
     text = question(sample)
-    if asked:
-        return str(asked[0] if " first" in text else asked[-1])
+    if cities_before:
+        return str(cities_before[0] if " first" in text else cities_before[-1])
     cities = dict(re.findall(r"(\w+) (?:lives|is) in ([A-Z]\w+)\.", text))
     cities |= dict(re.findall(r"home of (\w+) is (\w+)\.", text))
     cities |= dict(re.findall(r"On (\w+) I am in ([A-Z]\w+)\.", text))

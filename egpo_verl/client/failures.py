@@ -26,7 +26,7 @@ def unreachable(error: BaseException) -> bool:
     return type(error.__cause__).__name__ in UNREACHABLE
 
 
-def seconds_asked_for(error: BaseException | None) -> float:
+def retry_after(error: BaseException | None) -> float:
     """What the endpoint's `Retry-After` says; 0 where it says nothing."""
     after = ""
     if isinstance(error, openai.APIStatusError):

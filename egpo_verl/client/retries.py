@@ -8,7 +8,7 @@ from collections.abc import Callable
 import tenacity
 
 from egpo_verl.client.endpoint import Unreadable
-from egpo_verl.client.failures import passing, seconds_asked_for
+from egpo_verl.client.failures import passing, retry_after
 
 LONGEST_WAIT = 60.0
 """Seconds between two tries."""
@@ -27,8 +27,8 @@ def retrying(
     exponential = tenacity.wait_random_exponential(backoff, LONGEST_WAIT)
 
     def wait(state: tenacity.RetryCallState) -> float:
-        asked = seconds_asked_for(state.outcome.exception() if state.outcome else None)
-        return min(LONGEST_WAIT, max(asked, exponential(state)))
+        seconds = retry_after(state.outcome.exception() if state.outcome else None)
+        return min(LONGEST_WAIT, max(seconds, exponential(state)))
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(

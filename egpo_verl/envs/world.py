@@ -55,8 +55,8 @@ class World:
         Raises:
             Hung: see there.
         """
-        asked = {"name": name, "arguments": dict(arguments)}
-        reply = await self._ask("call", self._limits.tool, **asked)
+        request = {"name": name, "arguments": dict(arguments)}
+        reply = await self._ask("call", self._limits.tool, **request)
         if "error" in reply:
             return Result(refusal(reply["error"]), True)
         return Result(reply["value"])

@@ -16,10 +16,10 @@ from typing import Any
 
 def main() -> None:
     """Compose and check all that stdin names."""
-    asked: dict[str, list[str]] = json.load(sys.stdin)
+    overrides_by_name: dict[str, list[str]] = json.load(sys.stdin)
     out = sys.stdout
     with redirect_stdout(sys.stderr):  # verl's check prints
-        answers = {name: composed(overrides) for name, overrides in asked.items()}
+        answers = {name: composed(overrides) for name, overrides in overrides_by_name.items()}
     json.dump(answers, out)
 
 

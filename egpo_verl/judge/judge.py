@@ -91,7 +91,7 @@ class Judge:
     def count_request(self) -> None:
         """Count a request that is about to be sent."""
         with self._lock:
-            self.usage.asked += 1
+            self.usage.requests += 1
 
     def close(self) -> None:
         """Close the connections."""

@@ -156,7 +156,7 @@ def use_of(judge: Judge) -> Section:
     """What was asked and what it took."""
     usage = judge.usage
     used = [
-        ("requests sent in this run", f"{usage.asked:,}"),
+        ("requests sent in this run", f"{usage.requests:,}"),
         ("answers taken from the store", f"{usage.reused:,}"),
         ("answers that could not be read in this run", f"{usage.unreadable:,}"),
         ("requests sent again after a failure", f"{judge.client.retries:,}"),

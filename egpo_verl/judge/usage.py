@@ -47,7 +47,7 @@ class Usage:
     answers: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
-    asked: int = 0
+    requests: int = 0
     reused: int = 0
     unreadable: int = 0
 

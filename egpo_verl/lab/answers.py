@@ -75,7 +75,7 @@ def read_rows(parts: Mapping[str, str]) -> dict[str, list[Row]]:
             facts = json.loads(row["extra_info"].get("facts") or "{}")
             level, kind, skill = (str(facts.get(key) or "") for key in ROW_KEYS)
             rows[row["reward_model"]["ground_truth"]].append(
-                Row(part, level, kind, skill, _asked(row["prompt"]))
+                Row(part, level, kind, skill, _user_turns(row["prompt"]))
             )
     return rows
 
@@ -103,17 +103,17 @@ def _answers(dump: Path) -> Iterator[dict[str, Any]]:
 
 def _row_of(answer: Mapping[str, Any], rows: Mapping[str, list[Row]], dump: Path) -> Row:
     prompt = _squeezed(answer["input"])
-    candidates = rows.get(answer["gts"], [])
-    asked = [row for row in candidates if all(turn in prompt for turn in row.turns)]
-    if not asked:
+    same_truth = rows.get(answer["gts"], [])
+    candidates = [row for row in same_truth if all(turn in prompt for turn in row.turns)]
+    if not candidates:
         raise UserError(
             f"{dump} answers a question that is not in the study's final files: they changed "
             "after the run."
         )
-    return max(asked, key=lambda row: sum(map(len, row.turns)))
+    return max(candidates, key=lambda row: sum(map(len, row.turns)))
 
 
-def _asked(messages: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+def _user_turns(messages: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The user's turns; a system message may hold tags that verl leaves out as special tokens."""
     return tuple(_squeezed(one["content"]) for one in messages if one["role"] == "user")
 

@@ -22,9 +22,9 @@ def check_arms(study: Study) -> None:
     """Raises:
     UserError: verl refuses the overrides of an arm, or two arms are one and the same.
     """
-    asked = {arm: _whole(study, arm, TRAIN) for arm in study.arms}
-    asked[f"{study.baseline}'s measurement"] = _whole(study, study.baseline, FINAL)
-    configs = compose(asked)
+    overrides_by_name = {arm: _whole(study, arm, TRAIN) for arm in study.arms}
+    overrides_by_name[f"{study.baseline}'s measurement"] = _whole(study, study.baseline, FINAL)
+    configs = compose(overrides_by_name)
     names = list(study.arms)
     for place, name in enumerate(names):
         for other in names[:place]:
@@ -43,7 +43,7 @@ def _whole(study: Study, arm: str, phase: str) -> list[str]:
     return [*of_arm, *(text.replace(folder.name, "run") for text in own[len(of_arm) :])]
 
 
-def compose(asked: Mapping[str, list[str]]) -> dict[str, Config]:
+def compose(overrides_by_name: Mapping[str, list[str]]) -> dict[str, Config]:
     """verl's configuration under each list of overrides.
 
     Raises:
@@ -51,7 +51,7 @@ def compose(asked: Mapping[str, list[str]]) -> dict[str, Config]:
     """
     ran = subprocess.run(
         [sys.executable, "-m", "egpo_verl.integration.compose"],
-        input=json.dumps(asked),
+        input=json.dumps(overrides_by_name),
         capture_output=True,
         text=True,
     )

@@ -96,13 +96,13 @@ def sent_to_workers(*overrides: str) -> str | None:
     import ray
 
     main = importlib.import_module("verl.trainer.main_ppo")
-    asked: dict[str, Any] = {}
+    init_arguments: dict[str, Any] = {}
 
     class Stopped(Exception):
         pass
 
     def init(**arguments: Any) -> None:
-        asked.update(arguments)
+        init_arguments.update(arguments)
         raise Stopped
 
     real, ray.init = ray.init, init
@@ -112,7 +112,7 @@ def sent_to_workers(*overrides: str) -> str | None:
         pass
     finally:
         ray.init = real
-    return dict(asked["runtime_env"]["env_vars"]).get("VERL_USE_EXTERNAL_MODULES")
+    return dict(init_arguments["runtime_env"]["env_vars"]).get("VERL_USE_EXTERNAL_MODULES")
 
 
 def read_by_workers(config: Any) -> bool:

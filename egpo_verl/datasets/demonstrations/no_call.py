@@ -25,8 +25,8 @@ def refusal_of(sample: Sample, tools: ToolSet, rng: Random) -> tuple[str, str]:
     if sample.messages[-1]["role"] != "user":
         raise Unexplained("in_words")
     speeches = speeches_of(sample)
-    asked = topics(speeches[0].text)
-    shared = {name: len(asked & _topics(name, tools)) for name in tools.names}
+    question_topics = topics(speeches[0].text)
+    shared = {name: len(question_topics & _topics(name, tools)) for name in tools.names}
     nearest = max(shared, key=lambda name: shared[name])
     question = f'"{first_words(speeches[0].text, 14)}"'
     opening = f"{rng.choice(wording.OPENINGS).format(question=question)}."

@@ -78,8 +78,10 @@ def run(args: argparse.Namespace) -> int:
     backends.check(args)
     check_folder(args.benchmark_dir)
     names = dict.fromkeys(name for word in args.categories for name in GROUPS.get(word, (word,)))
-    asked = questions(args.benchmark_dir, args.language, list(names), Subset.from_options(args))
-    chats = _chats(args, asked)
+    benchmark_questions = questions(
+        args.benchmark_dir, args.language, list(names), Subset.from_options(args)
+    )
+    chats = _chats(args, benchmark_questions)
     folder = args.output_dir / "acebench"
     python = scorer_env.ensure(ENVIRONMENT, args.scorer_env, console)
     scorer = Scorer(
@@ -93,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     }
     session = hold(args, conditions, chats, folder / "answers", console)
     scored = [
-        scorer.scores(zip(asked, session.scored_texts(sample), strict=True))
+        scorer.scores(zip(benchmark_questions, session.scored_texts(sample), strict=True))
         for sample in range(args.samples)
     ]
     notes = [*_notes(args), *session.notes(templated=not benchmark_prompt)]
@@ -101,11 +103,11 @@ def run(args: argparse.Namespace) -> int:
     return session.publish(folder, "acebench", tables, console)
 
 
-def _chats(args: argparse.Namespace, asked: Sequence[Question]) -> list[Chat]:
+def _chats(args: argparse.Namespace, benchmark_questions: Sequence[Question]) -> list[Chat]:
     if args.prompt == "training":
-        return [in_training_template(question, args.call_form) for question in asked]
+        return [in_training_template(question, args.call_form) for question in benchmark_questions]
     templates = benchmark_templates(args.benchmark_dir, args.language)
-    return [in_benchmark_prompt(question, templates) for question in asked]
+    return [in_benchmark_prompt(question, templates) for question in benchmark_questions]
 
 
 def _columns(

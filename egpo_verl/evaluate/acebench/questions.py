@@ -74,7 +74,7 @@ def questions(
     Raises:
         UserError: a file is missing or broken, or its answers belong to other questions.
     """
-    asked = []
+    items = []
     for language in languages:
         data = folder / "data_all" / f"data_{language}"
         for category in categories:
@@ -86,8 +86,8 @@ def questions(
                     "questions; clone ACEBench anew."
                 )
             pairs = subset.of(list(zip(rows, answers, strict=True)))
-            asked += [Question(language, category, row, answer) for row, answer in pairs]
-    return asked
+            items += [Question(language, category, row, answer) for row, answer in pairs]
+    return items
 
 
 def in_training_template(question: Question, call_form: str) -> Chat:

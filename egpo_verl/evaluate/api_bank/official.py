@@ -87,17 +87,17 @@ def questions(
     Raises:
         UserError: a file is missing, or a row cannot be read.
     """
-    asked = []
+    items = []
     for level in levels:
         path = folder / "json_test_data" / f"level-{level}-api.json"
         if not path.is_file():
             raise UserError(f"{path} is missing; clone API-Bank anew: {HOME}.")
         for place, row in subset.of(list(enumerate(Rows(path)))):
             try:
-                asked.append(_question(level, row, call_form))
+                items.append(_question(level, row, call_form))
             except (Unusable, LookupError, TypeError, ValueError) as error:
                 raise UserError(f"row {place} of {path} cannot be read: {error}") from error
-    return asked
+    return items
 
 
 class Executor(ScorerFolder):

@@ -22,8 +22,8 @@ THAT_DAY = ("in my city of {who}", "in the city where I am on {who}", "where I a
 WEATHER = ("How is the weather in {}?", "Is it warm in {}?", "Does it rain in {}?")
 REPORTS = ("Sunny.", "Not today.", "Cloudy and cool.")
 BEFORE = ("in the same city as before", "in that same city", "in the city that I asked about")
-ASKED_FIRST = ("in the city that I asked about first", "in the first city of the two")
-ASKED_LAST = ("in the city that I asked about last", "in the same city as just before")
+FIRST_CITY = ("in the city that I asked about first", "in the first city of the two")
+LAST_CITY = ("in the city that I asked about last", "in the same city as just before")
 
 
 def city(name: str = "city") -> Slot:
@@ -35,7 +35,7 @@ def city(name: str = "city") -> Slot:
 
     def derived(rng: Random, scene: Scene) -> Clause:
         if not scene.larger and rng.random() < 0.4:
-            return _asked(rng, scene, name)
+            return _earlier(rng, scene, name)
         return _chain(rng, scene, name)
 
     return Slot(name, {"type": "string"}, plain, derived, "same", floats=True)
@@ -49,7 +49,7 @@ def _cities(rng: Random, scene: Scene, count: int) -> list[str]:
     return cities
 
 
-def _asked(rng: Random, scene: Scene, param: str) -> Clause:
+def _earlier(rng: Random, scene: Scene, param: str) -> Clause:
     """The city of an earlier question."""
     cities = _cities(rng, scene, rng.randint(1, 2))
     history = tuple((rng.choice(WEATHER).format(name), rng.choice(REPORTS)) for name in cities)
@@ -60,7 +60,7 @@ def _asked(rng: Random, scene: Scene, param: str) -> Clause:
     else:
         first = rng.random() < 0.5
         value, other = cities if first else (cities[1], cities[0])
-        words = rng.choice(ASKED_FIRST if first else ASKED_LAST)
+        words = rng.choice(FIRST_CITY if first else LAST_CITY)
         order = f"first {cities[0]}, then {cities[1]}"
         steps, mistake = f"{order}, so {value}", f"{order}, so {other}"
         guesses = (other,)

@@ -66,14 +66,14 @@ def _played(
             [play.prompt for play in waiting], add_generation_prompt=True, tokenize=False
         )
         lengths = map(len, tokenizer(texts)["input_ids"])
-        asked = {}
+        prompts = {}
         for play, text, length in zip(waiting, texts, lengths, strict=True):
             if length <= room:
-                asked[play] = text
+                prompts[play] = text
             else:
                 play.end(Reason.NO_ROOM)
-        answers = sampled(model, tokenizer, list(asked.values()), temperature)
-        for play, (text, entropy) in zip(asked, answers, strict=True):
+        answers = sampled(model, tokenizer, list(prompts.values()), temperature)
+        for play, (text, entropy) in zip(prompts, answers, strict=True):
             entropies[play].append(entropy)
             play.answer(text)
     return [

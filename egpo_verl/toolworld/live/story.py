@@ -66,11 +66,11 @@ class Story:
     def turn(self, pair: float) -> None:
         """A turn with one wish, or with the probability `pair` with a second one about it."""
         step = self._step(self._askable())
-        wish, words = self._asked(step)
+        wish, words = self._wish(step)
         wishes, clauses = [wish], [words]
         if step.opens and self.rng.random() < pair:
             more = [one for one in self._askable() if isinstance(one.effect, Changes)]
-            wish, words = self._asked(self._step(more))
+            wish, words = self._wish(self._step(more))
             wishes, clauses = [*wishes, wish], [*clauses, words]
         self._say(UserTurn(self._sentence(clauses), tuple(wishes)))
 
@@ -132,7 +132,7 @@ class Story:
         except IndexError as error:
             raise Dead from error
 
-    def _asked(self, step: Step) -> tuple[Wish, str]:
+    def _wish(self, step: Step) -> tuple[Wish, str]:
         record, values = self._values(step)
         words = self._clause(self._asks(step, record)[""], values)
         return self._done(step, values, record), words
