@@ -158,8 +158,8 @@ def train_peer(plan: dict[str, Any], folder: Path, python: Path) -> Measured:
     )
     if ran.returncode:
         sys.exit(ran.stderr[-4000:])
-    found = json.loads(ran.stdout.splitlines()[-1])
-    return {"step": found["seconds"][1:], "tokens": found["tokens"][1:]}
+    result = json.loads(ran.stdout.splitlines()[-1])
+    return {"step": result["seconds"][1:], "tokens": result["tokens"][1:]}
 
 
 def joined(measured: list[Measured]) -> Measured:

@@ -50,8 +50,8 @@ def turns(folder: Path) -> Iterator[Turn]:
             if rows and all(isinstance(row, dict) and "role" in row for row in rows):
                 rows = [{"messages": rows, "tools": _called(rows)}]
             for row in rows:
-                for said, tools in _said(row) if isinstance(row, dict) else ():
-                    yield Turn(name, said, tools)
+                for words, tools in _statements(row) if isinstance(row, dict) else ():
+                    yield Turn(name, words, tools)
 
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
@@ -80,11 +80,12 @@ def _called(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The functions that a dialogue calls, where nothing says which were offered."""
     calls = {row["api_name"]: row.get("param_dict", {}) for row in rows if "api_name" in row}
     return [
-        {"name": name, "parameters": {key: {} for key in given}} for name, given in calls.items()
+        {"name": name, "parameters": {key: {} for key in parameters}}
+        for name, parameters in calls.items()
     ]
 
 
-def _said(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _statements(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What the assistant says in a row, and the row's tools as JSON text."""
     if "instruction" in row and "<response>" in str(row.get("output")):
         output = str(row["output"]).rpartition("</think>")[2]
@@ -105,16 +106,16 @@ def _said(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _words(message: Mapping[str, Any]) -> str:
     """The words of a turn without calls, "" where it calls."""
-    said = message.get("value", message.get("content", message.get("text")))
+    content = message.get("value", message.get("content", message.get("text")))
     if message.get("tool_calls") or message.get("function_call"):
         return ""
-    if isinstance(said, list):
-        kinds = {part.get("type") for part in said}
+    if isinstance(content, list):
+        kinds = {part.get("type") for part in content}
         texts = [
-            str(part.get("text", part.get("value"))) for part in said if part["type"] == "text"
+            str(part.get("text", part.get("value"))) for part in content if part["type"] == "text"
         ]
         return "" if "tool_call" in kinds else "\n".join(texts)
-    return said if isinstance(said, str) else ""
+    return content if isinstance(content, str) else ""
 
 
 def _tools(row: Mapping[str, Any]) -> str:

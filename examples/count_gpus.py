@@ -11,8 +11,8 @@ import ray
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", default="auto", help="HOST:PORT of the head (this node's)")
-    given = parser.parse_args()
-    ray.init(address=given.address, log_to_driver=False, logging_level="error")
+    options = parser.parse_args()
+    ray.init(address=options.address, log_to_driver=False, logging_level="error")
     sys.stdout.write(f"{int(ray.cluster_resources().get('GPU', 0))}\n")
     return 0
 

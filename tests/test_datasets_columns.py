@@ -24,8 +24,8 @@ COLUMNS = st.one_of(
 
 
 @given(COLUMNS)
-def test_a_column_is_what_arrow_makes(given_column: tuple[list[Any], pa.DataType]) -> None:
-    values, kind = given_column
+def test_a_column_is_what_arrow_makes(values_and_kind: tuple[list[Any], pa.DataType]) -> None:
+    values, kind = values_and_kind
     made = column(values, kind)
     made.validate(full=True)
     assert made.equals(pa.array(values, kind))

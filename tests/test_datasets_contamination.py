@@ -181,8 +181,8 @@ def test_a_question_is_found_inside_a_longer_one_in_any_script(
     tmp_path: Path, language: str
 ) -> None:
     benchmark = tmp_path / "benchmark.json"
-    own = [{"question": row["conversations"][0]["value"]} for row in bakery_rows(language)]
-    benchmark.write_text(json.dumps(own, ensure_ascii=False), "utf-8")
+    questions = [{"question": row["conversations"][0]["value"]} for row in bakery_rows(language)]
+    benchmark.write_text(json.dumps(questions, ensure_ascii=False), "utf-8")
     greeted = bakery_rows(language, LANGUAGES[language]["hello"])
     other = bakery_rows("en" if language != "en" else "zh")
     assert clean_rows(tmp_path, greeted + other, benchmark) == len(other)

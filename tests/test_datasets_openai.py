@@ -201,9 +201,9 @@ def test_words_beside_calls_stay_in_the_history(tmp_path: Path, form: str, writt
     ],
 )
 def test_thoughts_leave_the_history(tmp_path: Path, content: Any, left: str) -> None:
-    said = {"role": "assistant", "content": content}
+    earlier = {"role": "assistant", "content": content}
     made = preprocess(
-        tmp_path, row(QUESTION, said, QUESTION, {**CALLED, "content": content}, QUESTION, DONE)
+        tmp_path, row(QUESTION, earlier, QUESTION, {**CALLED, "content": content}, QUESTION, DONE)
     )
     assert made[1]["prompt"][2]["content"] == left
     assert made[2]["prompt"][4]["content"].startswith(f"{left}\n[")

@@ -178,8 +178,8 @@ def test_the_seed_decides_the_wording() -> None:
 
 
 def test_values_of_a_dialogue_stand_in_what_was_said_before_or_in_a_result() -> None:
-    said = ({"role": "user", "content": "I am Ada."}, {"role": "assistant", "content": "Hello!"})
-    assert '"I am Ada' in thought_of(row_of("Book it.", {"name": "Ada"}, history=said))
+    history = ({"role": "user", "content": "I am Ada."}, {"role": "assistant", "content": "Hello!"})
+    assert '"I am Ada' in thought_of(row_of("Book it.", {"name": "Ada"}, history=history))
     result = {"role": "tool", "content": '{"table_id": "T-77"}'}
     text = thought_of(row_of("Book the best.", {"id": "T-77"}, last=result))
     assert "result" in text

@@ -49,10 +49,10 @@ def test_a_good_environment_is_shown_and_its_rows_written_for_verl(
     assert "pay" not in rows[3]["prompt"][0]["content"], "it is offered in a later turn only"
     assert main([SHOP, "--rows", str(saved)]) == 0, "what was written is read back"
     info = rows[0]["extra_info"]
-    said = compute_score(
+    result = compute_score(
         "shop", "<think>x</think>no", rows[0]["reward_model"]["ground_truth"], info
     )
-    assert said["score"] == 0.0
+    assert result["score"] == 0.0
 
 
 def test_rows_of_a_single_turn_may_stand_beside(

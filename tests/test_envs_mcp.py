@@ -69,11 +69,11 @@ def living(servers: Path) -> list[int]:
 
 async def played(worlds: Worlds, *answers: str) -> tuple[Outcome, list[str]]:
     script = Script.from_mapping(ROW)
-    said, prompts = iter(answers), list[str]()
+    remaining, prompts = iter(answers), list[str]()
 
     async def policy(messages: list[dict[str, str]]) -> Message:
         prompts.append(json.dumps(messages))
-        return Message(f"<think>So.</think>{next(said)}")
+        return Message(f"<think>So.</think>{next(remaining)}")
 
     outcome = await play(script, worlds, policy, await replay_of(script, worlds))
     return outcome, prompts

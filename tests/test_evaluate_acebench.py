@@ -142,8 +142,8 @@ def test_right_answers_score_all_and_the_clone_stays_as_it_was(
     run: Run, benchmark: Path, tmp_path: Path
 ) -> None:
     before = {path: path.read_bytes() for path in benchmark.rglob("*") if path.is_file()}
-    code, said = run(Oracle(right))
-    assert code == 0, said
+    code, printed = run(Oracle(right))
+    assert code == 0, printed
     columns, counts = result(tmp_path)["tables"]
     english, chinese, paper = columns["rows"]
     for row in (english, chinese):
@@ -156,8 +156,8 @@ def test_right_answers_score_all_and_the_clone_stays_as_it_was(
     assert "2508.05118" in paper["quoted"]
     assert len(counts["rows"]) == 2 * len(NORMAL)
     assert {row["questions"] for row in counts["rows"]} == {ROWS}
-    assert "Not run: agent_multi_turn and agent_multi_step" in said
-    assert "0 of 96 answers break the training template" in said
+    assert "Not run: agent_multi_turn and agent_multi_step" in printed
+    assert "0 of 96 answers break the training template" in printed
     assert {path: path.read_bytes() for path in benchmark.rglob("*") if path.is_file()} == before
 
 
@@ -177,12 +177,14 @@ def test_the_scorer_sees_no_secret_and_no_network(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    code, said = run(Oracle(right), "--language", "en", "--categories", "normal_similar_api")
-    assert code == 0, said
+    code, printed = run(Oracle(right), "--language", "en", "--categories", "normal_similar_api")
+    assert code == 0, printed
     (seen,) = (tmp_path / "out").rglob("seen.json")
-    found = json.loads(seen.read_text())
-    assert not {name for name in found["environment"] if "KEY" in name or "PYTHONPATH" in name}
-    assert found["network"] in ("refused", "unreachable")
+    environment_seen = json.loads(seen.read_text())
+    assert not {
+        name for name in environment_seen["environment"] if "KEY" in name or "PYTHONPATH" in name
+    }
+    assert environment_seen["network"] in ("refused", "unreachable")
 
 
 @pytest.mark.parametrize(
@@ -201,8 +203,8 @@ def test_the_scorer_sees_no_secret_and_no_network(
 def test_code_in_an_answer_is_not_run(people: str, correct: int, run: Run, tmp_path: Path) -> None:
     """ACEBench's decoder calls `eval`; only plain arithmetic passes."""
     oracle = Oracle(lambda key: f"[book_ferry(pier='north', people={people})]")
-    code, said = run(oracle, "--language", "en", "--categories", "normal_similar_api")
-    assert code == 0, said
+    code, printed = run(oracle, "--language", "en", "--categories", "normal_similar_api")
+    assert code == 0, printed
     assert result(tmp_path)["tables"][1]["rows"][0]["correct"] == correct
 
 
@@ -210,10 +212,10 @@ def test_answers_are_kept_and_asked_for_once(run: Run) -> None:
     words = ("--language", "en", "--categories", "atom")
     first, second = Oracle(right), Oracle(right)
     assert run(first, *words, "--limit", "2")[0] == 0
-    code, said = run(second, *words)
+    code, printed = run(second, *words)
     assert code == 0
     assert (len(first.chats), len(second.chats)) == (12, 12)
-    assert "12 of 24 answers are there already" in said
+    assert "12 of 24 answers are there already" in printed
 
 
 def test_a_subset_says_so(run: Run, tmp_path: Path) -> None:
@@ -239,9 +241,9 @@ def test_a_missing_answer_is_no_success(run: Run, tmp_path: Path) -> None:
         def generate(self, chats: Iterable[Chat], sample: int = 0) -> Iterator[tuple[str, str]]:
             yield from list(super().generate(chats, sample))[1:]
 
-    code, said = run(Mute(right), "--language", "en", "--categories", "normal_atom_bool")
+    code, printed = run(Mute(right), "--language", "en", "--categories", "normal_atom_bool")
     assert code == 1
-    assert "1 answers are missing" in said
+    assert "1 answers are missing" in printed
     assert "INCOMPLETE: 1 answers missing" in result(tmp_path)["tables"][0]["title"]
     (row,) = result(tmp_path)["tables"][1]["rows"]
     assert (row["correct"], row["questions"]) == (3, 4)
@@ -250,18 +252,18 @@ def test_a_missing_answer_is_no_success(run: Run, tmp_path: Path) -> None:
 def test_the_training_template_asks(run: Run) -> None:
     oracle = Oracle(right)
     run(oracle, "--language", "en", "--categories", "normal_preference", "--limit", "1")
-    system, *said = oracle.chats[0].messages
+    system, *turns = oracle.chats[0].messages
     assert "First reason inside <think></think>" in system["content"]
     assert "'seat': 'window'" in system["content"]
-    assert [message["role"] for message in said] == ["user", "assistant", "user"]
-    assert said[-1]["content"] == "北 pier."
+    assert [message["role"] for message in turns] == ["user", "assistant", "user"]
+    assert turns[-1]["content"] == "北 pier."
 
 
 def test_acebench_s_own_prompt_is_read_and_never_run(run: Run, benchmark: Path) -> None:
     oracle = Oracle(lambda key: CALL)
     words = ("--language", "en", "--categories", "special", "normal_preference")
-    code, said = run(oracle, *words, "--prompt", "benchmark")
-    assert code == 0, said
+    code, printed = run(oracle, *words, "--prompt", "benchmark")
+    assert code == 0, printed
     systems = {chat.messages[0]["content"].split(" {")[0] for chat in oracle.chats}
     assert any(text.startswith("Own words, special. It is 9.") for text in systems)
     assert any(text.startswith("Own words on taste.") for text in systems)
@@ -271,8 +273,8 @@ def test_acebench_s_own_prompt_is_read_and_never_run(run: Run, benchmark: Path) 
 
 
 def test_special_under_the_training_template_is_explained(run: Run) -> None:
-    _, said = run(Oracle(right), "--language", "en", "--categories", "special")
-    assert "use --prompt benchmark" in said
+    _, printed = run(Oracle(right), "--language", "en", "--categories", "special")
+    assert "use --prompt benchmark" in printed
 
 
 BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
@@ -312,23 +314,23 @@ def test_a_broken_clone_is_told_in_one_sentence(name: str, run: Run, benchmark: 
     spoil, sentence = BROKEN[name]
     spoil(benchmark)
     oracle = Oracle(right)
-    code, said = run(oracle, "--language", "en", "--categories", "normal_atom_bool")
+    code, printed = run(oracle, "--language", "en", "--categories", "normal_atom_bool")
     assert code == 2
-    assert sentence in said
-    assert "Traceback" not in said
+    assert sentence in printed
+    assert "Traceback" not in printed
     assert not oracle.chats, "the model was asked before the folder was looked at"
 
 
 def test_a_scorer_that_fails_is_told_in_one_sentence(run: Run) -> None:
     words = ("--language", "en", "--categories", "normal_atom_bool")
-    code, said = run(Oracle(lambda key: "CRASH"), *words)
+    code, printed = run(Oracle(lambda key: "CRASH"), *words)
     assert code == 2
-    assert "more than the scorer can take" in said
+    assert "more than the scorer can take" in printed
 
 
 def test_every_real_question_can_be_asked(real_rows: Path, tmp_path: Path) -> None:
     shutil.unpack_archive(real_rows / "acebench" / "data_en.tar.gz", tmp_path / "data_all")
-    found = questions(tmp_path, ["en"], [*NORMAL, *SPECIAL], Subset())
-    chats = [in_training_template(question, "python") for question in found]
+    items = questions(tmp_path, ["en"], [*NORMAL, *SPECIAL], Subset())
+    chats = [in_training_template(question, "python") for question in items]
     assert len({chat.key for chat in chats}) == 973
     assert {chat.messages[-1]["role"] for chat in chats} == {"user"}

@@ -38,9 +38,9 @@ def test_a_second_run_asks_only_what_the_first_did_not_answer(tmp_path: Path) ->
 
     second = Answers(tmp_path, SETTINGS)
     assert [question.key for question in second.missing(questions)] == ["q3", "q4"]
-    found = second.get(questions[1])
-    assert found is not None
-    assert (found.text, found.note) == ("to q1\n<think>ü", "cut off")
+    answer = second.get(questions[1])
+    assert answer is not None
+    assert (answer.text, answer.note) == ("to q1\n<think>ü", "cut off")
 
 
 def test_answers_of_version_0_1_0_are_gone_on_with(tmp_path: Path) -> None:
@@ -59,8 +59,8 @@ def test_answers_of_version_0_1_0_are_gone_on_with(tmp_path: Path) -> None:
     answers.add(questions[2], "now whole")
     answers.close()
     again = Answers(tmp_path, SETTINGS)
-    found = [again.get(question) for question in questions]
-    assert [(answer.text, answer.note) for answer in found if answer] == [
+    stored = [again.get(question) for question in questions]
+    assert [(answer.text, answer.note) for answer in stored if answer] == [
         ("one\n\u00fc", "cut off"),
         ("two", "cut off"),
         ("now whole", ""),
@@ -164,9 +164,9 @@ def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, key: str,
     answers = Answers(folder, SETTINGS)
     answers.add(chat(key), text)
     answers.close()
-    found = Answers(folder, SETTINGS).get(chat(key))
-    assert found is not None
-    assert found.text == text
+    answer = Answers(folder, SETTINGS).get(chat(key))
+    assert answer is not None
+    assert answer.text == text
 
 
 class Hasty:
@@ -193,8 +193,8 @@ def test_filling_keeps_notes_with_their_samples_and_counts_what_is_missing(tmp_p
     answers, quiet = Answers(tmp_path, SETTINGS), Console(quiet=True)
     questions = [chat("a"), chat("b"), chat("mute")]
     assert fill(answers, Hasty(), questions, 2, quiet) == 2
-    found = [answers.get(questions[0], sample) for sample in range(2)]
-    assert [(answer.text, answer.note) for answer in found if answer] == [
+    stored = [answers.get(questions[0], sample) for sample in range(2)]
+    assert [(answer.text, answer.note) for answer in stored if answer] == [
         ("sample 0", "cut off"),
         ("sample 1", ""),
     ]

@@ -148,17 +148,17 @@ def test_the_static_test_wants_one_call_exactly(
         "level-3/0": "I would moor it.",
         "level-3/1": "[MoorBoat(boat='Sula', metres='7.5', berth=1)]",
     }
-    code, said = run(thinking(answers.__getitem__), static_folder)
-    assert code == 0, said
+    code, printed = run(thinking(answers.__getitem__), static_folder)
+    assert code == 0, printed
     percent, counts = rows_of(tmp_path)
-    exact, typed, found, paper = percent
+    exact, typed, among, paper = percent
     assert [exact[name] for name in ("L1", "L2", "L3")] == [50.0, 0.0, 0.0]
     assert [typed[name] for name in ("L1", "L2", "L3")] == [100.0, 0.0, 0.0]
-    assert [found[name] for name in ("L1", "L2", "L3")] == [50.0, 50.0, 0.0]
+    assert [among[name] for name in ("L1", "L2", "L3")] == [50.0, 50.0, 0.0]
     assert exact["overall"] == pytest.approx(100 / 6)
     assert (paper["L1"], paper["L2"], paper["L3"]) == (73.18, 49.63, None)
     assert counts[0]["overall"] == "1 of 6"
-    assert "6 of 6 expected calls contradict the function" in said
+    assert "6 of 6 expected calls contradict the function" in printed
 
 
 def test_static_answers_in_another_form(run: Run, static_folder: Path, tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_static_answers_in_another_form(run: Run, static_folder: Path, tmp_path:
 
 
 def test_a_subset_of_one_level(run: Run, static_folder: Path, tmp_path: Path) -> None:
-    code, said = run(thinking(lambda key: CALL), static_folder, "--levels", "2", "--limit", "1")
+    code, printed = run(thinking(lambda key: CALL), static_folder, "--levels", "2", "--limit", "1")
     assert code == 0
-    assert "SUBSET: the first 1 of each level" in said
+    assert "SUBSET: the first 1 of each level" in printed
     assert rows_of(tmp_path)[1][0] == {
         "label": "made, one call, exact",
         "quoted": None,
@@ -201,8 +201,8 @@ def test_a_broken_static_folder_is_told_in_one_sentence(
 ) -> None:
     spoil(static_folder)
     oracle = thinking(lambda key: CALL)
-    code, said = run(oracle, static_folder)
-    assert (code, sentence in said, "Traceback" in said) == (2, True, False), said
+    code, printed = run(oracle, static_folder)
+    assert (code, sentence in printed, "Traceback" in printed) == (2, True, False), printed
     assert not oracle.chats
 
 
@@ -219,7 +219,7 @@ def clone(tmp_path: Path) -> Path:
     (folder / "apis" / "__init__.py").touch()
     (folder / "apis" / "boats.py").write_text(TOOLS)
     (folder / "init_database" / "Boats.json").write_text('{"Sula": "berth "}')
-    said = {"role": "AI", "text": "Moored."}
+    reply = {"role": "AI", "text": "Moored."}
     moor = {
         "role": "API",
         "api_name": "MoorBoat",
@@ -234,8 +234,8 @@ def clone(tmp_path: Path) -> Path:
     }
     question = {"role": "User", "text": "Moor the Sula, 7.5 m."}
     for level, turns in (
-        (1, [question, moor, said, moor, said]),
-        (2, [question, search, moor, said]),
+        (1, [question, moor, reply, moor, reply]),
+        (2, [question, search, moor, reply]),
     ):
         data = folder / "lv1-lv2-samples" / official.DIALOGUES[level]
         data.mkdir(parents=True)
@@ -271,25 +271,25 @@ def test_the_executor_prints_its_own_ceiling(run: Run, clone: Path, tmp_path: Pa
     """Its search needs a package that is not there, so even its own answer fails."""
     before = {path: path.read_bytes() for path in clone.rglob("*") if path.is_file()}
     oracle = thinking(lambda key: "[MoorBoat(boat='Sula', metres='7.5')]" if "/0" in key else "No.")
-    code, said = run(oracle, clone, "--executor")
-    assert code == 0, said
+    code, printed = run(oracle, clone, "--executor")
+    assert code == 0, printed
     model, ceiling, paper = rows_of(tmp_path, "api_bank_executor")[0]
     assert (model["L1"], model["L2"]) == (50.0, 0.0)
     assert (ceiling["L1"], ceiling["L2"]) == (100.0, 50.0)
     assert (paper["L1"], paper["L2"]) == (73.18, 49.63)
-    assert "L1: 337 of 399, L2: 80 of 135" in said
+    assert "L1: 337 of 399, L2: 80 of 135" in printed
     assert {path: path.read_bytes() for path in clone.rglob("*") if path.is_file()} == before
 
 
 def test_the_executor_s_questions_are_whole_dialogues(clone: Path) -> None:
-    _, later, _, found = official.questions(clone, (1, 2), "python", Subset())
+    _, later, _, search = official.questions(clone, (1, 2), "python", Subset())
     system, question, called, result, moored = later.chat.messages
     assert system["content"].endswith("The current year is 2023.")
     assert question["content"] == "Moor the Sula,\n7.5 m."
     assert (called["role"], called["content"]) == ("assistant", CALL)
     assert (result["role"], result["content"]) == ("tool", "berth 7.5")
     assert moored["content"] == "Moored."
-    offered = found.chat.messages[0]["content"]
+    offered = search.chat.messages[0]["content"]
     assert '"ToolSearcher"' in offered
     assert '"MoorBoat"' in offered, "a function that a search found is offered"
 
@@ -299,8 +299,8 @@ def test_a_call_reaches_no_network_and_sees_no_secret(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     reached = "[MoorBoat(boat='network', metres='7.5')]"
-    code, said = run(thinking(lambda key: reached), clone, "--executor", "--levels", "1")
-    assert code == 0, said
+    code, printed = run(thinking(lambda key: reached), clone, "--executor", "--levels", "1")
+    assert code == 0, printed
     assert rows_of(tmp_path, "api_bank_executor")[0][0]["L1"] == 0.0
     (verdicts,) = (tmp_path / "out").rglob("verdicts.json")
     assert all(
@@ -319,8 +319,8 @@ def test_a_call_that_never_ends_ends(
     monkeypatch.setattr(official, "RUNNER", runner)
     forever = "[MoorBoat(boat='forever', metres='7.5')]"
     words = ("--executor", "--levels", "1", "--limit", "1")
-    code, said = run(thinking(lambda key: forever), clone, *words)
-    assert code == 0, said
+    code, printed = run(thinking(lambda key: forever), clone, *words)
+    assert code == 0, printed
     assert rows_of(tmp_path, "api_bank_executor")[0][0]["L1"] == 0.0
 
 
@@ -355,18 +355,18 @@ def test_a_broken_clone_is_told_in_one_sentence(
 ) -> None:
     spoil(clone)
     oracle = thinking(lambda key: CALL)
-    code, said = run(oracle, clone, "--executor", *words)
+    code, printed = run(oracle, clone, "--executor", *words)
     assert code == 2
-    assert sentence in said
+    assert sentence in printed
     assert not oracle.chats
 
 
 def test_the_real_static_questions_and_their_own_answers(real_rows: Path) -> None:
     from egpo_verl.calls import render
 
-    found = static.questions(real_rows / "api_bank", static.LEVELS, Subset())
-    sizes = [sum(question.level == level for question in found) for level in static.LEVELS]
+    items = static.questions(real_rows / "api_bank", static.LEVELS, Subset())
+    sizes = [sum(question.level == level for question in items) for level in static.LEVELS]
     assert sizes == [399, 67, 131]
-    assert all(static.judge(q, render(q.sample.calls)).exact for q in found)
-    assert not any(static.judge(q, "[Other()]").among for q in found)
-    assert sum(map(static.contradicts, found)) == 126
+    assert all(static.judge(q, render(q.sample.calls)).exact for q in items)
+    assert not any(static.judge(q, "[Other()]").among for q in items)
+    assert sum(map(static.contradicts, items)) == 126

@@ -58,8 +58,8 @@ def test_an_endpoint_tells_what_is_wrong_with_an_answer(
     url = serve(book)
     backend = open_backend(options(tmp_path, "--model", "m", "--base_url", url))
     words = ["CUT OFF", "THINK APART", "opened", "TOO LONG", "REFUSE"]
-    found = dict(backend.generate([chat(word, word) for word in words]))
-    assert found == {
+    texts = dict(backend.generate([chat(word, word) for word in words]))
+    assert texts == {
         "CUT OFF": "<think>a</think>[f(",
         "THINK APART": "<think>apart</think>[f()]",
         "opened": "<think>thought</think>[g()]",
@@ -158,8 +158,8 @@ class FakeVllm:
     __version__ = "0.24.0"
 
     class SamplingParams:
-        def __init__(self, **given: Any) -> None:
-            self.given = given
+        def __init__(self, **arguments: Any) -> None:
+            self.arguments = arguments
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -167,9 +167,13 @@ class FakeVllm:
     def generate(self, prompts: list[Any], sampling: Any, use_tqdm: bool) -> list[Any]:
         self.batches.append(len(prompts))
         lengths = [len(prompt["prompt_token_ids"]) for prompt in prompts]
-        given = argparse.Namespace
+        namespace = argparse.Namespace
         return [
-            given(outputs=[given(text=f"{n} {sampling.given['seed']}", finish_reason="length")])
+            namespace(
+                outputs=[
+                    namespace(text=f"{n} {sampling.arguments['seed']}", finish_reason="length")
+                ]
+            )
             for n in lengths
         ]
 
@@ -198,9 +202,9 @@ def test_vllm_is_given_tokens_in_batches_that_a_kill_can_afford() -> None:
     )
     backend = VllmBackend(asking, batch_size=2, vllm=vllm, llm=vllm)
     chats = [chat(f"q{n}", "x" * n, system="") for n in (1, 2, 3, 30)]
-    found = dict(backend.generate(chats, sample=2))
+    texts = dict(backend.generate(chats, sample=2))
     # Seven letters of <think>, which the template opens in the prompt and the text shows.
-    assert found == {"q1": "<think>8 7", "q2": "<think>9 7", "q3": "<think>10 7", "q30": ""}
+    assert texts == {"q1": "<think>8 7", "q2": "<think>9 7", "q3": "<think>10 7", "q30": ""}
     assert vllm.batches == [2, 1]
     assert backend.notes == {"q1": CUT_OFF, "q2": CUT_OFF, "q3": CUT_OFF, "q30": TOO_LONG}
     assert backend.settings()["weights"] == "abc"
@@ -234,10 +238,10 @@ class TestTransformers:
     ) -> None:
         backend = load("--max_tokens", "64")
         chats = [chat("short", "hello"), chat("long", "recipe " * 3000)]
-        found = dict(backend.generate(chats))
-        assert found["long"] == ""
+        texts = dict(backend.generate(chats))
+        assert texts["long"] == ""
         assert backend.notes["long"] == TOO_LONG
-        assert found["short"]
+        assert texts["short"]
 
     def test_a_prompt_near_the_context_gets_the_room_that_is_left(
         self, load: Callable[..., Any]

@@ -52,10 +52,10 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Official:
 
 @pytest.fixture(scope="module")
 def entries(official: Official) -> dict[str, list[Entry]]:
-    found: dict[str, list[Entry]] = {}
+    by_category: dict[str, list[Entry]] = {}
     for entry in read_entries(official.entries(MEASURED)):
-        found.setdefault(entry.category, []).append(entry)
-    return found
+        by_category.setdefault(entry.category, []).append(entry)
+    return by_category
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +74,14 @@ Truths = Callable[[str], dict[str, Any]]
 
 def oracle(truth: Sequence[dict[str, Any]]) -> str:
     """The first of the right answers, all that may be left out left out."""
-    return render([Call(name, _least(given)) for call in truth for name, given in call.items()])
+    return render(
+        [Call(name, _least(parameters)) for call in truth for name, parameters in call.items()]
+    )
 
 
-def _least(given: dict[str, Any]) -> dict[str, Any]:
+def _least(parameters: dict[str, Any]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
-    for name, alternatives in given.items():
+    for name, alternatives in parameters.items():
         if not isinstance(alternatives, list):
             arguments[name] = alternatives
         elif "" not in alternatives:
@@ -121,10 +123,10 @@ def scored(
         nothing = {entry.identity: "" for entry in entries[category]}
         official.write("silent", category, nothing)
     for category in MULTI_TURN:
-        found = truths(category)
-        dialogues = {identity: turns_of(truth) for identity, truth in found.items()}
+        answers_of = truths(category)
+        dialogues = {identity: turns_of(truth) for identity, truth in answers_of.items()}
         write_dialogues(official, "oracle", category, dialogues)
-        silence = {identity: [[""] for _ in truth] for identity, truth in found.items()}
+        silence = {identity: [[""] for _ in truth] for identity, truth in answers_of.items()}
         write_dialogues(official, "silent", category, silence)
     simple = truths("simple_python").items()
     broken = {
@@ -135,9 +137,9 @@ def scored(
     official.evaluate(["oracle", "silent", "careless"], MEASURED, partial=False)
 
     def look(model: str, category: str) -> Scored:
-        found = official.scored(model, category)
-        assert found is not None
-        return found
+        scores = official.scored(model, category)
+        assert scores is not None
+        return scores
 
     return look
 
@@ -146,24 +148,24 @@ def scored(
 def test_right_answers_reach_the_known_ceiling(
     scored: Callable[[str, str], Scored], category: str
 ) -> None:
-    found = scored("oracle", category)
-    assert found.total == SIZES[category]
-    assert round(100 * found.correct / found.total, 2) == CEILINGS[category]
+    scores = scored("oracle", category)
+    assert scores.total == SIZES[category]
+    assert round(100 * scores.correct / scores.total, 2) == CEILINGS[category]
 
 
 @pytest.mark.parametrize("category", MEASURED)
 def test_silence_gets_the_known_floor(scored: Callable[[str, str], Scored], category: str) -> None:
-    found = scored("silent", category)
-    assert found.total == SIZES[category]
-    assert 100 * found.correct / found.total == FLOORS.get(category, 0.0)
+    scores = scored("silent", category)
+    assert scores.total == SIZES[category]
+    assert 100 * scores.correct / scores.total == FLOORS.get(category, 0.0)
 
 
 def test_every_fourth_answer_broken_leaves_298_of_400(
     scored: Callable[[str, str], Scored],
 ) -> None:
-    found = scored("careless", "simple_python")
-    assert (found.correct, found.total) == (298, 400)
-    assert found.errors["simple_function_checker:wrong_func_name"] == 100
+    scores = scored("careless", "simple_python")
+    assert (scores.correct, scores.total) == (298, 400)
+    assert scores.errors["simple_function_checker:wrong_func_name"] == 100
 
 
 def test_an_answer_that_holds_code_is_wrong_and_runs_nothing(
@@ -182,10 +184,10 @@ def test_an_answer_that_holds_code_is_wrong_and_runs_nothing(
     official.begin()
     official.write("hostile", "simple_python", texts)
     official.evaluate(["hostile"], ["simple_python"], partial=True)
-    found = official.scored("hostile", "simple_python")
-    assert found is not None
-    assert found.errors["ast_decoder:decoder_failed"] == 3
-    assert (found.correct, found.total) == (1, 4)
+    scores = official.scored("hostile", "simple_python")
+    assert scores is not None
+    assert scores.errors["ast_decoder:decoder_failed"] == 3
+    assert (scores.correct, scores.total) == (1, 4)
     assert not touched.exists()
 
 
@@ -199,8 +201,8 @@ def book_of(
     book = {}
     for entry in entries:
         question = next(m["content"] for m in entry.turns[0] if m["role"] == "user")
-        given = truth[entry.identity]
-        turns = turns_of(given) if len(entry.turns) > 1 else [[oracle(given)]]
+        ground_truth = truth[entry.identity]
+        turns = turns_of(ground_truth) if len(entry.turns) > 1 else [[oracle(ground_truth)]]
         book[question] = [[thought + step for step in steps] for steps in turns]
     return book
 
@@ -226,12 +228,12 @@ def test_an_endpoint_is_asked_in_our_template_and_scored_officially(
     assert main(evaluate(url, tmp_path / "out", *options)) == 0
     shown = capsys.readouterr().out
     assert "BFCL: oracle (SUBSET: the first 40 of each category)" in shown
-    found = report(tmp_path / "out")
-    counts = found["categories"]["multiple"]
+    outcome = report(tmp_path / "out")
+    counts = outcome["categories"]["multiple"]
     assert (counts["correct"], counts["scored"], counts["on_template"]) == (80, 80, 80)
     # The model has no answer to these, which is a wrong one and not a missing one.
-    assert found["categories"]["live_relevance"]["correct"] == 0
-    assert (found["settings"]["temperature"], found["samples"]) == (0.7, 2)
+    assert outcome["categories"]["live_relevance"]["correct"] == 0
+    assert (outcome["settings"]["temperature"], outcome["samples"]) == (0.7, 2)
     markdown = (tmp_path / "out" / "bfcl" / "bfcl.md").read_text(encoding="utf-8")
     assert (
         "| Qwen3-4B-Instruct-2507, EGPO (quoted, arXiv:2508.05118v4) | 88.50 | 81.34 |" in markdown
@@ -253,16 +255,16 @@ def test_bfcls_own_loop_asks_our_model_turn_by_turn(
     direct = {entry.identity: turns_of(truth[entry.identity]) for entry in some}
     write_dialogues(official, "oracle", category, direct)
     official.evaluate(["oracle"], [category], partial=True)
-    wanted = official.scored("oracle", category)
-    assert wanted is not None
+    expected = official.scored("oracle", category)
+    assert expected is not None
 
     url = serve(book_of(some, truth))
     folder = tmp_path / "out"
     words = evaluate(url, folder, "--categories", category, "--limit", "12")
     assert main(words) == 0
     counts = report(folder)["categories"][category]
-    assert (counts["correct"], counts["scored"]) == (wanted.correct, 12)
-    assert wanted.correct >= 9
+    assert (counts["correct"], counts["scored"]) == (expected.correct, 12)
+    assert expected.correct >= 9
     requests = (tmp_path / "asked.log").read_text().splitlines()
 
     # Again: the loop runs anew, and every step of it is answered from the store.
@@ -306,9 +308,9 @@ def test_an_answer_that_is_missing_shows_in_title_and_exit_code(
     url = serve(book_of(entries["simple_python"], truths("simple_python")), "--refuse", refused)
     words = evaluate(url, tmp_path / "out", "--categories", "simple_python", "--limit", "5")
     assert main(words) == 1
-    found = report(tmp_path / "out")
-    assert "INCOMPLETE: 1 answers missing" in found["tables"][0]["title"]
-    counts = found["categories"]["simple_python"]
+    result = report(tmp_path / "out")
+    assert "INCOMPLETE: 1 answers missing" in result["tables"][0]["title"]
+    counts = result["categories"]["simple_python"]
     assert (counts["correct"], counts["scored"], counts["missing"]) == (4, 4, 1)
 
 
@@ -325,9 +327,9 @@ def test_an_answer_that_is_missing_shows_in_title_and_exit_code(
 def test_a_wrong_command_line_is_one_sentence(
     words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["bfcl", "--model", "m", "--output_dir", str(tmp_path / "out"), *words]
+    arguments = ["bfcl", "--model", "m", "--output_dir", str(tmp_path / "out"), *words]
     try:
-        code: Any = main(given)
+        code: Any = main(arguments)
     except SystemExit as stop:
         code = stop.code
     assert code == 2

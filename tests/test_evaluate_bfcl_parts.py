@@ -131,8 +131,8 @@ def entry(identity: str, turns: list[list[dict[str, str]]]) -> Entry:
 
 def test_a_prompt_is_the_training_template_with_the_entrys_own_system_message_below() -> None:
     question = {"role": "user", "content": "What now?"}
-    own = {"role": "system", "content": "Be brief."}
-    chat = entry("live_simple_0-0-0", [[own, question]]).chat("hermes")
+    system = {"role": "system", "content": "Be brief."}
+    chat = entry("live_simple_0-0-0", [[system, question]]).chat("hermes")
     template = system_prompt([FUNCTION], "hermes")
     assert chat.messages == (
         {"role": "system", "content": f"{template}\n\nBe brief."},
@@ -167,8 +167,8 @@ def test_a_seed_draws_entries_of_each_category() -> None:
     assert drawn(1) != of_each(entries, Subset(50))
 
 
-def outcome(wanted: int, subset: Subset | None = None) -> Outcome:
-    measured = Measured("multiple", wanted)
+def outcome(questions: int, subset: Subset | None = None) -> Outcome:
+    measured = Measured("multiple", questions)
     measured.count(True, "")
     measured.count(False, TOO_LONG)
     measured.add(Scored(1, 2, {"value_error:string": 1}))
@@ -177,8 +177,8 @@ def outcome(wanted: int, subset: Subset | None = None) -> Outcome:
 
 
 def test_titles_say_what_was_left_out() -> None:
-    def title(found: Outcome) -> str:
-        return tables(found)[0].title
+    def title(measured_outcome: Outcome) -> str:
+        return tables(measured_outcome)[0].title
 
     assert title(outcome(2)) == "BFCL: run/step"
     assert title(outcome(2, Subset(2))) == "BFCL: run/step (SUBSET: the first 2 of each category)"
@@ -246,11 +246,11 @@ def test_a_loop_is_answered_through_the_socket_in_batches_and_from_the_store(
     with socket_folder() as folder, Batcher(backend, answers) as batcher:
         path = Path(folder) / "model"
         with Server(path, batcher, "python"), ThreadPoolExecutor(8) as pool:
-            said = list(pool.map(say, [f"[f(a={n})]" for n in range(8)]))
-            assert say("[f(a=3)]") == said[3]
+            replies = list(pool.map(say, [f"[f(a={n})]" for n in range(8)]))
+            assert say("[f(a=3)]") == replies[3]
             with pytest.raises(OSError, match="no answer"):
                 say("refuse")
-    assert said[5] == {
+    assert replies[5] == {
         "role": "assistant",
         "content": "[f(a=5)]",
         "reasoning_content": "about [f(a=5)]",

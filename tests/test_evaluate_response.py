@@ -27,10 +27,10 @@ RESPONSES = {
 @pytest.mark.parametrize("name", RESPONSES)
 def test_a_response_is_taken_apart(name: str) -> None:
     response, thought, answer, problem = RESPONSES[name]
-    found = split_response(response)
-    assert (found.thought, found.answer) == (thought, answer)
+    parts = split_response(response)
+    assert (parts.thought, parts.answer) == (thought, answer)
     expected = Reason.TEXT_BEFORE_THOUGHT if problem == "before" else problem
-    assert found.problem is expected
+    assert parts.problem is expected
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,10 @@ def record(path: Path, *episodes: Sequence[str], factory: str = SHOP, **rules: A
 
     async def played(worlds: Worlds, answers: Sequence[str]) -> Proof:
         texts = [f"<think>A thought.</think>\n{answer}" for answer in answers]
-        said = iter(texts)
+        remaining = iter(texts)
 
         async def policy(messages: list[dict[str, str]]) -> Message:
-            text = next(said, None)
+            text = next(remaining, None)
             return Message(no_room=True) if text is None else Message(text)
 
         history, replay = History(), await replay_of(SCRIPT, worlds)

@@ -146,16 +146,16 @@ print("grpo passes")
 
 
 def test_a_method_that_verl_renames_breaks_no_import_and_refuses_egpo_alone() -> None:
-    said = process(CHANGED_VERL.format(change="del trainer_base.PPOTrainer._compute_advantage"))
-    assert "REFUSED ConfigError" in said
-    assert "trainer_base.PPOTrainer._compute_advantage is not there" in said
-    assert "grpo passes" in said
+    printed = process(CHANGED_VERL.format(change="del trainer_base.PPOTrainer._compute_advantage"))
+    assert "REFUSED ConfigError" in printed
+    assert "trainer_base.PPOTrainer._compute_advantage is not there" in printed
+    assert "grpo passes" in printed
 
 
 def test_a_method_that_only_words_need_may_be_missing() -> None:
-    said = process(CHANGED_VERL.format(change="del trainer_base.PPOTrainer._save_checkpoint"))
-    assert "REFUSED" not in said
-    assert "grpo passes" in said
+    printed = process(CHANGED_VERL.format(change="del trainer_base.PPOTrainer._save_checkpoint"))
+    assert "REFUSED" not in printed
+    assert "grpo passes" in printed
 
 
 def test_a_third_partys_wrapper_neither_counts_as_ours_nor_is_lost() -> None:
@@ -163,10 +163,10 @@ def test_a_third_partys_wrapper_neither_counts_as_ours_nor_is_lost() -> None:
         "wrapt.wrap_function_wrapper(trainer_base, 'PPOTrainer._compute_advantage', "
         "lambda wrapped, trainer, args, kwargs: print('theirs') or wrapped(*args, **kwargs))"
     )
-    said = process(CHANGED_VERL.format(change=proxy))
-    assert "REFUSED" not in said
-    assert "grpo passes" in said
-    said = process(
+    printed = process(CHANGED_VERL.format(change=proxy))
+    assert "REFUSED" not in printed
+    assert "grpo passes" in printed
+    printed = process(
         CHANGED_VERL.format(change=proxy)
         + "\nfrom types import SimpleNamespace as S\nfrom verl.trainer.ppo.v1 import trainer_base\n"
         "trainer = object.__new__(trainer_base.PPOTrainer.__subclasses__()[0]) "
@@ -177,5 +177,5 @@ def test_a_third_partys_wrapper_neither_counts_as_ours_nor_is_lost() -> None:
         "try:\n    trainer._compute_advantage(S(keys=[], partition_id=''), {})\n"
         "except ZeroDivisionError:\n    print('verls own ran')\n"
     )
-    assert "theirs" in said
-    assert "verls own ran" in said
+    assert "theirs" in printed
+    assert "verls own ran" in printed

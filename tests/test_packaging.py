@@ -61,13 +61,13 @@ def contents(wheel: Path) -> dict[str, str]:
 @pytest.mark.slow
 def test_the_wheel_holds_the_package_whole_and_nothing_else(built: Built) -> None:
     names = {name for name in contents(built.wheel) if ".dist-info/" not in name}
-    wanted = {
+    expected = {
         path.relative_to(built.tree).as_posix()
         for top in TOP_LEVEL
         for path in (built.tree / top).rglob("*")
         if path.is_file()
     }
-    assert names == wanted
+    assert names == expected
 
 
 @pytest.mark.slow

@@ -47,8 +47,8 @@ def test_the_module_by_name_registers_where_plugins_are_off() -> None:
 
 @pytest.mark.slow
 def test_the_cpu_is_a_platform_only_where_it_is_asked_for() -> None:
-    said = python(REPORT.format(first="verl"), VERL_PLATFORM="cpu")
-    assert said == ["True", "True", "cpu", "False", "False"]
+    lines = python(REPORT.format(first="verl"), VERL_PLATFORM="cpu")
+    assert lines == ["True", "True", "cpu", "False", "False"]
 
 
 ROLLOUT = """

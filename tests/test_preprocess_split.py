@@ -139,9 +139,9 @@ def test_without_a_test_file_all_rows_are_trained_on(convert: Convert) -> None:
 
 
 def test_an_existing_split_is_kept(convert: Convert, tmp_path: Path) -> None:
-    both, own = shop(8), tmp_path / "own.jsonl"
-    own.write_text("".join(json.dumps(row) + "\n" for row in both[6:]), "utf-8")
-    files = convert(both[:7], "--local_test_path", own, "--mask_names", "0.5")
+    both, test_file = shop(8), tmp_path / "own.jsonl"
+    test_file.write_text("".join(json.dumps(row) + "\n" for row in both[6:]), "utf-8")
+    files = convert(both[:7], "--local_test_path", test_file, "--mask_names", "0.5")
     assert dialogues(files["test"]) == {0, 1}
     assert len(files["test"]) == sum(len(row["messages"]) // 3 for row in both[6:])
     assert {row["extra_info"]["split"] for row in files["test"]} == {"test"}
@@ -239,15 +239,15 @@ def test_training_rows_of_a_dialogue_of_the_own_test_file_are_left_out(
 ) -> None:
     """The test file's dialogue goes further, or less far, or has other tools."""
     both = [dialogue(["order", "refund", "search"], n, SHOP) for n in range(6)]
-    own = tmp_path / "own.jsonl"
+    test_file = tmp_path / "own.jsonl"
     here, there = ends
     test = [
         {"messages": row["messages"][:there], "tools": [*row["tools"], tool("more")]}
         for row in both[:2]
     ]
-    own.write_text("".join(json.dumps(row) + "\n" for row in test), "utf-8")
+    test_file.write_text("".join(json.dumps(row) + "\n" for row in test), "utf-8")
     train = [{**row, "messages": row["messages"][:here]} for row in both]
-    files = convert(train, "--local_test_path", own)
+    files = convert(train, "--local_test_path", test_file)
     assert dialogues(files["train"]) == {2, 3, 4, 5}
     lines = (tmp_path / "out" / "dropped.jsonl").read_text().splitlines()
     left_out = [(line["index"], line["reason"]) for line in map(json.loads, lines)]

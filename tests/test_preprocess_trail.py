@@ -128,9 +128,9 @@ def test_contaminated_rows_are_named_by_row_and_turn(run: Run, tmp_path: Path) -
     rows = [asking("Which of the ships is late", called("f", n=1), called("f", n=2))]
     out = run([*rows, asking("Another", called("f", n=3))], "--decontaminate", str(benchmark))
     (line,) = lines(out / "contaminated.jsonl")
-    found = line.pop("found")
+    place = line.pop("found")
     assert line == {"file": "mine.jsonl", "index": 0, "turn": 4, "reason": "benchmark_question"}
-    assert "benchmark.jsonl" in found
+    assert "benchmark.jsonl" in place
 
 
 def test_half_a_character_in_a_dropped_row_is_written_as_its_escape(run: Run) -> None:

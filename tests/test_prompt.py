@@ -51,9 +51,9 @@ def test_an_earlier_call_that_the_form_cannot_spell_is_written_in_the_fallback_f
 
 def test_the_datasets_own_system_message_can_be_told_from_ours() -> None:
     tools = tools_json([TIDE])
-    own = {"role": "system", "content": "\n\n Answer in Dutch."}
+    system = {"role": "system", "content": "\n\n Answer in Dutch."}
     assert (
-        dataset_system_message(build_prompt([own, QUESTION], tools), tools, "python")
-        == (own["content"])
+        dataset_system_message(build_prompt([system, QUESTION], tools), tools, "python")
+        == (system["content"])
     )
     assert dataset_system_message(build_prompt([QUESTION], tools), tools, "python") == ""

@@ -75,8 +75,8 @@ def test_the_head_waits_for_all_gpus_and_trains_on_them(programs: Path) -> None:
 
 def test_the_head_gives_up_when_gpus_stay_away(programs: Path) -> None:
     settings = {"NNODES": "2", "NODE_RANK": "0", "HEAD": "10.0.0.1", "WAIT_SECONDS": "0"}
-    commands, said = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", code=2, **settings)
-    assert "egpo_verl: 8 of 16 GPUs came in 0 s; see ray status." in said
+    commands, errors = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", code=2, **settings)
+    assert "egpo_verl: 8 of 16 GPUs came in 0 s; see ray status." in errors
     assert not any("main_ppo" in line for line in commands)
     assert commands[-1] == "ray stop"
 
@@ -92,8 +92,8 @@ def test_the_others_lend_their_gpus(programs: Path) -> None:
 def test_what_is_missing_is_named(programs: Path, missing: str) -> None:
     settings = {"NODE_RANK": "0", "HEAD": "10.0.0.1"}
     del settings[missing]
-    commands, said = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", code=1, **settings)
-    assert f"{missing}: " in said
+    commands, errors = run(programs, "run_multinode.sh", "run_qwen3_4b_fsdp.sh", code=1, **settings)
+    assert f"{missing}: " in errors
     assert commands == []
 
 

@@ -328,9 +328,9 @@ ZERO: list[tuple[str, list[Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("wanted", "response"), [r[1:] for r in ZERO], ids=[r[0] for r in ZERO])
-def test_earns_nothing(wanted: list[Any], response: str) -> None:
-    result = compute_score("demo", response, json.dumps(wanted), {"tools": TOOLS})
+@pytest.mark.parametrize(("calls", "response"), [r[1:] for r in ZERO], ids=[r[0] for r in ZERO])
+def test_earns_nothing(calls: list[Any], response: str) -> None:
+    result = compute_score("demo", response, json.dumps(calls), {"tools": TOOLS})
     assert result["score"] == result["acc"] == 0.0
     assert result["reason"] != Reason.OK
 
@@ -362,9 +362,9 @@ ONE: list[tuple[str, list[Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("wanted", "response"), [r[1:] for r in ONE], ids=[r[0] for r in ONE])
-def test_earns_one(wanted: list[Any], response: str) -> None:
-    result = compute_score("demo", response, json.dumps(wanted), {"tools": TOOLS})
+@pytest.mark.parametrize(("calls", "response"), [r[1:] for r in ONE], ids=[r[0] for r in ONE])
+def test_earns_one(calls: list[Any], response: str) -> None:
+    result = compute_score("demo", response, json.dumps(calls), {"tools": TOOLS})
     assert result["score"] == result["acc"] == 1.0
     assert result["reason"] == Reason.OK
 
@@ -373,4 +373,4 @@ def test_the_table_is_long_and_has_no_row_twice() -> None:
     rows = ZERO + ONE
     assert len(rows) >= 150
     assert len({label for label, _, _ in rows}) == len(rows)
-    assert len({(json.dumps(wanted), response) for _, wanted, response in rows}) == len(rows)
+    assert len({(json.dumps(calls), response) for _, calls, response in rows}) == len(rows)

@@ -16,9 +16,9 @@ TOOLS = json.dumps(
         {"name": "g", "parameters": {"l": {"type": "List[float]"}}},
     ]
 )
-WANTED = [Call("f", {"a": 1, "b": "x"}), Call("g", {"l": [0.5]})]
+CALLS = [Call("f", {"a": 1, "b": "x"}), Call("g", {"l": [0.5]})]
 ROWS = [
-    json.dumps([{"name": call.name, "arguments": dict(call.arguments)} for call in WANTED]),
+    json.dumps([{"name": call.name, "arguments": dict(call.arguments)} for call in CALLS]),
     "[]",
     '{"calls": [{"name": "f", "arguments": {"a": [1, 2]}}], "alternatives": true}',
 ]
@@ -69,7 +69,7 @@ NO_TAG = st.characters(exclude_characters="<")
 
 @given(
     st.sampled_from(FORMS),
-    st.permutations(WANTED),
+    st.permutations(CALLS),
     st.text(NO_TAG, max_size=20),
     st.text(NO_TAG, max_size=6),
 )
@@ -95,7 +95,7 @@ def test_a_changed_character_never_earns_more_than_the_same_calls(
     form: str, at: int, character: str
 ) -> None:
     info = {"tools": TOOLS, "call_form": form}
-    answer = render(WANTED, form)
+    answer = render(CALLS, form)
     at %= len(answer)
     changed = answer[:at] + character + answer[at + 1 :]
     result = compute_score("demo", f"<think>so</think>{changed}", ROWS[0], info)

@@ -51,12 +51,12 @@ def imports() -> dict[str, set[str]]:
 
 
 def reach(graph: dict[str, set[str]], room: str) -> set[str]:
-    found, waiting = set[str](), [room]
+    rooms, waiting = set[str](), [room]
     while waiting:
-        new = graph[waiting.pop()] - found
-        found |= new
+        new = graph[waiting.pop()] - rooms
+        rooms |= new
         waiting += new
-    return found
+    return rooms
 
 
 def test_no_room_needs_one_that_needs_it() -> None:

@@ -74,10 +74,10 @@ def test_a_level_holds_every_skill_and_tells_it(level: int) -> None:
 
 def test_no_question_and_no_derived_value_of_train_stands_in_a_test_split() -> None:
     train = list(generate(6000, 0, "train", LEVELS))
-    texts, values = {said(sample) for sample in train}, derived_values(train)
+    texts, values = {all_text(sample) for sample in train}, derived_values(train)
     for split in ("test", "test_hard"):
         samples = list(generate(500, 1, split, LEVELS))
-        assert not texts & {said(sample) for sample in samples}
+        assert not texts & {all_text(sample) for sample in samples}
         assert not values & derived_values(samples)
 
 
@@ -170,7 +170,7 @@ def question(sample: Sample) -> str:
     return str(sample.messages[-1]["content"])
 
 
-def said(sample: Sample) -> str:
+def all_text(sample: Sample) -> str:
     """All messages."""
     return json.dumps(sample.messages)
 

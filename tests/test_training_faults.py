@@ -48,20 +48,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def consoles(train: Train, folder: Path) -> dict[str, str]:
     """What each start of the run said, by the fault that ended it."""
-    said = {}
+    texts = {}
     for fault in KILLED:
         environment = {"VERL_USE_EXTERNAL_MODULES": "fault_probe", "FAULT": fault}
-        said[fault] = broken(train(folder, FAULT_STEP="2", **environment))
-        said[f"left by {fault}"] = " ".join(left_running(folder, RAY_AGENTS))
-    said["disk"] = on_a_full_disk(train, folder)
-    said["reward"] = broken(
+        texts[fault] = broken(train(folder, FAULT_STEP="2", **environment))
+        texts[f"left by {fault}"] = " ".join(left_running(folder, RAY_AGENTS))
+    texts["disk"] = on_a_full_disk(train, folder)
+    texts["reward"] = broken(
         train(
             folder,
             *reward("nan", step=4),
             "trainer.total_training_steps=5",
         )
     )
-    return said
+    return texts
 
 
 def broken(ran: subprocess.CompletedProcess[str]) -> str:

@@ -77,9 +77,9 @@ def turn_metrics(sums: MaskedSums, sessions: Sessions | None) -> dict[str, float
     """`egpo/cot_entropy_turn_<k>`: the mean E over the k-th messages that think."""
     if sessions is None or sessions.turn_of_row is None:
         return {}
-    own = sums.totals / sums.counts.clamp_min(1)
+    row_entropy = sums.totals / sums.counts.clamp_min(1)
     thinks = sums.real & (sums.counts > 0)
-    of_turn = [own[thinks & (sessions.turn_of_row == turn)] for turn in range(TURNS)]
+    of_turn = [row_entropy[thinks & (sessions.turn_of_row == turn)] for turn in range(TURNS)]
     return {
         f"egpo/cot_entropy_turn_{turn + 1}": entropy.mean().item()
         for turn, entropy in enumerate(of_turn)

@@ -68,8 +68,10 @@ class World:
             raise self._factory
         if kind == "describe":
             made = self._factory()
-            own = getattr(made, TOOLS, None)
-            tools = self._awaited(own(), limit) if callable(own) else tools_of(type(made))
+            list_tools = getattr(made, TOOLS, None)
+            tools = (
+                self._awaited(list_tools(), limit) if callable(list_tools) else tools_of(type(made))
+            )
             return {"tools": tools, "owns_reward": owns_reward(type(made))}
         if kind == "reset":
             self._world = self._factory()

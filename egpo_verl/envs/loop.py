@@ -75,8 +75,8 @@ class EnvLoop(SingleTurnAgentLoop):
             output = await self._sampled(prompt_ids, request, sampling, priority)
             outputs.append(output)
             end = self.tokenizer.decode(output.prompt_ids[-PROMPT_END:])
-            said = self.tokenizer.decode(output.response_ids, skip_special_tokens=True)
-            return Message(said, left_open(end))
+            text = self.tokenizer.decode(output.response_ids, skip_special_tokens=True)
+            return Message(text, left_open(end))
 
         form = info.get("call_form") or "python"
         history = History() if _is_recorded(self.config) else None

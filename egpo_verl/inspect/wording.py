@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_GIVEN = (
+_MENTION_VERBS = (
     r"(?:given?|provided?|specif(?:y|ied)|mention(?:ed)?|stated?|say|said|suppl(?:y|ied)|"
     r"includ(?:e|ed)|tell|told|know|have|there)"
 )
@@ -28,8 +28,8 @@ CORRECTION = re.compile(r"^no,|\b(?:corrected|correction|wait|hold on|actually)\
 LACK = re.compile(
     r"\b(?:missing|lack(?:s|ing)?|unknown|unspecified|unclear|without|forg[eo]t|left open|omitted|"
     r"(?:has|have|is|are|there's) none)\b|"
-    rf"(?:\bnot|n't|\bnever)(?: \w+){{0,2}} (?:{_GIVEN}|clear)\b|"
-    rf"\bno (?:\w+ ){{1,3}}(?:(?:is|are|was|were) )?(?:{_GIVEN}|to put)\b|"
+    rf"(?:\bnot|n't|\bnever)(?: \w+){{0,2}} (?:{_MENTION_VERBS}|clear)\b|"
+    rf"\bno (?:\w+ ){{1,3}}(?:(?:is|are|was|were) )?(?:{_MENTION_VERBS}|to put)\b|"
     r"\bthere(?:'s| is| are) no\b|\bneeds? (?:more|further|to know)\b|"
     r"缺|没有?(?:说|给|提|写|告诉)|未(?:提|说|给|指)|不知道|不清楚|不明确"
 )

@@ -11,7 +11,7 @@ from egpo_verl.errors import UserError
 from egpo_verl.lab.study import EXPECTED, Study, load_study
 
 ARM = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-OWN_KEYS = (
+RESERVED_KEYS = (
     "data.train_files",
     "data.val_files",
     "data.seed",
@@ -98,8 +98,10 @@ def _problem_of(owner: str, override: str) -> Iterable[str]:
     key, equals, _ = override.lstrip("+~").partition("=")
     if not equals and not override.startswith("~"):
         yield f"{owner}: {override!r} is no override, which has the form key=value"
-    own = next((name for name in OWN_KEYS if key == name or key.startswith(f"{name}.")), None)
-    if own is not None:
-        yield f"{owner}: {own} is set by the laboratory itself, so that runs stay paired"
-    elif any(name.startswith(f"{key}.") for name in OWN_KEYS):
+    reserved = next(
+        (name for name in RESERVED_KEYS if key == name or key.startswith(f"{name}.")), None
+    )
+    if reserved is not None:
+        yield f"{owner}: {reserved} is set by the laboratory itself, so that runs stay paired"
+    elif any(name.startswith(f"{key}.") for name in RESERVED_KEYS):
         yield f"{owner}: {key} is set as a whole; name its keys one by one"

@@ -104,14 +104,14 @@ def command_of(overrides: Sequence[str]) -> list[str]:
 def environment(study: Study, log: Path, devices: str | None) -> Mapping[str, str]:
     """Of a start: a cluster, a log, threads and devices of its own."""
     inherited = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    own = {
+    variables = {
         "VERL_FILE_LOGGER_PATH": str(log.resolve()),
         "OMP_NUM_THREADS": str(study.threads),
         "HYDRA_FULL_ERROR": "1",
     }
     modules = [name for name in inherited.get(MODULES, "").split(",") if name]
     if PLUGIN not in modules:
-        own[MODULES] = ",".join([*modules, PLUGIN])
+        variables[MODULES] = ",".join([*modules, PLUGIN])
     if devices is not None:
-        own["CUDA_VISIBLE_DEVICES"] = devices
-    return inherited | own
+        variables["CUDA_VISIBLE_DEVICES"] = devices
+    return inherited | variables

@@ -38,9 +38,9 @@ def check_arms(study: Study) -> None:
 def _whole(study: Study, arm: str, phase: str) -> list[str]:
     """The overrides of a run whose names are the same for all arms."""
     folder = RunFolder(Path(study.folder), arm, study.seeds[0], study.steps)
-    own = overrides_of(study, folder, phase)
+    overrides = overrides_of(study, folder, phase)
     of_arm = arm_overrides(study, arm)
-    return [*of_arm, *(text.replace(folder.name, "run") for text in own[len(of_arm) :])]
+    return [*of_arm, *(text.replace(folder.name, "run") for text in overrides[len(of_arm) :])]
 
 
 def compose(overrides_by_name: Mapping[str, list[str]]) -> dict[str, Config]:

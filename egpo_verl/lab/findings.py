@@ -43,14 +43,14 @@ def _baseline(evidence: Evidence, part: str) -> Iterator[str]:
 
 
 def _compared(one: Compared, evidence: Evidence) -> str:
-    found = one.difference
-    verdict = "above" if found.mean > 0 else "below" if found.mean < 0 else "the same as"
-    size = f"{abs(100 * found.mean):.1f} points " if found.mean else ""
-    between = f"95 % interval {span(found)}, " if found.low is not None else ""
+    difference = one.difference
+    verdict = "above" if difference.mean > 0 else "below" if difference.mean < 0 else "the same as"
+    size = f"{abs(100 * difference.mean):.1f} points " if difference.mean else ""
+    between = f"95 % interval {span(difference)}, " if difference.low is not None else ""
     resolved = "significant" if one.is_significant else "not significant"
     return (
         f"{one.arm} ends {size}{verdict} {evidence.study['baseline']} over "
-        f"{_number(len(found.values), 'paired seed')} ({between}p = {one.p:.3f}): {resolved}."
+        f"{_number(len(difference.values), 'paired seed')} ({between}p = {one.p:.3f}): {resolved}."
     )
 
 

@@ -120,8 +120,8 @@ class Study:
 
     def all_files(self) -> list[Path]:
         """`files`, and those of single arms."""
-        own = [Path(arm.train) for arm in self.arms.values() if arm.train]
-        return list(dict.fromkeys([*self.files(), *own]))
+        arm_files = [Path(arm.train) for arm in self.arms.values() if arm.train]
+        return list(dict.fromkeys([*self.files(), *arm_files]))
 
 
 def load_study(path: Path) -> Study:

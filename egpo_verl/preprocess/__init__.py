@@ -135,7 +135,7 @@ def _run_file(options: argparse.Namespace) -> None:
         rows = options.source.rows(options.local_dataset_path)
     else:
         rows = HubRows(Path(options.hub_dataset), options.hub_config)
-    own_test = options.local_test_path and options.source.rows(options.local_test_path)
+    test_rows = options.local_test_path and options.source.rows(options.local_test_path)
     with progress(f"Reading {rows.path.name}", 1.0) as done:
         report = convert_file(
             options.source,
@@ -145,9 +145,9 @@ def _run_file(options: argparse.Namespace) -> None:
             split_config,
             options.num_proc,
             done,
-            own_test,
+            test_rows,
         )
-    for warning in (*(own_test.warnings if own_test else ()), *rows.warnings):
+    for warning in (*(test_rows.warnings if test_rows else ()), *rows.warnings):
         tell(warning)
     _tell(report, options.local_save_dir)
 

@@ -120,8 +120,8 @@ def read_by_workers(config: Any) -> bool:
     from verl.utils.config import omega_conf_to_dataclass
 
     actor = omega_conf_to_dataclass(config.actor_rollout_ref.actor)
-    has_own_actor = config.trainer.get("use_legacy_worker_impl", "disable") != "disable"
-    reader = actor if has_own_actor else actor.engine
+    has_legacy_actor = config.trainer.get("use_legacy_worker_impl", "disable") != "disable"
+    reader = actor if has_legacy_actor else actor.engine
     return bool(reader.entropy_from_logits_with_chunking)
 
 

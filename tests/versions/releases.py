@@ -73,8 +73,8 @@ def probed(version: str, cache: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             start(folder, "", str(without), "--without"),
         ]
         for process in running:
-            said, _ = process.communicate(timeout=600)
-            assert process.returncode == 0, said[-4000:]
+            printed, _ = process.communicate(timeout=600)
+            assert process.returncode == 0, printed[-4000:]
         return json.loads(with_it.read_text()), json.loads(without.read_text())
 
 

@@ -55,16 +55,16 @@ def probed(release: str, cache: Path) -> Probed:
 
 
 def test_the_release_is_the_one_that_is_tested_and_has_the_estimator(probed: Probed) -> None:
-    version, found, _ = probed
-    assert found["version"] == version
-    assert found["loaded"] == {"estimator": True, "cpu": []}
+    version, probe_result, _ = probed
+    assert probe_result["version"] == version
+    assert probe_result["loaded"] == {"estimator": True, "cpu": []}
 
 
 def test_a_step_of_every_trainer_gives_the_advantages_of_the_public_function(
     probed: Probed,
 ) -> None:
-    version, found, _ = probed
-    steps = {name: found[name] for name in STEPS if name in found}
+    version, probe_result, _ = probed
+    steps = {name: probe_result[name] for name in STEPS if name in probe_result}
     assert set(steps) == HAS[version]
     for name, step in steps.items():
         assert "failed" not in step, f"{name}: {step}"
@@ -73,38 +73,40 @@ def test_a_step_of_every_trainer_gives_the_advantages_of_the_public_function(
 
 
 def test_grpo_and_all_of_verl_are_as_without_the_package(probed: Probed) -> None:
-    _, found, without = probed
+    _, probe_result, without = probed
     assert "failed" not in without["grpo"], without["grpo"]
-    assert found["grpo"] == without["grpo"]
-    looks, own = found["looks"], without["looks"]
-    assert len(own) > 1000
-    assert {name for name in looks | own if looks.get(name) != own.get(name)} == set()
+    assert probe_result["grpo"] == without["grpo"]
+    looks, stock_looks = probe_result["looks"], without["looks"]
+    assert len(stock_looks) > 1000
+    assert {
+        name for name in looks | stock_looks if looks.get(name) != stock_looks.get(name)
+    } == set()
 
 
 def test_ray_can_send_every_task_runner(probed: Probed) -> None:
-    _, found, _ = probed
-    assert "verl.trainer.main_ppo" in " ".join(found["pickled"])
-    assert all(size > 0 for size in found["pickled"].values())
+    _, probe_result, _ = probed
+    assert "verl.trainer.main_ppo" in " ".join(probe_result["pickled"])
+    assert all(size > 0 for size in probe_result["pickled"].values())
 
 
 def test_a_default_that_skips_the_entropy_is_refused_with_the_cure(probed: Probed) -> None:
-    version, found, _ = probed
+    version, probe_result, _ = probed
     for trainer in {"fully_async", "one_step_off"} & HAS[version]:
-        says = found[f"{trainer} as configured"]
+        says = probe_result[f"{trainer} as configured"]
         assert BYPASS in says["check"], trainer
         assert BYPASS in says["step"], f"{trainer}, which may not check first"
 
 
 def test_a_trainer_out_of_reach_is_refused_with_the_cure(probed: Probed) -> None:
-    version, found, _ = probed
-    assert ("main_ppo_sync" in found) == (version == "0.8.0")
-    if "main_ppo_sync" in found:
-        assert "python -m verl.trainer.main_ppo " in found["main_ppo_sync"]
+    version, probe_result, _ = probed
+    assert ("main_ppo_sync" in probe_result) == (version == "0.8.0")
+    if "main_ppo_sync" in probe_result:
+        assert "python -m verl.trainer.main_ppo " in probe_result["main_ppo_sync"]
 
 
 def test_every_way_to_start_asks_for_the_same(probed: Probed) -> None:
-    version, found, _ = probed
-    config = found["config"]
+    version, probe_result, _ = probed
+    config = probe_result["config"]
     assert "failed" not in config, config
     ways = config["ways"]
     assert set(ways) == {"+egpo=paper", "recipe"} | ({"script"} if version >= "0.9.0" else set())
@@ -118,8 +120,8 @@ def test_every_way_to_start_asks_for_the_same(probed: Probed) -> None:
 
 
 def test_without_the_group_a_warning_names_what_the_workers_read(probed: Probed) -> None:
-    _, found, _ = probed
-    bare = found["config"]["bare"]
+    _, probe_result, _ = probed
+    bare = probe_result["config"]["bare"]
     assert bare["read"] is False
     assert "not in float32" in bare["warned"]
     assert bare["read after the cure"] is True, bare["warned"]
@@ -127,8 +129,8 @@ def test_without_the_group_a_warning_names_what_the_workers_read(probed: Probed)
 
 
 def test_the_reward_is_ours_and_a_users_own_wins(probed: Probed) -> None:
-    _, found, _ = probed
-    config = found["config"]
+    _, probe_result, _ = probed
+    config = probe_result["config"]
     assert config["reward"] == "egpo_verl.reward.compute_score"
     assert config["migrated"] in (None, "pkg://egpo_verl.reward")
     assert config["a user's reward"] == "pkg://json"

@@ -55,12 +55,12 @@ def _lacking(name: str, tools: ToolSet, speeches: Sequence[Speech]) -> str:
     schema = {} if signature is None else signature.schema
     for parameter in schema.get("required", ()):
         declared = schema.get("properties", {}).get(parameter, {})
-        if isinstance(declared, Mapping) and not _may_be_said(declared, speeches):
+        if isinstance(declared, Mapping) and not _has_candidate(declared, speeches):
             return str(parameter)
     return ""
 
 
-def _may_be_said(declared: Mapping[str, Any], speeches: Sequence[Speech]) -> bool:
+def _has_candidate(declared: Mapping[str, Any], speeches: Sequence[Speech]) -> bool:
     if declared.get("type") in ("integer", "number"):
         return any(True for speech in speeches for _ in numbers_in(speech.text))
     if declared.get("format") == "date":

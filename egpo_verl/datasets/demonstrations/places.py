@@ -59,13 +59,13 @@ def place_of(
     if isinstance(value, bool):
         places = _flag(value, name, speeches)
     else:
-        places = _said(value, speeches) or _choice(value, schema, speeches)
+        places = _in_speeches(value, speeches) or _choice(value, schema, speeches)
     if places is None and "default" in schema and equal(value, schema["default"]):
         return [Place("default")]
     return places
 
 
-def _said(value: Any, speeches: Sequence[Speech]) -> list[Place] | None:
+def _in_speeches(value: Any, speeches: Sequence[Speech]) -> list[Place] | None:
     if isinstance(value, list | tuple | Mapping):
         parts = list(value.values()) if isinstance(value, Mapping) else list(value)
         return _each(parts, speeches) if parts else None
@@ -88,7 +88,7 @@ def _said(value: Any, speeches: Sequence[Speech]) -> list[Place] | None:
 def _each(parts: Iterable[Any], speeches: Sequence[Speech]) -> list[Place] | None:
     places: list[Place] = []
     for part in parts:
-        place = _said(part, speeches)
+        place = _in_speeches(part, speeches)
         if place is None:
             return None
         places += [one for one in place if one not in places]

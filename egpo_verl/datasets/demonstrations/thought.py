@@ -22,7 +22,7 @@ MOST_LEFT_OUT = 3
 """Parameters left out that a thought names."""
 LONGEST_VALUE = 50
 SAYING = {
-    "question": wording.SAID,
+    "question": wording.QUESTION,
     "result": wording.RESULT,
     "earlier": wording.EARLIER,
     "default": wording.DEFAULT,

@@ -66,7 +66,7 @@ COUNTS = (
     "There are {count} things to call.",
     "{count} calls answer it.",
 )
-SAID = (
+QUESTION = (
     '{name} is {value}, from "{quote}".',
     '"{quote}" gives {name} {value}.',
     '{name}: {value} ("{quote}").',

@@ -157,7 +157,7 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
     spool, index = collection.spool, collection.index
     split = assign(index, config)
     collection.leave_out(split.left_out, "spans_split")
-    collection.leave_out(split.in_own_test, "test_dialogue")
+    collection.leave_out(split.of_test_dialogues, "test_dialogue")
     holdout = Holdout(split, index, held_out_tools(spool, split, index), config.seed)
     edits: dict[str, list[Edit]] = {
         name: [holdout] for name in ("train", "test") if name in split.files
@@ -169,9 +169,9 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
     return JobResult(
         collection.stats,
         written,
-        not_chosen=split.files.count("") - len(split.left_out) - len(split.in_own_test),
+        not_chosen=split.files.count("") - len(split.left_out) - len(split.of_test_dialogues),
         spanning=len(split.left_out) + holdout.emptied,
-        in_own_test=len(split.in_own_test),
+        of_test_dialogues=len(split.of_test_dialogues),
         removed_tools=holdout.removed,
         replaced_tools=holdout.replaced,
         split_by=split.way,

@@ -37,7 +37,7 @@ class JobResult:
         written: name of the split -> its rows; they and those left out are `stats.kept`.
         not_chosen: kept rows left out for `--share` or `--max_samples`.
         spanning: kept rows left out because of functions of both sides of the split.
-        in_own_test: kept rows left out because the user's own test file has their dialogue.
+        of_test_dialogues: kept rows left out because the user's own test file has their dialogue.
         removed_tools: functions removed from training rows that only offered them.
         replaced_tools: functions replaced in test rows that only offered them.
         listings: folder that was read -> what of it.
@@ -52,7 +52,7 @@ class JobResult:
     written: Mapping[str, Written] = field(default_factory=dict)
     not_chosen: int = 0
     spanning: int = 0
-    in_own_test: int = 0
+    of_test_dialogues: int = 0
     removed_tools: int = 0
     replaced_tools: int = 0
     listings: Mapping[str, Listing] = field(default_factory=dict)
@@ -123,7 +123,7 @@ def _flow(result: JobResult) -> Section:
         ("null-filled keys of merged structs removed", stats.unmerged),
         ("left out for --share or --max_samples", result.not_chosen),
         ("left out: functions of both sides of the split", result.spanning),
-        ("left out: of a dialogue of the test file", result.in_own_test),
+        ("left out: of a dialogue of the test file", result.of_test_dialogues),
         ("functions of the test removed from training rows", result.removed_tools),
         ("trained functions replaced in test rows", result.replaced_tools),
     ]

@@ -51,30 +51,30 @@ def assign(index: RowIndex, config: SplitConfig) -> Split:
     those of the same dialogues.
     """
     rows: Sequence[int] = [row for row in range(len(index)) if not index.in_test[row]]
-    has_own_test = len(rows) < len(index)
-    in_own_test: Sequence[int] = []
-    if has_own_test and not config.test_only:
-        rows, in_own_test = _without_own_test(index, rows)
+    has_test_file = len(rows) < len(index)
+    of_test_dialogues: Sequence[int] = []
+    if has_test_file and not config.test_only:
+        rows, of_test_dialogues = _without_test_dialogues(index, rows)
     if config.shares:
         rows = balanced(index, rows, config.shares, config.seed)
     if config.max_samples is not None and config.max_samples < len(rows):
         rows = sorted(Random(f"sample:{config.seed}").sample(rows, config.max_samples))
     if config.test_only:
         return _all_in(index, rows, "test", "none: a benchmark is for testing")
-    if has_own_test:
+    if has_test_file:
         split = _all_in(index, rows, "train", "none: the test file is your own")
-        return replace(split, in_own_test=in_own_test)
+        return replace(split, of_test_dialogues=of_test_dialogues)
     if config.test_size == 0:
         return _all_in(index, rows, "train", "none")
     return _split(index, rows, config)
 
 
-def _without_own_test(index: RowIndex, rows: Sequence[int]) -> tuple[list[int], list[int]]:
+def _without_test_dialogues(index: RowIndex, rows: Sequence[int]) -> tuple[list[int], list[int]]:
     """The rows of dialogues that the test file has not, and those of dialogues that it has."""
-    own = {index.dialogue(row) for row, in_test in enumerate(index.in_test) if in_test}
+    test_dialogues = {index.dialogue(row) for row, in_test in enumerate(index.in_test) if in_test}
     parts: tuple[list[int], list[int]] = [], []
     for row in rows:
-        parts[index.dialogue(row) in own].append(row)
+        parts[index.dialogue(row) in test_dialogues].append(row)
     if not parts[0]:
         raise UserError(
             "every training row is of a dialogue of the test file, so none is left to train on; "

@@ -25,7 +25,7 @@ class Split:
         way: how the rows were split, for the report.
         held_out: numbers of the functions that only the test file may offer.
         left_out: rows that need functions of both sides, and so are in neither file.
-        in_own_test: rows of a dialogue that the user's own test file has, and so are in neither.
+        of_test_dialogues: rows of a dialogue that the user's test file has, and so are in neither.
         warning: a sentence that the user should read, or empty.
     """
 
@@ -33,7 +33,7 @@ class Split:
     way: str
     held_out: frozenset[int] = frozenset()
     left_out: Sequence[int] = ()
-    in_own_test: Sequence[int] = ()
+    of_test_dialogues: Sequence[int] = ()
     warning: str = ""
 
 

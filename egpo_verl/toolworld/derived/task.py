@@ -70,8 +70,8 @@ def draw_derived(rng: Random, split: str, number: int) -> DerivedTask:
 
 def _belongs(task: DerivedTask, split: str) -> bool:
     derived = [part.value for part in task.derivations if part.param != TOOL]
-    said = [message["content"] for message in task.messages]
-    return all(home(value) == side(split) for value in (*derived, said))
+    texts = [message["content"] for message in task.messages]
+    return all(home(value) == side(split) for value in (*derived, texts))
 
 
 def _poses(skill: str, split: str, level: DerivedLevel) -> bool:
