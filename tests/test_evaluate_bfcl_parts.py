@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate.answers import Answers
 from egpo_verl.evaluate.backends import TOO_LONG
 from egpo_verl.evaluate.bfcl.categories import (
     LIVE,
@@ -30,6 +29,7 @@ from egpo_verl.evaluate.bfcl.prompts import Entry, of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import Measured, Outcome, tables
 from egpo_verl.evaluate.bfcl.serving import Batcher, Server
 from egpo_verl.evaluate.chat import Chat
+from egpo_verl.evaluate.response_store import ResponseStore
 from egpo_verl.evaluate.subset import Subset
 from egpo_verl.prompt import system_prompt
 
@@ -237,13 +237,13 @@ class Echo:
 def test_a_loop_is_answered_through_the_socket_in_batches_and_from_the_store(
     tmp_path: Path,
 ) -> None:
-    answers, backend = Answers(tmp_path, {"model": "echo"}), Echo()
+    store, backend = ResponseStore(tmp_path, {"model": "echo"}), Echo()
 
     def say(words: str) -> dict[str, Any]:
         reply = ask(str(path), "multi_turn_base_0", [{"role": "user", "content": words}])
         return dict(reply["choices"][0]["message"])
 
-    with socket_folder() as folder, Batcher(backend, answers) as batcher:
+    with socket_folder() as folder, Batcher(backend, store) as batcher:
         path = Path(folder) / "model"
         with Server(path, batcher, "python"), ThreadPoolExecutor(8) as pool:
             replies = list(pool.map(say, [f"[f(a={n})]" for n in range(8)]))
@@ -262,8 +262,8 @@ def test_a_loop_is_answered_through_the_socket_in_batches_and_from_the_store(
 
 
 def test_what_breaks_the_backend_is_remembered_and_ends_no_thread(tmp_path: Path) -> None:
-    answers, backend = Answers(tmp_path, {"model": "echo"}), Echo()
-    with socket_folder() as folder, Batcher(backend, answers) as batcher:
+    store, backend = ResponseStore(tmp_path, {"model": "echo"}), Echo()
+    with socket_folder() as folder, Batcher(backend, store) as batcher:
         path = Path(folder) / "model"
         with Server(path, batcher, "python"):
             with pytest.raises(OSError, match="no answer"):

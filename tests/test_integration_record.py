@@ -22,7 +22,7 @@ from egpo_verl.inspect.files import read_sample
 from egpo_verl.inspect.schema import OPTIONS, SCHEMA
 from egpo_verl.integration.batch import Batch
 from egpo_verl.integration.record import RecordOptions, save, whole_groups
-from egpo_verl.integration.record_table import Answers
+from egpo_verl.integration.record_table import Responses
 from egpo_verl.integration.token_text import token_texts
 
 MODEL = Path(__file__).parents[1] / "egpo_verl" / "toolworld" / "model"
@@ -37,7 +37,7 @@ def tokenizer() -> Any:
 
 
 @pytest.fixture(scope="module")
-def step(tokenizer: Any) -> tuple[Batch, Answers]:
+def step(tokenizer: Any) -> tuple[Batch, Responses]:
     """Two responses to one prompt and a row of padding, and what a trainer knows of the two."""
     ids = [tokenizer(text)["input_ids"] + [tokenizer.eos_token_id] for text in RESPONSES]
     rows = [torch.tensor(row) for row in [*ids, [tokenizer.eos_token_id]]]
@@ -55,7 +55,7 @@ def step(tokenizer: Any) -> tuple[Batch, Answers]:
     batch.advantage = egpo_advantage(
         scores, mask, labels, batch.entropy, batch.thought, EgpoOptions()
     )
-    answers = Answers(
+    recorded_responses = Responses(
         keys=KEYS,
         tokens={
             "responses": rows[:2],
@@ -70,7 +70,7 @@ def step(tokenizer: Any) -> tuple[Batch, Answers]:
         },
         reward=[{"acc": np.float64(1.0), "reason": 0}, {}],
     )
-    return batch, answers
+    return batch, recorded_responses
 
 
 def trainer(tokenizer: Any, update: int = 0) -> SimpleNamespace:
@@ -127,7 +127,7 @@ def test_the_numbers_are_those_of_the_advantage(written: Path, step: Any) -> Non
 def test_inspect_reads_the_options_and_the_groups(written: Path) -> None:
     assert json.loads(pq.read_schema(written).metadata[OPTIONS])["lam"] == 0.5
     sample = read_sample([written.parent], limit=10, seed=0)
-    assert {answer.group for answer in sample.responses} == {"a"}
+    assert {response.group for response in sample.responses} == {"a"}
 
 
 def test_each_update_of_a_step_has_its_file(step: Any, tokenizer: Any, tmp_path: Path) -> None:

@@ -12,26 +12,26 @@ from typing import Any
 from rich.console import Console
 
 from egpo_verl.evaluate import backends
-from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.generation import fill
 from egpo_verl.evaluate.response import in_python, split_response
+from egpo_verl.evaluate.response_store import Response, ResponseStore
 from egpo_verl.evaluate.subset import Subset
 from egpo_verl.evaluate.table import Table, publish
 
 
 @dataclass(frozen=True)
 class Session:
-    """The answers of one run.
+    """The responses of one run.
 
     Attributes:
-        settings: all that the answers depend on.
-        answers: a list for each sample, with an answer to each chat in order, None where missing.
+        settings: all that the responses depend on.
+        responses: a list for each sample, with one to each chat in order, None where missing.
         call_form: in which the calls were asked for.
     """
 
     settings: Mapping[str, Any]
-    answers: Sequence[Sequence[Answer | None]]
+    responses: Sequence[Sequence[Response | None]]
     call_form: str
 
     @property
@@ -42,7 +42,7 @@ class Session:
     @property
     def missing(self) -> int:
         """Answers that are not there."""
-        return sum(answer is None for sample in self.answers for answer in sample)
+        return sum(response is None for sample in self.responses for response in sample)
 
     def title(self, benchmark: str, subset: Subset, unit: str) -> str:
         """The benchmark's name, and all that makes the figures less than whole."""
@@ -53,18 +53,20 @@ class Session:
 
     def scored_texts(self, sample: int) -> list[str]:
         """What follows the thought, with calls in the Python form; nothing where it is missing."""
-        texts = ("" if answer is None else answer.text for answer in self.answers[sample])
+        texts = ("" if response is None else response.text for response in self.responses[sample])
         return [in_python(split_response(text).answer, self.call_form) for text in texts]
 
     def notes(self, templated: bool = True) -> list[str]:
         """How far the answers are what was asked for; `templated`: in our training template."""
-        received = [answer for sample in self.answers for answer in sample if answer is not None]
-        counts = Counter(answer.note for answer in received if answer.note)
+        received = [
+            response for sample in self.responses for response in sample if response is not None
+        ]
+        counts = Counter(response.note for response in received if response.note)
         lines = [
             f"{number:,} of {len(received):,} answers: {note}." for note, number in counts.items()
         ]
         if templated:
-            broken = sum(split_response(answer.text).problem is not None for answer in received)
+            broken = sum(split_response(response.text).problem is not None for response in received)
             lines.append(f"{broken:,} of {len(received):,} answers break the training template.")
         if self.missing:
             lines.append("Missing answers count as wrong.")
@@ -87,8 +89,8 @@ def hold(
 
     Args:
         args: with the options of `backends.add_arguments`.
-        conditions: what the answers depend on beside the backend; `call_form` is one of them.
-        folder: for the file of answers.
+        conditions: what the responses depend on beside the backend; `call_form` is one of them.
+        folder: for the file of responses.
 
     Raises:
         UserError: the backend cannot be had, or the folder cannot be written.
@@ -97,10 +99,10 @@ def hold(
     settings = {**conditions, **backend.settings()}
     for name, value in settings.items():
         console.print(f"{name}: {value}", highlight=False, markup=False)
-    answers = Answers(folder, settings)
+    store = ResponseStore(folder, settings)
     try:
-        fill(answers, backend, chats, args.samples, console)
-        kept = [[answers.get(chat, sample) for chat in chats] for sample in range(args.samples)]
+        fill(store, backend, chats, args.samples, console)
+        responses = [[store.get(chat, sample) for chat in chats] for sample in range(args.samples)]
     finally:
-        answers.close()
-    return Session(settings, kept, str(conditions["call_form"]))
+        store.close()
+    return Session(settings, responses, str(conditions["call_form"]))

@@ -21,7 +21,7 @@ from egpo_verl.advantage import NotFinite
 from egpo_verl.integration import record
 from egpo_verl.integration.batch import PROMPT_END, Batch, handing_over
 from egpo_verl.integration.metrics import index_of, reward_metrics
-from egpo_verl.integration.record_table import Answers
+from egpo_verl.integration.record_table import Responses
 
 
 @dataclass
@@ -115,7 +115,7 @@ def _report(trainer: Any, data: Any, batch: Batch) -> dict[str, Any]:
     options = record.RecordOptions.of(trainer.config.algorithm)
     if options.folder is not None:
         rows = record.whole_groups(list(data.non_tensor_batch["uid"]), batch.real, options)
-        record.save(trainer, batch, rows, _answers(data, batch, rewards, rows), options)
+        record.save(trainer, batch, rows, _responses(data, batch, rewards, rows), options)
     real = [info for info, is_real in zip(rewards, batch.real.tolist(), strict=True) if is_real]
     return {**batch.advantage.metrics, **reward_metrics(real)}
 
@@ -131,7 +131,9 @@ def _rewards(data: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _answers(data: Any, batch: Batch, rewards: list[dict[str, Any]], rows: list[int]) -> Answers:
+def _responses(
+    data: Any, batch: Batch, rewards: list[dict[str, Any]], rows: list[int]
+) -> Responses:
     """What the batch holds of some rows; `rm_scores` are verl's token level scores here."""
     numbers: Counter[str] = Counter()
     keys = []
@@ -144,7 +146,7 @@ def _answers(data: Any, batch: Batch, rewards: list[dict[str, Any]], rows: list[
     def cut(values: torch.Tensor) -> list[torch.Tensor]:
         return [values[row, :length] for row, length in zip(rows, lengths, strict=True)]
 
-    return Answers(
+    return Responses(
         keys=[keys[row] for row in rows],
         tokens={
             "responses": cut(batch.responses),

@@ -24,7 +24,7 @@ import torch
 from egpo_verl.advantage import EgpoOptions, OptionError
 from egpo_verl.inspect.schema import OPTIONS
 from egpo_verl.integration.batch import Batch
-from egpo_verl.integration.record_table import Answers, Recorded, answers_table, write
+from egpo_verl.integration.record_table import Recorded, Responses, responses_table, write
 
 TOKEN_FIELDS = ("responses", "response_mask", "rm_scores")
 """A tensor of its own length for each row."""
@@ -77,7 +77,7 @@ def whole_groups(labels: Sequence[Any], real: torch.Tensor, options: RecordOptio
 
 
 def save(
-    trainer: Any, batch: Batch, rows: list[int], answers: Answers, options: RecordOptions
+    trainer: Any, batch: Batch, rows: list[int], responses: Responses, options: RecordOptions
 ) -> None:
     """Hand some rows of `batch` to the writer; a file that cannot be written is one warning.
 
@@ -92,7 +92,13 @@ def save(
     settings = EgpoOptions.from_mapping(trainer.config.algorithm.get("egpo"))
     metadata = {OPTIONS: json.dumps(asdict(settings))}
     future = _writer.submit(
-        _build, trainer.global_steps, answers, recorded, _copied(trainer.tokenizer), metadata, path
+        _build,
+        trainer.global_steps,
+        responses,
+        recorded,
+        _copied(trainer.tokenizer),
+        metadata,
+        path,
     )
     if trainer.global_steps >= _last_step(trainer):
         future.result()
@@ -112,14 +118,14 @@ def _copied(tokenizer: Any) -> Any:
 
 def _build(
     step: int,
-    answers: Answers,
+    responses: Responses,
     recorded: Recorded,
     tokenizer: Any,
     metadata: dict[bytes, str],
     path: Path,
 ) -> None:
     try:
-        table = answers_table(step, answers, recorded, tokenizer)
+        table = responses_table(step, responses, recorded, tokenizer)
         write(table.replace_schema_metadata(metadata), path)
     except Exception as error:
         # A record is for people to look at; no training ends for it.

@@ -29,7 +29,7 @@ SCALARS = ("base", "entropy", "bonus", "clipped", "cot_tokens")
 
 
 @dataclass(frozen=True)
-class Answers:
+class Responses:
     """What an adapter knows of the rows that are recorded, in their order.
 
     Attributes:
@@ -75,36 +75,36 @@ class Recorded:
         )
 
 
-def answers_table(
-    step: int, answers: Answers, recorded: Recorded, tokenizer: PreTrainedTokenizerBase
+def responses_table(
+    step: int, responses: Responses, recorded: Recorded, tokenizer: PreTrainedTokenizerBase
 ) -> pa.Table:
     """One row a response: what the adapter knows of it, and EGPO's numbers."""
-    responses = [ids.tolist() for ids in answers.tokens["responses"]]
-    lengths = np.array([len(ids) for ids in responses], dtype=np.int64)
+    token_ids = [ids.tolist() for ids in responses.tokens["responses"]]
+    lengths = np.array([len(ids) for ids in token_ids], dtype=np.int64)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
     inside = np.arange(recorded.entropy.shape[1]) < lengths[:, np.newaxis]
-    generated = [mask.bool().numpy() for mask in answers.tokens["response_mask"]]
+    generated = [mask.bool().numpy() for mask in responses.tokens["response_mask"]]
 
     def per_token(values: np.ndarray) -> pa.ListArray:
         return pa.ListArray.from_arrays(offsets, pa.array(values))
 
     def per_row(name: str) -> list[Any]:
-        return answers.fields.get(name) or [None] * len(responses)
+        return responses.fields.get(name) or [None] * len(token_ids)
 
     truths = [(model or {}).get("ground_truth") for model in per_row("reward_model")]
     return pa.table(
         {
-            "step": [step] * len(responses),
-            "key": answers.keys,
+            "step": [step] * len(token_ids),
+            "key": responses.keys,
             "data_source": per_row("data_source"),
             "ability": per_row("ability"),
             "prompt": [as_json(messages) for messages in per_row("raw_prompt")],
-            "response": tokenizer.batch_decode(responses, skip_special_tokens=True),
+            "response": tokenizer.batch_decode(token_ids, skip_special_tokens=True),
             "ground_truth": [t if t is None or isinstance(t, str) else as_json(t) for t in truths],
             "extra_info": [as_json(info or {}) for info in per_row("extra_info")],
-            "reward": [as_json(dict(reward)) for reward in answers.reward],
-            "score": [float(scores.sum()) for scores in answers.tokens["rm_scores"]],
-            "tokens": pa.ListArray.from_arrays(offsets, token_texts(tokenizer, responses)),
+            "reward": [as_json(dict(reward)) for reward in responses.reward],
+            "score": [float(scores.sum()) for scores in responses.tokens["rm_scores"]],
+            "tokens": pa.ListArray.from_arrays(offsets, token_texts(tokenizer, token_ids)),
             "token_entropy": per_token(recorded.entropy[inside].round(ENTROPY_DIGITS)),
             "thought": per_token(recorded.thought[inside]),
             "generated": per_token(np.concatenate(generated)),
@@ -115,7 +115,7 @@ def answers_table(
     )
 
 
-def write(answers: pa.Table, path: Path) -> None:
+def write(table: pa.Table, path: Path) -> None:
     """Write the whole file or none.
 
     Raises:
@@ -123,7 +123,7 @@ def write(answers: pa.Table, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_file_aside(path) as part:
-        pq.write_table(answers, part, compression="zstd")
+        pq.write_table(table, part, compression="zstd")
 
 
 def as_json(value: Any) -> str:

@@ -24,7 +24,7 @@ from egpo_verl.integration.batch import PROMPT_END, Batch, handing_over
 from egpo_verl.integration.episodes import episode_metrics
 from egpo_verl.integration.hooks import is_egpo
 from egpo_verl.integration.metrics import index_of, returned_by_reward, reward_metrics
-from egpo_verl.integration.record_table import Answers
+from egpo_verl.integration.record_table import Responses
 
 
 def compute_advantage(
@@ -105,7 +105,7 @@ def _report(trainer: Any, batch: Any, handed: Batch, metrics: dict[str, Any]) ->
     options = record.RecordOptions.of(trainer.config.algorithm)
     if options.folder is not None:
         rows_of = record.whole_groups([_parts(key)[0] for key in batch.keys], handed.real, options)
-        record.save(trainer, handed, rows_of, _answers(batch, rows_of, handed), options)
+        record.save(trainer, handed, rows_of, _responses(batch, rows_of, handed), options)
 
 
 def _returned(rows: Any, number: int) -> list[Mapping[str, Any]]:
@@ -129,7 +129,7 @@ def _missing(trainer: Any, batch: Any) -> int:
     return max(0, expected - len(there))
 
 
-def _answers(batch: Any, rows: Sequence[int], handed: Batch) -> Answers:
+def _responses(batch: Any, rows: Sequence[int], handed: Batch) -> Responses:
     """What TransferQueue holds of some rows; the mask as it was before any token was rejected."""
     import transfer_queue as tq
 
@@ -150,7 +150,7 @@ def _answers(batch: Any, rows: Sequence[int], handed: Batch) -> Answers:
     if handed.generated is not None:
         masks = zip(rows, tokens["responses"], strict=True)
         tokens["response_mask"] = [handed.generated[row, : len(ids)] for row, ids in masks]
-    return Answers(keys, tokens, listed, _returned(data, len(keys)))
+    return Responses(keys, tokens, listed, _returned(data, len(keys)))
 
 
 def _whose(batch: Any, row: int) -> str:

@@ -8,12 +8,12 @@ import time
 from egpo_verl.calls import FORMS
 from egpo_verl.cli import out
 from egpo_verl.evaluate import backends, scorer_env
-from egpo_verl.evaluate.answers import Answers
 from egpo_verl.evaluate.bfcl.categories import GROUPS, chosen
 from egpo_verl.evaluate.bfcl.evaluation import Evaluation
 from egpo_verl.evaluate.bfcl.official import VERSION, Official
 from egpo_verl.evaluate.bfcl.prompts import of_each, read_entries
 from egpo_verl.evaluate.bfcl.report import tables
+from egpo_verl.evaluate.response_store import ResponseStore
 from egpo_verl.evaluate.subset import Subset
 from egpo_verl.evaluate.table import publish
 
@@ -64,14 +64,14 @@ def run(args: argparse.Namespace) -> int:
     extent = {"samples": args.samples, "limit": args.limit, "draw": args.draw}
     for name, value in (settings | extent).items():
         console.print(f"{name}: {value}", highlight=False, markup=False)
-    answers = Answers(folder / "answers", settings)
+    store = ResponseStore(folder / "answers", settings)
     try:
         evaluation = Evaluation(
-            official, backend, answers, args.call_form, args.samples, subset, console
+            official, backend, store, args.call_form, args.samples, subset, console
         )
         outcome = evaluation.run(entries)
     finally:
-        answers.close()
+        store.close()
     details = {
         "settings": settings,
         **extent,

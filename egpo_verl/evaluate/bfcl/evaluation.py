@@ -1,4 +1,4 @@
-"""From entries to scores: answers, BFCL's result files, its loop, its evaluation."""
+"""From entries to scores: responses, BFCL's result files, its loop, its evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.backends import Backend
 from egpo_verl.evaluate.bfcl.categories import MULTI_TURN
 from egpo_verl.evaluate.bfcl.official import Official, socket_folder
@@ -19,6 +18,7 @@ from egpo_verl.evaluate.bfcl.report import Measured, Outcome
 from egpo_verl.evaluate.bfcl.serving import Batcher, Server
 from egpo_verl.evaluate.generation import fill
 from egpo_verl.evaluate.response import in_python, split_response
+from egpo_verl.evaluate.response_store import Response, ResponseStore
 from egpo_verl.evaluate.subset import Subset
 
 
@@ -28,15 +28,15 @@ class Evaluation:
 
     Attributes:
         official: BFCL in its own environment.
-        answers: where answers are kept, and looked up.
+        store: where responses are kept, and looked up.
         call_form: in which the model was taught to write calls.
-        samples: answers to each question; each is a model of its own for BFCL.
+        samples: responses to each question; each is a model of its own for BFCL.
         subset: questions of each category that are asked.
     """
 
     official: Official
     backend: Backend
-    answers: Answers
+    store: ResponseStore
     call_form: str
     samples: int
     subset: Subset
@@ -49,12 +49,12 @@ class Evaluation:
         sizes = _sizes(entries)
         measured = {name: Measured(name, size * self.samples) for name, size in sizes.items()}
         chats = [entry.chat(self.call_form) for entry in single]
-        fill(self.answers, self.backend, chats, self.samples, self.console)
+        fill(self.store, self.backend, chats, self.samples, self.console)
         self.official.begin()
         names = [f"sample-{sample}" for sample in range(self.samples)]
         for sample, name in enumerate(names):
-            answers = [self.answers.get(chat, sample) for chat in chats]
-            self._write(name, single, answers, measured)
+            responses = [self.store.get(chat, sample) for chat in chats]
+            self._write(name, single, responses, measured)
             if dialogues:
                 self._loop(name, sample, dialogues, measured)
         whole = all(
@@ -70,7 +70,7 @@ class Evaluation:
                 counts.add(self.official.scored(name, category))
         overall = self.official.overall().values()
         return Outcome(
-            label=str(self.answers.settings["model"]),
+            label=str(self.store.settings["model"]),
             measured=measured,
             overall=sum(overall) / len(overall) if overall else None,
             samples=self.samples,
@@ -81,16 +81,16 @@ class Evaluation:
         self,
         name: str,
         entries: Sequence[Entry],
-        answers: Sequence[Answer | None],
+        responses: Sequence[Response | None],
         measured: Mapping[str, Measured],
     ) -> None:
-        """Write single-turn answers, without their thoughts, as BFCL's result files."""
+        """Write single-turn responses, without their thoughts, as BFCL's result files."""
         results: dict[str, dict[str, str]] = defaultdict(dict)
-        for entry, answer in zip(entries, answers, strict=True):
-            if answer is not None:
-                response = split_response(answer.text)
-                measured[entry.category].count(response.problem is None, answer.note)
-                text = in_python(response.answer, self.call_form)
+        for entry, response in zip(entries, responses, strict=True):
+            if response is not None:
+                parts = split_response(response.text)
+                measured[entry.category].count(parts.problem is None, response.note)
+                text = in_python(parts.answer, self.call_form)
                 results[entry.category][entry.identity] = text
         for category, rows in results.items():
             self.official.write(name, category, rows)
@@ -102,12 +102,12 @@ class Evaluation:
         entries: Sequence[Entry],
         measured: Mapping[str, Measured],
     ) -> None:
-        """Let BFCL's loop ask the backend, through a socket and the store of answers."""
+        """Let BFCL's loop ask the backend, through a socket and the store of responses."""
         self.console.print(f"BFCL's own loop over {len(entries):,} dialogues", highlight=False)
         prompts = {
             entry.identity: entry.chat(self.call_form).messages[0]["content"] for entry in entries
         }
-        with socket_folder() as folder, Batcher(self.backend, self.answers, sample) as batcher:
+        with socket_folder() as folder, Batcher(self.backend, self.store, sample) as batcher:
             path = Path(folder) / "model"
             with Server(path, batcher, self.call_form):
                 self.official.loop(name, prompts, path, self.backend.batch_size)
@@ -115,9 +115,9 @@ class Evaluation:
             raise batcher.failure
         if batcher.failure is not None:
             raise RuntimeError("generation failed in the multi-turn loop") from batcher.failure
-        for answer in batcher.answered:
-            category = answer.key.rpartition("@")[0].rpartition("_")[0]
-            measured[category].count(split_response(answer.text).problem is None, answer.note)
+        for response in batcher.answered:
+            category = response.key.rpartition("@")[0].rpartition("_")[0]
+            measured[category].count(split_response(response.text).problem is None, response.note)
 
 
 def _sizes(entries: Sequence[Entry]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """An OpenAI-compatible server on a Unix socket, for a loop that may not have a network.
 
-Requests that arrive together share a batch of the backend; every answer is kept before it is
-sent, so that a loop which is run again gets the same answers at once and goes on.
+Requests that arrive together share a batch of the backend; every response is kept before it is
+sent, so that a loop which is run again gets the same responses at once and goes on.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
 
-from egpo_verl.evaluate.answers import Answer, Answers
 from egpo_verl.evaluate.backends import Backend
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.response import in_python, split_response
+from egpo_verl.evaluate.response_store import Response, ResponseStore
 
 GATHER = 0.05
 """Seconds to wait for further requests before a batch begins."""
 PATIENCE = 3600.0
-"""Seconds that a request waits for its answer."""
+"""Seconds that a request waits for its response."""
 
-Item = tuple[Chat, "Future[Answer]"]
+Item = tuple[Chat, "Future[Response]"]
 
 
 class Unanswered(Exception):
-    """The backend gave no answer."""
+    """The backend gave no response."""
 
 
 @dataclass
@@ -38,14 +38,14 @@ class Batcher:
     """Collects questions into batches and answers them in one thread of its own.
 
     Attributes:
-        answered: every answer that was handed out, old ones too.
+        answered: every response that was handed out, old ones too.
         failure: what stopped the backend, None where nothing did.
     """
 
     backend: Backend
-    answers: Answers
+    store: ResponseStore
     sample: int = 0
-    answered: list[Answer] = field(default_factory=list)
+    answered: list[Response] = field(default_factory=list)
     failure: Exception | None = None
     _waiting: queue.Queue[Item | None] = field(default_factory=queue.Queue)
 
@@ -58,15 +58,15 @@ class Batcher:
         self._waiting.put(None)
         self._thread.join()
 
-    def ask(self, chat: Chat) -> Answer:
-        """The answer, from the store where it is there; `Unanswered` where there is none."""
-        answer = self.answers.get(chat, self.sample)
-        if answer is None:
-            future: Future[Answer] = Future()
+    def ask(self, chat: Chat) -> Response:
+        """The response, from the store where it is there; `Unanswered` where there is none."""
+        response = self.store.get(chat, self.sample)
+        if response is None:
+            future: Future[Response] = Future()
             self._waiting.put((chat, future))
-            answer = future.result(PATIENCE)
-        self.answered.append(answer)
-        return answer
+            response = future.result(PATIENCE)
+        self.answered.append(response)
+        return response
 
     def _work(self) -> None:
         while (first := self._waiting.get()) is not None:
@@ -99,7 +99,7 @@ class Batcher:
         for key, text in self.backend.generate([chat for chat, _ in batch], self.sample):
             chat, future = by_key[key]
             note = self.backend.notes.pop(key, "")
-            future.set_result(self.answers.add(chat, text, self.sample, note))
+            future.set_result(self.store.add(chat, text, self.sample, note))
 
 
 class Server(ThreadingMixIn, UnixStreamServer):
@@ -129,17 +129,17 @@ class _Request(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", "0"))
         try:
             chat = _chat(json.loads(self.rfile.read(length)))
-            response = split_response(self.server.batcher.ask(chat).text)
+            parts = split_response(self.server.batcher.ask(chat).text)
         except (ValueError, KeyError) as error:
             self._send(400, {"error": {"message": f"not a chat: {error}"}})
         except (Unanswered, TimeoutError) as error:
             self._send(503, {"error": {"message": f"no answer: {error}"}})
         else:
-            content = in_python(response.answer, self.server.call_form)
+            content = in_python(parts.answer, self.server.call_form)
             message = {
                 "role": "assistant",
                 "content": content,
-                "reasoning_content": response.thought,
+                "reasoning_content": parts.thought,
             }
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             self._send(200, {"object": "chat.completion", "choices": [choice]})

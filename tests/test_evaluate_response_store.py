@@ -1,4 +1,4 @@
-"""Answers outlive a kill, and answers under other settings are never taken for ours."""
+"""Responses outlive a kill, and responses under other settings are never taken for ours."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from egpo_verl.errors import UserError
-from egpo_verl.evaluate.answers import Answers, differences, fingerprint
 from egpo_verl.evaluate.chat import Chat
 from egpo_verl.evaluate.generation import fill
+from egpo_verl.evaluate.response_store import ResponseStore, differences, fingerprint
 
 SETTINGS = {"model": "a/b", "temperature": 0.0}
 
@@ -30,13 +30,13 @@ def chat(key: str, words: str = "hello") -> Chat:
 
 
 def test_a_second_run_asks_only_what_the_first_did_not_answer(tmp_path: Path) -> None:
-    first = Answers(tmp_path, SETTINGS)
+    first = ResponseStore(tmp_path, SETTINGS)
     questions = [chat(f"q{number}") for number in range(5)]
     for question in questions[:3]:
         first.add(question, f"to {question.key}\n<think>ü", note="cut off")
     first.close()
 
-    second = Answers(tmp_path, SETTINGS)
+    second = ResponseStore(tmp_path, SETTINGS)
     assert [question.key for question in second.missing(questions)] == ["q3", "q4"]
     answer = second.get(questions[1])
     assert answer is not None
@@ -53,12 +53,12 @@ def test_answers_of_version_0_1_0_are_gone_on_with(tmp_path: Path) -> None:
         )
     old = tmp_path / f"{fingerprint(SETTINGS)}.jsonl"
     old.write_text("".join(json.dumps(line) + "\n" for line in lines)[:-7], encoding="utf-8")
-    answers = Answers(tmp_path, SETTINGS)
+    store = ResponseStore(tmp_path, SETTINGS)
     questions = [chat("a"), chat("b"), chat("torn")]
-    assert [question.key for question in answers.missing(questions)] == ["torn"]
-    answers.add(questions[2], "now whole")
-    answers.close()
-    again = Answers(tmp_path, SETTINGS)
+    assert [question.key for question in store.missing(questions)] == ["torn"]
+    store.add(questions[2], "now whole")
+    store.close()
+    again = ResponseStore(tmp_path, SETTINGS)
     stored = [again.get(question) for question in questions]
     assert [(answer.text, answer.note) for answer in stored if answer] == [
         ("one\n\u00fc", "cut off"),
@@ -75,22 +75,22 @@ def test_a_killed_evaluation_keeps_every_answer_that_was_added(tmp_path: Path) -
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    missing = Answers(tmp_path, SETTINGS).missing(questions)
+    missing = ResponseStore(tmp_path, SETTINGS).missing(questions)
     assert missing == questions[20:]
 
 
 def add_and_die(folder: Path, questions: list[Chat]) -> None:
-    answers = Answers(folder, SETTINGS)
+    store = ResponseStore(folder, SETTINGS)
     for question in questions:
-        answers.add(question, "text")
+        store.add(question, "text")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_answers_under_other_settings_stay_beside_and_are_named(tmp_path: Path) -> None:
-    warm = Answers(tmp_path, {**SETTINGS, "temperature": 0.7})
+    warm = ResponseStore(tmp_path, {**SETTINGS, "temperature": 0.7})
     warm.add(chat("q"), "warm")
     warm.close()
-    cold = Answers(tmp_path, SETTINGS)
+    cold = ResponseStore(tmp_path, SETTINGS)
     assert cold.missing([chat("q")]) == [chat("q")]
     (sentence,) = list(cold.others())
     assert sentence.startswith("1 answers in ")
@@ -98,42 +98,42 @@ def test_answers_under_other_settings_stay_beside_and_are_named(tmp_path: Path) 
 
 
 def test_a_changed_prompt_is_another_question(tmp_path: Path) -> None:
-    answers = Answers(tmp_path, SETTINGS)
-    answers.add(chat("q", "one template"), "text")
+    store = ResponseStore(tmp_path, SETTINGS)
+    store.add(chat("q", "one template"), "text")
     changed = chat("q", "another template")
-    assert answers.get(changed) is None
-    assert answers.outdated([changed, chat("r")]) == 1
-    assert answers.outdated([chat("q", "one template")]) == 0
+    assert store.get(changed) is None
+    assert store.outdated([changed, chat("r")]) == 1
+    assert store.outdated([chat("q", "one template")]) == 0
 
 
 def test_samples_are_counted_apart(tmp_path: Path) -> None:
-    answers = Answers(tmp_path, SETTINGS)
-    answers.add(chat("q"), "first", sample=0)
-    assert answers.missing([chat("q")], sample=0) == []
-    assert answers.missing([chat("q")], sample=1) == [chat("q")]
+    store = ResponseStore(tmp_path, SETTINGS)
+    store.add(chat("q"), "first", sample=0)
+    assert store.missing([chat("q")], sample=0) == []
+    assert store.missing([chat("q")], sample=1) == [chat("q")]
 
 
 def test_two_evaluations_do_not_write_one_file(tmp_path: Path) -> None:
-    answers = Answers(tmp_path, SETTINGS)
+    store = ResponseStore(tmp_path, SETTINGS)
     with pytest.raises(UserError, match="another evaluation is writing"):
-        Answers(tmp_path, SETTINGS)
-    answers.close()
-    Answers(tmp_path, SETTINGS).close()
+        ResponseStore(tmp_path, SETTINGS)
+    store.close()
+    ResponseStore(tmp_path, SETTINGS).close()
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="choose another --output_dir"):
-        Answers(tmp_path / "file" / "below", SETTINGS)
+        ResponseStore(tmp_path / "file" / "below", SETTINGS)
 
 
 def fill_the_disk(folder: Path) -> None:
     """A file that may not grow is a disk without room."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-    answers = Answers(folder, SETTINGS)
+    store = ResponseStore(folder, SETTINGS)
     try:
         for number in range(1000):
-            answers.add(chat(f"q{number}"), "some words " * 40)
+            store.add(chat(f"q{number}"), "some words " * 40)
     except UserError as error:
         sys.exit("make room" in str(error))
 
@@ -144,7 +144,7 @@ def test_a_full_disk_keeps_whole_answers_and_is_one_sentence(tmp_path: Path) -> 
     process.join(60)
     assert process.exitcode == 1, "it gave no sentence"
     questions = [chat(f"q{number}") for number in range(1000)]
-    missing = Answers(tmp_path, SETTINGS).missing(questions)
+    missing = ResponseStore(tmp_path, SETTINGS).missing(questions)
     assert 5 < len(missing) < 1000
     assert missing == questions[-len(missing) :]
 
@@ -161,10 +161,10 @@ def test_what_differs_is_told_both_ways() -> None:
 @given(st.text(), st.text())
 def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, key: str, text: str) -> None:
     folder = tmp_path_factory.mktemp("answers")
-    answers = Answers(folder, SETTINGS)
-    answers.add(chat(key), text)
-    answers.close()
-    answer = Answers(folder, SETTINGS).get(chat(key))
+    store = ResponseStore(folder, SETTINGS)
+    store.add(chat(key), text)
+    store.close()
+    answer = ResponseStore(folder, SETTINGS).get(chat(key))
     assert answer is not None
     assert answer.text == text
 
@@ -190,10 +190,10 @@ class Hasty:
 
 
 def test_filling_keeps_notes_with_their_samples_and_counts_what_is_missing(tmp_path: Path) -> None:
-    answers, quiet = Answers(tmp_path, SETTINGS), Console(quiet=True)
+    store, quiet = ResponseStore(tmp_path, SETTINGS), Console(quiet=True)
     questions = [chat("a"), chat("b"), chat("mute")]
-    assert fill(answers, Hasty(), questions, 2, quiet) == 2
-    stored = [answers.get(questions[0], sample) for sample in range(2)]
+    assert fill(store, Hasty(), questions, 2, quiet) == 2
+    stored = [store.get(questions[0], sample) for sample in range(2)]
     assert [(answer.text, answer.note) for answer in stored if answer] == [
         ("sample 0", "cut off"),
         ("sample 1", ""),

@@ -1,4 +1,4 @@
-"""The answers of an evaluation: each is on disk before the next is asked for."""
+"""The responses of an evaluation: each is on disk before the next is asked for."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SETTINGS = "settings"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A response of a model.
+class Response:
+    """A response of a model, whole.
 
     Attributes:
-        key, sample: of the question, and which of several answers to it.
+        key, sample: of the question, and which of several responses to it.
         text: raw, with the thought.
         note: from `Backend.notes`: "too long", "cut off", or nothing.
     """
@@ -38,10 +38,10 @@ class Answer:
     note: str = ""
 
 
-class Answers:
-    """The answers under one set of settings.
+class ResponseStore:
+    """The responses under one set of settings.
 
-    All answers of a benchmark lie in `FOLDER/answers.sqlite`; those under other settings are never
+    All those of a benchmark lie in `FOLDER/answers.sqlite`; those under other settings are never
     mixed in.
     """
 
@@ -73,28 +73,28 @@ class Answers:
         self._take_over(folder / f"{self._id}.jsonl")
 
     def missing(self, chats: Iterable[Chat], sample: int = 0) -> list[Chat]:
-        """Those without an answer."""
+        """Those without a response."""
         return [chat for chat in chats if self.get(chat, sample) is None]
 
-    def get(self, chat: Chat, sample: int = 0) -> Answer | None:
-        """The answer to just these messages under this key, None where there is none."""
+    def get(self, chat: Chat, sample: int = 0) -> Response | None:
+        """The response to just these messages under this key, None where there is none."""
         stored = self._store.get(self._key(sample, chat.digest(), chat.key))
-        return None if stored is None else Answer(chat.key, sample, stored.text, stored.note)
+        return None if stored is None else Response(chat.key, sample, stored.text, stored.note)
 
-    def add(self, chat: Chat, text: str, sample: int = 0, note: str = "") -> Answer:
-        """Keep an answer; it is on disk when this returns. UserError where that cannot be."""
+    def add(self, chat: Chat, text: str, sample: int = 0, note: str = "") -> Response:
+        """Keep a response; it is on disk when this returns. UserError where that cannot be."""
         key = self._key(sample, chat.digest(), chat.key)
         self._put(Stored(key, self._id, text, note=note))
-        return Answer(chat.key, sample, text, note)
+        return Response(chat.key, sample, text, note)
 
     def outdated(self, chats: Iterable[Chat]) -> int:
-        """Answers under these settings to other messages of the same keys."""
+        """Responses under these settings to other messages of the same keys."""
         digests = {chat.key: chat.digest() for chat in chats}
         parts = [stored.key.split(" ", 3)[2:] for stored in self._store.of_stage(self._id)]
         return sum(key in digests and digest != digests[key] for digest, key in parts)
 
     def others(self) -> Iterator[str]:
-        """One sentence for each set of answers that is there and not used, and why not."""
+        """One sentence for each set of responses that is there and not used, and why not."""
         for other in self._store.of_stage(SETTINGS):
             count = len(self._store.of_stage(other.key))
             if other.key != self._id and count:
@@ -102,7 +102,7 @@ class Answers:
                 yield f"{count:,} answers in {self._store.path} are not used: {changes}"
 
     def close(self) -> None:
-        """Let other processes write answers under these settings."""
+        """Let other processes write responses under these settings."""
         self._store.close()
         self._alone.close()
 
@@ -121,7 +121,7 @@ class Answers:
             ) from error
 
     def _take_over(self, old: Path) -> None:
-        """Read the answers of version 0.1.0, a JSON line each; a half-written last one is left."""
+        """Read those of version 0.1.0, a JSON line each; a half-written last one is left."""
         if not old.is_file():
             return
         with old.open("rb") as lines:
