@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from egpo_verl.cot import cot_mask
 from egpo_verl.toolworld.encode import IGNORED, Lessons, batches
 from egpo_verl.toolworld.generate import demonstrations
-from egpo_verl.toolworld.measure import Answer, spread
+from egpo_verl.toolworld.measure import Response, spread
 from egpo_verl.toolworld.sampling import thought_entropy
 from egpo_verl.toolworld.training import Progress, Recipe, new_model, new_tokenizer, train
 from egpo_verl.toolworld.warm_start import main
@@ -120,20 +120,20 @@ def test_measuring_groups_tells_how_the_responses_to_a_task_differ(
     assert "responses to a task: 3" in printed
 
 
-def answer(reward: float, thought: str, entropy: float = 0.0) -> Answer:
+def response(reward: float, thought: str, entropy: float = 0.0) -> Response:
     """A response that earned `reward`."""
-    return Answer(f"<think>{thought}</think>\n[f()]", {"score": reward}, entropy)
+    return Response(f"<think>{thought}</think>\n[f()]", {"score": reward}, entropy)
 
 
 def test_a_spread_counts_groups_and_ways_of_thinking() -> None:
     derived, checked, jumped = "Step by step: 1.", "Work it out: 1. Check: 1.", "It is 1."
-    answers = [
-        *(answer(reward, derived, 0.2) for reward in (1.0, 0.0)),
-        *(answer(0.0, jumped, 0.4) for _ in range(2)),
-        *(answer(1.0, checked) for _ in range(2)),
-        *(answer(reward, jumped) for reward in (0.0, 1.0)),
+    responses = [
+        *(response(reward, derived, 0.2) for reward in (1.0, 0.0)),
+        *(response(0.0, jumped, 0.4) for _ in range(2)),
+        *(response(1.0, checked) for _ in range(2)),
+        *(response(reward, jumped) for reward in (0.0, 1.0)),
     ]
-    measured = spread(answers, 2)
+    measured = spread(responses, 2)
     assert (measured.once, measured.best, measured.zero_variance) == (0.5, 0.75, 0.5)
     assert (measured.derives, measured.checks) == (0.5, 0.25)
     assert measured.entropy == pytest.approx(0.15)

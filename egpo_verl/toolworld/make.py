@@ -151,8 +151,8 @@ def _lines(
     lines: list[Line] = []
     for level in sorted(set(recipe.levels)):
         samples = fresh_tasks(tasks, recipe.seed, "train", (level,))
-        answers = measured(model, tokenizer, samples, sampling)
-        lines.append((f"level {level}", spread(answers, GROUP)))
+        responses = measured(model, tokenizer, samples, sampling)
+        lines.append((f"level {level}", spread(responses, GROUP)))
     return lines
 
 

@@ -23,7 +23,7 @@ Scores = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One response.
 
     Attributes:
@@ -61,7 +61,7 @@ def measure(
     tokenizer: PreTrainedTokenizerBase,
     samples: Sequence[Sample],
     sampling: Sampling,
-) -> list[Answer]:
+) -> list[Response]:
     """`sampling.size` responses to each sample, in their order."""
     return drawn(
         samples, sampling, lambda part: respond(model, tokenizer, part, sampling.temperature)
@@ -73,20 +73,20 @@ def respond(
     tokenizer: PreTrainedTokenizerBase,
     samples: Sequence[Sample],
     temperature: float,
-) -> list[Answer]:
+) -> list[Response]:
     """One response to each sample, all at once."""
     texts = [prompt_text(tokenizer, sample) for sample in samples]
     return [
-        Answer(text, score(sample, text), entropy)
+        Response(text, score(sample, text), entropy)
         for sample, (text, entropy) in zip(
             samples, sampled(model, tokenizer, texts, temperature), strict=True
         )
     ]
 
 
-def means(answers: Iterable[Answer]) -> dict[str, float]:
-    """Mean of every stage; `answers` must not be empty."""
-    rows = [answer.scores for answer in answers]
+def means(responses: Iterable[Response]) -> dict[str, float]:
+    """Mean of every stage; `responses` must not be empty."""
+    rows = [response.scores for response in responses]
     return {stage: sum(row[stage] for row in rows) / len(rows) for stage in STAGES}
 
 
@@ -110,17 +110,17 @@ class Spread:
     checks: float
 
 
-def spread(answers: Sequence[Answer], size: int) -> Spread:
-    """Of groups of `size` answers, one after the other; `answers` must not be empty."""
-    rewards = [answer.scores["score"] for answer in answers]
+def spread(responses: Sequence[Response], size: int) -> Spread:
+    """Of groups of `size` responses, one after the other; `responses` must not be empty."""
+    rewards = [response.scores["score"] for response in responses]
     pools = [rewards[start : start + size] for start in range(0, len(rewards), size)]
     return Spread(
         once=fmean(rewards),
         best=fmean(max(pool) for pool in pools),
         zero_variance=fmean(len(set(pool)) == 1 for pool in pools),
-        entropy=fmean(answer.entropy for answer in answers),
-        derives=fmean(answer.ways["derives"] for answer in answers),
-        checks=fmean(answer.ways["checks"] for answer in answers),
+        entropy=fmean(response.entropy for response in responses),
+        derives=fmean(response.ways["derives"] for response in responses),
+        checks=fmean(response.ways["checks"] for response in responses),
     )
 
 

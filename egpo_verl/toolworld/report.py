@@ -14,7 +14,7 @@ from egpo_verl.datasets.sample import Sample
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.measure import (
     STAGES,
-    Answer,
+    Response,
     groups,
     means,
     measure,
@@ -49,7 +49,7 @@ def measured(
     tokenizer: Tokenizer,
     tasks: Sequence[Sample],
     sampling: Sampling,
-) -> list[Answer]:
+) -> list[Response]:
     """The responses to each task, behind a progress bar."""
     return in_parts(
         tasks, sampling, "Sampling", lambda part, seeded: measure(model, tokenizer, part, seeded)
@@ -57,11 +57,11 @@ def measured(
 
 
 def stages_table(
-    tasks: Sequence[Sample], answers: Sequence[Answer], title: str, sampling: Sampling
+    tasks: Sequence[Sample], responses: Sequence[Response], title: str, sampling: Sampling
 ) -> Table:
     """Mean reward, and how far responses came, for all tasks and each level, kind and skill."""
     rows = []
-    for name, chosen in _split(tasks, answers, sampling.size):
+    for name, chosen in _split(tasks, responses, sampling.size):
         row = means(chosen)
         rows.append((name, str(len(chosen)), *(f"{row[stage]:.3f}" for stage in STAGES)))
     columns = ("tasks", "responses", "reward", *STAGES[1:])
@@ -69,11 +69,11 @@ def stages_table(
 
 
 def groups_table(
-    tasks: Sequence[Sample], answers: Sequence[Answer], title: str, sampling: Sampling
+    tasks: Sequence[Sample], responses: Sequence[Response], title: str, sampling: Sampling
 ) -> Table:
     """What a group of responses to one task holds, for the same tasks as `stages_table`."""
     rows = []
-    for name, chosen in _split(tasks, answers, sampling.size):
+    for name, chosen in _split(tasks, responses, sampling.size):
         row = spread(chosen, sampling.size)
         numbers = (row.once, row.best, row.zero_variance, row.entropy, row.derives, row.checks)
         rows.append((name, *(f"{number:.3f}" for number in numbers)))
@@ -83,10 +83,10 @@ def groups_table(
 
 
 def _split(
-    tasks: Sequence[Sample], answers: Sequence[Answer], size: int
-) -> Iterator[tuple[str, list[Answer]]]:
+    tasks: Sequence[Sample], responses: Sequence[Response], size: int
+) -> Iterator[tuple[str, list[Response]]]:
     for name, positions in groups(tasks):
-        yield name, [answers[at * size + place] for at in positions for place in range(size)]
+        yield name, [responses[at * size + place] for at in positions for place in range(size)]
 
 
 def _caption(sampling: Sampling) -> str:

@@ -134,11 +134,11 @@ def _evaluate(options: argparse.Namespace) -> None:
             console.print(live.table_of(results, f"{options.evaluate.name} on {split}", sampling))
             continue
         tasks = fresh_tasks(options.tasks, options.seed, split, options.levels)
-        answers = measured(model, tokenizer, tasks, sampling)
+        responses = measured(model, tokenizer, tasks, sampling)
         title = f"{options.evaluate.name} on {split}"
-        console.print(stages_table(tasks, answers, title, sampling))
+        console.print(stages_table(tasks, responses, title, sampling))
         if size > 1:
-            console.print(groups_table(tasks, answers, title, sampling))
+            console.print(groups_table(tasks, responses, title, sampling))
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
