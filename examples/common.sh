@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Source this after a recipe's own knobs (model, data, hardware, memory): it fills in what they leave
+# Source this after a recipe's knobs (model, data, hardware, memory): it fills in what they leave
 # open, and its `train` turns all of them into one command of verl. The environment wins over both.
 #
 #   bash examples/run_qwen3_4b_fsdp.sh [overrides of verl's configuration]
@@ -87,7 +87,7 @@ OPTIONAL_KNOBS=(
     TOTAL_TRAINING_STEPS=trainer.total_training_steps
 )
 
-# Sets ENGINE, the training engine's own settings.
+# Sets ENGINE, the training engine's settings.
 engine() {
     local actor=actor_rollout_ref.actor ref=actor_rollout_ref.ref
     case $TRAIN_BACKEND in

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Cold start | Qwen3-0.6B | FSDP | 1 x 1 x 48 GB
-# verl's own SFT trainer on demonstrations, for a model that never earns a reward: without a first
+# verl's SFT trainer on demonstrations, for a model that never earns a reward: without a first
 # success every group has zero variance, and RL learns nothing. Its checkpoint is what RL starts from.
 #
 #   python -m egpo_verl.preprocess xlam ... --sft --local_save_dir ~/data/egpo/xlam

@@ -6,7 +6,7 @@ set -xeuo pipefail
 MODEL_PATH=${MODEL_PATH:-Qwen/Qwen3-8B}
 LORA_RANK=${LORA_RANK:-64}
 LORA_ALPHA=${LORA_ALPHA:-32}
-# Adapters want a larger step than whole weights; this is the rate of verl's own LoRA example.
+# Adapters want a larger step than whole weights; this is the rate of verl's LoRA example.
 ACTOR_LR=${ACTOR_LR:-3e-6}
 
 TRAIN_BATCH_SIZE=${TRAIN_BATCH_SIZE:-256}

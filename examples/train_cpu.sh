@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Source this: `train_cpu NAME MODEL DATA_DIR STEPS [overrides]` trains with EGPO on the CPU through
-# verl's own main_ppo, shows one line a step, and ends with a table, curves, the checkpoint and a page
+# verl's main_ppo, shows one line a step, and ends with a table, curves, the checkpoint and a page
 # of what the model answered.
 
 train_cpu() {

@@ -6,7 +6,7 @@ rest is the response.
 
 Besides an exception, a finding is: keys that change, a score that is neither 0 nor 1, a stage
 passed after one that failed, an answer that only the exact comparison takes, calls that cannot be
-written and read back, or calls that Python's own parser reads differently.
+written and read back, or calls that Python's parser reads differently.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def plain(calls: Any) -> str:
 
 
 def by_ast(text: str) -> list[Call]:
-    """A literal-only walk over Python's own syntax tree."""
+    """A literal-only walk over Python's syntax tree."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree: Any = ast.parse(text.strip(" \t\r\n"), mode="eval").body

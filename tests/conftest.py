@@ -1,4 +1,4 @@
-"""What several test files share: chat templates, an endpoint, and verl's own `main_ppo` on the CPU
+"""What several test files share: chat templates, an endpoint, and verl's `main_ppo` on the CPU
 at the smallest size that learns something, with one undisturbed run to compare others with."""
 
 from __future__ import annotations

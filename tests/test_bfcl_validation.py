@@ -143,7 +143,7 @@ def test_unknown_rules_are_refused() -> None:
 
 
 def test_verl_logs_an_accuracy_for_each_category(rows: dict[str, dict[str, Any]]) -> None:
-    """By verl's own naming of what its validation logs."""
+    """By verl's naming of what its validation logs."""
     trainer = pytest.importorskip("verl.trainer.ppo.ray_trainer").RayPPOTrainer
     judged = [(name, scored(row, f"{THOUGHT}{RIGHT}")) for name, row in rows.items()]
     infos = {key: [result[key] for _, result in judged] for key in judged[0][1]}

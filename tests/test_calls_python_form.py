@@ -31,7 +31,7 @@ CALLS = st.lists(
 
 
 def by_ast(text: str) -> list[tuple[str, dict[str, Any]]]:
-    """What Python's own parser reads, by a literal-only walk."""
+    """What Python's parser reads, by a literal-only walk."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(text.strip(" \t\r\n"), mode="eval").body

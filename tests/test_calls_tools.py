@@ -377,7 +377,7 @@ def test_a_schema_is_checked_to_a_depth_and_then_noted(deeper_spec: Any, deeper:
     for levels in range(1, 40):
         spec, value = deeper_spec(spec), deeper(value)
         tools = schema(spec)
-        # The function's own object is a level too.
+        # The function's object is a level too.
         checked = levels <= 15
         assert tools.check([Call("f", {"a": value})]) is (Reason.WRONG_VALUE if checked else None)
         assert len(tools.unchecked) == (not checked)

@@ -82,7 +82,7 @@ def test_any_correction_is_kept_so_that_it_can_be_written_or_is_not_kept(argumen
     try:
         while True:
             answer = answers.get(question.stage, {"reason": "", "verdict": verdict})
-            verdict = "right"  # of whatever comes after the row's own answer
+            verdict = "right"  # of whatever comes after the row's answer
             question = steps.send(answer)
     except StopIteration as end:
         result = end.value

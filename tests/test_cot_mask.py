@@ -161,7 +161,7 @@ def pad_rows(rows: list[list[int]], value: int = 0) -> torch.Tensor:
 
 
 def masks(tokenizer: Any, rows: list[list[int]], generated: list[list[int]], **kwargs: Any) -> Any:
-    """`cot_mask` on a padded batch, as lists of the rows' own lengths."""
+    """`cot_mask` on a padded batch, as lists of the rows' lengths."""
     responses, response_mask = pad_rows(rows, tokenizer.eos_token_id), pad_rows(generated)
     mask = cot_mask(tokenizer, responses, response_mask, **kwargs)
     assert mask.dtype == torch.bool

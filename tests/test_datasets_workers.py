@@ -56,7 +56,7 @@ def test_an_exception_comes_with_its_place() -> None:
 
 @pytest.mark.parametrize("killed", [1, 2])
 def test_killed_processes_are_an_error_at_once(killed: int) -> None:
-    """Python's own pool waits for ever here, in the versions that its module names."""
+    """Python's pool waits for ever here, in the versions that its module names."""
     results = map_in_processes(length, [BIG] * 200, 2)
     assert next(results) == len(BIG)
     for process in my_processes()[:killed]:

@@ -364,7 +364,7 @@ def test_a_machine_with_gpus_needs_an_engine_and_attention(
     distribution(tmp_path, "torch", "2.10.0")
     monkeypatch.syspath_prepend(tmp_path)
     assert bad(check_machine()) == []
-    # With vLLM, verl's own pins count.
+    # With vLLM, verl's pins count.
     assert any("torch==2.11.0" in one.text for one in bad(check_versions()))
 
 

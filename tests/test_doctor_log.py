@@ -1,4 +1,4 @@
-"""`doctor --log` counts why rollouts failed and names what ended a run, from verl's own lines."""
+"""`doctor --log` counts why rollouts failed and names what ended a run, from verl's lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent loop of live episodes, inside verl's own classes; only the sampler is a script."""
+"""The agent loop of live episodes, inside verl's classes; only the sampler is a script."""
 
 from __future__ import annotations
 

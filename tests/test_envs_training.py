@@ -1,4 +1,4 @@
-"""verl's own `main_ppo` trains in a live environment, beside rows of a single turn."""
+"""verl's `main_ppo` trains in a live environment, beside rows of a single turn."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def test_a_broken_static_folder_is_told_in_one_sentence(
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A folder in the layout of API-Bank's own code and dialogues: two calls at each level."""
+    """A folder in the layout of API-Bank's code and dialogues: two calls at each level."""
     folder = tmp_path / "clone"
     (folder / "apis").mkdir(parents=True)
     (folder / "init_database").mkdir()

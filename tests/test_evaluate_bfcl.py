@@ -1,4 +1,4 @@
-"""BFCL by its own scorer: known ceilings and floors, its loop over dialogues, and a kill.
+"""BFCL by its scorer: known ceilings and floors, its loop over dialogues, and a kill.
 
 Makes BFCL's environment on first use (half a minute with an index), unless it is there.
 """
@@ -171,7 +171,7 @@ def test_every_fourth_answer_broken_leaves_298_of_400(
 def test_an_answer_that_holds_code_is_wrong_and_runs_nothing(
     official: Official, truths: Truths, tmp_path: Path
 ) -> None:
-    """BFCL's own decoder evaluates all of these; plain arithmetic, the last, it may."""
+    """BFCL's decoder evaluates all of these; plain arithmetic, the last, it may."""
     touched = tmp_path / "touched"
     truth = truths("simple_python")
     first, second, third, fourth = (f"simple_python_{number}" for number in (0, 1, 2, 3))

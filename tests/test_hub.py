@@ -1,4 +1,4 @@
-"""A model by its name on the hub where nobody answers there: a sentence, or the hub's own cache."""
+"""A model by its name on the hub where nobody answers there: a sentence, or the hub's cache."""
 
 from __future__ import annotations
 

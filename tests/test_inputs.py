@@ -166,7 +166,7 @@ def test_structs_of_any_name_whose_keys_differ_are_warned_of(
 
 
 def test_a_file_of_structs_that_has_not_verls_columns_names_both(tmp_path: Path) -> None:
-    """A dataset's own parquet, given to training as it is."""
+    """A dataset's parquet, given to training as it is."""
     raw_row = {
         "messages": turns({"city": "Paris"})["prompt"],
         "tools": [tool("weather", city="string")],

@@ -52,7 +52,7 @@ def composed(*overrides: str) -> Any:
 
 
 def trainer(*overrides: str) -> PPOTrainerSync:
-    """verl's own trainer with what this method reads, and neither model nor workers."""
+    """verl's trainer with what this method reads, and neither model nor workers."""
     self = object.__new__(PPOTrainerSync)
     self.config = composed(*overrides)
     self.tokenizer = AutoTokenizer.from_pretrained(MODEL)

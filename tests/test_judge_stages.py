@@ -154,7 +154,7 @@ def test_a_key_changes_with_all_that_an_answer_depends_on() -> None:
     ],
 )
 def test_answers_of_another_shape_are_refused(stage: str, text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - JSON's own error is a ValueError too
+    with pytest.raises(ValueError):  # noqa: PT011 - JSON's error is a ValueError too
         read_answer(stage, text)
 
 

@@ -1,4 +1,4 @@
-"""verl's own dataset class loads what we write, under the chat templates that models have.
+"""verl's dataset class loads what we write, under the chat templates that models have.
 
 The templates are those of published models (`chat_templates` in conftest.py).
 """

@@ -1,4 +1,4 @@
-"""`SMOKE=1`: the scripts themselves train two steps on this CPU, through verl's own `main_ppo`.
+"""`SMOKE=1`: the scripts themselves train two steps on this CPU, through verl's `main_ppo`.
 
 With the tiny model in place of the real one, many scripts end in the same commands; of those, one
 is run.

@@ -1,4 +1,4 @@
-"""verl's own `main_ppo` trains with EGPO on the CPU: real model, real rows, real Ray."""
+"""verl's `main_ppo` trains with EGPO on the CPU: real model, real rows, real Ray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step of TRL's own `GRPOTrainer` in examples/shop.py, for a policy whose messages are known.
+"""A step of TRL's `GRPOTrainer` in examples/shop.py, for a policy whose messages are known.
 
 `python trl_shop.py OUT`, with trl and the example on PYTHONPATH. Writes what the reward function
 saw of the environments, and what TRL logged, to OUT/seen.json.

@@ -29,7 +29,7 @@ def bonus_per_token(
     response_mask: torch.Tensor,
     options: EgpoOptions,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Eq. 5 with each token's own entropy: A' (bs, len), and per row the sum of the bonuses and
+    """Eq. 5 with each token's entropy: A' (bs, len), and per row the sum of the bonuses and
     the number of clipped ones, both (bs,) float32."""
     advantages = torch.empty(response_mask.shape, dtype=torch.float32, device=base.device)
     bonus, clipped = torch.empty_like(base), torch.empty_like(base)

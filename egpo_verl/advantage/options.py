@@ -30,7 +30,7 @@ class EgpoOptions:
         alpha: alpha of Eq. 5; the bonus is at most |A|/alpha. > 1, so that no sign can turn.
         cot_scope: tokens whose entropy counts: "thought" (the paper) or the whole "response".
         granularity: one bonus per "response" (the paper; of a rollout of several turns all thoughts
-            together), one per "turn", the mean of that message's own thought, or one per "token" as
+            together), one per "turn", the mean of that message's thought, or one per "token" as
             in Cheng et al. (arXiv:2506.14758).
         positive_only: give the bonus only where A > 0 (the paper gives it to every response).
         clip: cut the bonus at |A|/alpha (the paper). False leaves lam * E as it is, an ablation:

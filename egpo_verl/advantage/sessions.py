@@ -14,7 +14,7 @@ class Sessions:
     Attributes:
         of_row: (bs,) int64, the session of each row, in [0, number of sessions).
         final_row: (sessions,) int64, the row that holds the session's last output. It carries
-            the score, as in verl's own GRPO (verl/trainer/ppo/v1/utils.py).
+            the score, as in verl's GRPO (verl/trainer/ppo/v1/utils.py).
         turn_of_row: (bs,) int64, the place of each row in its rollout, from 0; None where no
             metric by turn is asked for.
     """

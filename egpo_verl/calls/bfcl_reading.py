@@ -44,7 +44,7 @@ def read_as_bfcl(response: str, form: str = "python") -> Parsed:
 
 
 def _decoded(text: str) -> Parsed:
-    """Our own reader's calls where it says what BFCL's does, else those of Python's grammar."""
+    """Our reader's calls where it says what BFCL's does, else those of Python's grammar."""
     parsed = parse(text)
     if len(text) > _MOST_CHARS:
         return parsed

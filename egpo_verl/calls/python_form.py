@@ -1,6 +1,6 @@
 """The paper's form: a Python list of calls by keyword with literal values, `[f(a=1, b='x')]`.
 
-The grammar is the literal subset of Python's own expressions:
+The grammar is the literal subset of Python's expressions:
 
     list   = "[" [call {"," call} [","]] "]"
     call   = name {"." name} "(" [name "=" value {"," name "=" value} [","]] ")"

@@ -136,7 +136,7 @@ class Inside:
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """Member -> its default, where it states one that fits its own type.
+        """Member -> its default, where it states one that fits its type.
 
         Datasets write `"default": ""` for whole numbers, which states nothing, and 5.0 for 5.
         """

@@ -64,7 +64,7 @@ def judge(answer: str, form: str, row: Row, strings: str = "exact") -> Verdict:
 
 
 def judge_as_bfcl(response: str, form: str, row: Row) -> Verdict:
-    """What BFCL's own scorer says of a whole response, with our reasons."""
+    """What BFCL's scorer says of a whole response, with our reasons."""
     parsed = read_as_bfcl(response, form)
     calls, reference = parsed.calls or (), row.reference
     if not reference.calls:
@@ -90,7 +90,7 @@ def _compare(calls: tuple[Call, ...], row: Row, strings: str) -> Verdict:
 def _misfit(calls: tuple[Call, ...], row: Row, strings: str) -> Reason | None:
     """Why the calls do not fit the functions offered."""
     misfit = row.tools.check(calls) if row.tools else None
-    # BFCL lists answers that its own types refuse, and takes them.
+    # BFCL lists answers that its types refuse, and takes them.
     return None if misfit is Reason.WRONG_VALUE and strings == "bfcl" else misfit
 
 

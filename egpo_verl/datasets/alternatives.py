@@ -28,7 +28,7 @@ def first_answer(reference: Reference) -> tuple[Call, ...]:
 def fitting(reference: Reference, signatures: Mapping[str, Signature]) -> Reference:
     """The reference without the values that their parameter's type refuses.
 
-    A call with such a value is wrong by the function's own signature, whatever the benchmark
+    A call with such a value is wrong by the function's signature, whatever the benchmark
     lists. A parameter that keeps no value stays only if the reference cannot do without it.
     """
     return {**reference, "calls": [_fitting_call(item, signatures) for item in reference["calls"]]}

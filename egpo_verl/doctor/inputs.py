@@ -26,7 +26,7 @@ FREE_FORM = frozenset(
 
 
 FIXED_FORM = frozenset(("reward_model", "extra_info"))
-"""verl's own columns of structs, in which an absent key and a null are read alike."""
+"""verl's columns of structs, in which an absent key and a null are read alike."""
 MESSAGE = frozenset(("role", "content"))
 """What messages are known by, in which they are read alike too."""
 
@@ -36,7 +36,7 @@ class InputError(ValueError):
 
 
 def check_rows(name: str, option: str, prompt_key: str = "prompt") -> None:
-    """A file of rows as verl's own dataset reads it (verl/utils/dataset/rl_dataset.py:170).
+    """A file of rows as verl's dataset reads it (verl/utils/dataset/rl_dataset.py:170).
 
     Raises:
         InputError: see there.

@@ -37,7 +37,7 @@ def check_plugin() -> Iterator[Finding]:
 
 
 def check_config() -> Iterator[Finding]:
-    """verl's own configuration with `+egpo=paper`, as `main_ppo` composes it."""
+    """verl's configuration with `+egpo=paper`, as `main_ppo` composes it."""
     from hydra import compose, initialize_config_module
     from hydra.errors import HydraException
 

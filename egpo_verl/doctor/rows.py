@@ -24,7 +24,7 @@ FIRST = 100
 NO_CALL = "Nothing fits."
 
 VERL_PROMPT = 512
-"""`data.max_prompt_length` of verl's own configuration, in tokens."""
+"""`data.max_prompt_length` of verl's configuration, in tokens."""
 
 
 def check_data(name: str, tokenizer: Any = None, prompt_key: str = "prompt") -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Whether the libraries are there in the versions that this package and verl ask for.
 
-What is asked for is read from the installed packages' own metadata, so that it is written down
+What is asked for is read from the installed packages' metadata, so that it is written down
 only once, in setup.py.
 """
 

@@ -53,7 +53,7 @@ def score_of(reason: Reason, calls: int, reward: float | None = None) -> dict[st
     Args:
         reason: why it ended.
         calls: that were made.
-        reward: of the environment's own `get_reward`, where it has one.
+        reward: of the environment's `get_reward`, where it has one.
     """
     score = float(reason is Reason.OK) if reward is None else reward
     names = ("format_ok", "parse_ok", "schema_ok", "match_ok")

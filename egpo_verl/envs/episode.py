@@ -66,7 +66,7 @@ class Episode:
         tools: all tools of the environment, `{"name", "description", "parameters"}` each.
         observation: what `reset` returned; it follows the first user turn, as in TRL.
         call_form: how calls are written, a name of `FORMS`.
-        max_messages: of the policy in one user turn; the script's own limit comes before it.
+        max_messages: of the policy in one user turn; the script's limit comes before it.
     """
 
     script: Script

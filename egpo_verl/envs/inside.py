@@ -30,7 +30,7 @@ GRACE = 1.0
 
 
 class TimeUp(BaseException):
-    """Raised in a world's own thread; no `except Exception` of a tool takes it."""
+    """Raised in a world's thread; no `except Exception` of a tool takes it."""
 
 
 def time_is_up(number: int, frame: FrameType | None) -> NoReturn:

@@ -3,7 +3,7 @@
 One output for each message of the policy: its prompt is rendered anew, earlier thoughts are gone,
 and a prompt that no longer fits ends the episode where verl would cut its head off. The reward is
 set on every output, so verl's reward loop is not asked. Rows without `extra_info.env` are answered
-by verl's own single turn.
+by verl's single turn.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class EnvLoop(SingleTurnAgentLoop):
     async def _sampled(
         self, prompt_ids: list[int], request: str, sampling: dict[str, Any], priority: int
     ) -> AgentLoopOutput:
-        """One message, as verl's own single turn samples it."""
+        """One message, as verl's single turn samples it."""
         metrics: dict[str, Any] = {}
         with simple_timer("generate_sequences", metrics):
             sampled = await self.server_manager.generate(

@@ -69,7 +69,7 @@ class McpWorld:
         self._names: dict[str, str] = {}
 
     async def reset(self, **row: Any) -> str | None:
-        """Start the server, and let its own tool make the world."""
+        """Start the server, and let its tool make the world."""
         tool = self._server[1]
         if tool is None and row:
             raise UserError("mcp_world names no tool for reset, which takes the 'row' of a row.")
@@ -148,7 +148,7 @@ class McpWorld:
 
 @asynccontextmanager
 async def _transport(command: Sequence[str], env: Mapping[str, str]) -> AsyncIterator[Any]:
-    """The streams of a server's process. MCP's own `stdio_client` would start it in a session of
+    """The streams of a server's process. MCP's `stdio_client` would start it in a session of
     its own, which a world that is killed leaves behind."""
     process = await asyncio.create_subprocess_exec(
         *command,

@@ -66,7 +66,7 @@ class World:
         return str(await self._sure("state", self._limits.tool))
 
     async def reward(self) -> float:
-        """What the environment's own `get_reward` says."""
+        """What the environment's `get_reward` says."""
         return float(await self._sure("reward", self._limits.tool))
 
     async def close(self) -> None:

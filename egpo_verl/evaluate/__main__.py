@@ -1,4 +1,4 @@
-"""`python -m egpo_verl.evaluate BENCHMARK`: what a model scores, by the benchmark's own scorer."""
+"""`python -m egpo_verl.evaluate BENCHMARK`: what a model scores, by the benchmark's scorer."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _label(folder: Path) -> str:
 
 
 def _merged(actor: Path, target: Path) -> Path:
-    """The FSDP shards of `actor` as a Hugging Face folder, by verl's own merger."""
+    """The FSDP shards of `actor` as a Hugging Face folder, by verl's merger."""
     if _loads(target):
         return target
     with write_aside(target, option="--output_dir") as aside:

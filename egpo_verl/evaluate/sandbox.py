@@ -3,7 +3,7 @@
     python sandbox.py --writable DIR --memory BYTES --seconds N SCRIPT ARGUMENTS...
 
 SCRIPT is a file, or the folder of a package that has a `__main__.py`. This runs inside a
-benchmark's own environment, so it imports nothing but the standard library. Network is withdrawn by
+benchmark's environment, so it imports nothing but the standard library. Network is withdrawn by
 the process that starts it (see `scorer_run.run`); here, an audit hook, which no Python code can
 take back, also refuses sockets other than Unix ones, other programs, and writing outside `DIR`. It
 is a second wall, not a proof: native code is not audited.

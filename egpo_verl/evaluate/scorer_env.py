@@ -1,4 +1,4 @@
-"""A benchmark's own Python environment: scorers pin packages that cannot live beside verl."""
+"""A benchmark's Python environment: scorers pin packages that cannot live beside verl."""
 
 from __future__ import annotations
 

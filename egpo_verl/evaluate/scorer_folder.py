@@ -1,4 +1,4 @@
-"""A benchmark's own scorer in a copy of its code, beside which it may write."""
+"""A benchmark's scorer in a copy of its code, beside which it may write."""
 
 from __future__ import annotations
 

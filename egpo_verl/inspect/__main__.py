@@ -3,7 +3,7 @@
 ROLLOUTS is the folder that a training wrote as algorithm.egpo.record_dir, or verl as
 trainer.rollout_data_dir or trainer.validation_data_dir, or single files of it. The page needs no
 network and no server: open it in any browser. Token entropies and EGPO's numbers are in what EGPO
-recorded; verl's own files show the rest.
+recorded; verl's files show the rest.
 """
 
 from __future__ import annotations

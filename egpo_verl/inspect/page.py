@@ -1,6 +1,6 @@
 """The page: a template, a style, a script, and the responses as JSON that the script reads.
 
-What models wrote reaches the document as text nodes only, and the page's own policy lets no other
+What models wrote reaches the document as text nodes only, and the page's policy lets no other
 script run and nothing be loaded.
 """
 

@@ -2,7 +2,7 @@
 
 verl calls a registered estimator with rewards, mask, group labels and configuration only
 (verl/trainer/ppo/ray_trainer.py, `compute_advantage`). An adapter therefore keeps the rest in a
-`Batch` while verl's own code runs, and reads from it what came out.
+`Batch` while verl's code runs, and reads from it what came out.
 """
 
 from __future__ import annotations

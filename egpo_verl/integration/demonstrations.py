@@ -1,6 +1,6 @@
 """Demonstrations for verl's SFT trainer, as the token ids that the rollout would see.
 
-verl's own dataset (verl/utils/dataset/multiturn_sft_dataset.py) renders every message alone, where
+verl's dataset (verl/utils/dataset/multiturn_sft_dataset.py) renders every message alone, where
 templates such as Qwen3's leave the thought out, and trains on each turn of the assistant, those of
 the history too, which have no thought. Here the prompt is rendered as for a rollout, and only the
 last message, the response, is trained on.

@@ -3,7 +3,7 @@
 A replacement is a plain function made by `functools.wraps`: it has the name and module of what it
 replaces, so Ray pickles it by reference, as it pickles verl's own. While verl loads, nothing of
 this package is imported but this module, and nothing is raised: a door that a version of verl lacks
-is refused by `config.check`, and only where a run asks for EGPO. Any other run calls verl's own
+is refused by `config.check`, and only where a run asks for EGPO. Any other run calls verl's
 function with the arguments as they came.
 """
 
@@ -32,7 +32,7 @@ class Hook:
         module: of verl; replaced right after verl has imported it.
         owner: the class in it; None for a function of the module.
         name: the attribute.
-        target: `module:function` of `egpo_verl.integration`, called with verl's own function or
+        target: `module:function` of `egpo_verl.integration`, called with verl's function or
             bound method and then its arguments, the instance first.
         asks: from the call's arguments, whether this run is EGPO's.
         needed_by: the trainer that cannot train with EGPO without it; None where only words or

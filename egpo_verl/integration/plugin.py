@@ -16,7 +16,7 @@ import wrapt
 from egpo_verl.integration.hooks import AGENT_LOOP, ESTIMATOR, HOOKS
 
 ROLLOUT = "transformers"
-"""`actor_rollout_ref.rollout.name` of the sampler that is transformers' own `generate`."""
+"""`actor_rollout_ref.rollout.name` of the sampler that is transformers' `generate`."""
 
 
 def register() -> None:
@@ -44,7 +44,7 @@ def _register_estimator(core_algos: ModuleType) -> None:
 
 
 def _register_loop(agent_loop: ModuleType) -> None:
-    # What verl's own `register` writes, without importing the class for runs that do not use it.
+    # What verl's `register` writes, without importing the class for runs that do not use it.
     registry: dict[str, Any] = getattr(agent_loop, "_agent_loop_registry", {})
     registry.setdefault(AGENT_LOOP, {"_target_": "egpo_verl.envs.loop.EnvLoop"})
 

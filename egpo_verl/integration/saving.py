@@ -15,14 +15,14 @@ TRACKER = "latest_checkpointed_iteration.txt"
 
 
 class SaveFailed(RuntimeError):
-    """A checkpoint was not saved; the cause is verl's own error."""
+    """A checkpoint was not saved; the cause is verl's error."""
 
 
 def save_checkpoint(stock: Callable[..., Any], trainer: Any, *args: Any, **kwargs: Any) -> Any:
     """In place of a trainer's `_save_checkpoint`.
 
     Raises:
-        SaveFailed: verl's own method raised.
+        SaveFailed: verl's method raised.
     """
     try:
         return stock(*args, **kwargs)

@@ -3,7 +3,7 @@
 verl computes the entropy of every response token in the old-log-prob pass and stores it in
 TransferQueue, but `PPOTrainer._compute_advantage` (verl/trainer/ppo/v1/trainer_base.py:1743 in
 0.9.1) does not fetch it. What runs in
-its place fetches what is missing, 12 bytes a response token, keeps it in a `Batch` while verl's own
+its place fetches what is missing, 12 bytes a response token, keeps it in a `Batch` while verl's
 method runs, and adds the metrics. All trainer modes share that method.
 
 It can go when verl selects `entropy`, `responses` and `prompts` there and passes the batch to
@@ -47,7 +47,7 @@ def compute_advantage(
 
 
 def _fetch(trainer: Any, batch: Any) -> Batch:
-    """What verl's own method does not fetch of a batch."""
+    """What verl's method does not fetch of a batch."""
     import transfer_queue as tq
 
     # Rejection sampling zeroes the mask that the estimator gets, and tags with it.

@@ -1,1 +1,1 @@
-"""The laboratory: arms times seeds through verl's own trainer, and the report on them."""
+"""The laboratory: arms times seeds through verl's trainer, and the report on them."""

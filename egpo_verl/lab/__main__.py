@@ -1,4 +1,4 @@
-"""Studies: arms times seeds through verl's own trainer, their state, and the report on them."""
+"""Studies: arms times seeds through verl's trainer, their state, and the report on them."""
 
 from __future__ import annotations
 

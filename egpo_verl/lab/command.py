@@ -97,7 +97,7 @@ def resuming(checkpoint: Path | None) -> list[str]:
 
 
 def command_of(overrides: Sequence[str]) -> list[str]:
-    """verl's own main_ppo, by this interpreter."""
+    """verl's main_ppo, by this interpreter."""
     return [sys.executable, "-m", "verl.trainer.main_ppo", *overrides]
 
 

@@ -13,7 +13,7 @@ GROUPS = "pkg://egpo_verl.config"
 
 
 class EgpoSearchPathPlugin(SearchPathPlugin):
-    """Appends to the search path, so that a user's own group of the same name wins."""
+    """Appends to the search path, so that a user's group of the same name wins."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for folder in (*_for_older_keys(), GROUPS):

@@ -1,4 +1,4 @@
-"""A release's own configuration with this package's groups, by every way that we document."""
+"""A release's configuration with this package's groups, by every way that we document."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def values_of(config: Any) -> dict[str, Any]:
 
 
 def reward_of(config: Any) -> str:
-    """The function that the release calls for a score, by its own loader."""
+    """The function that the release calls for a score, by its loader."""
     reward_loop = importlib.import_module("verl.experimental.reward_loop")
     main = importlib.import_module("verl.trainer.main_ppo")
     if hasattr(main, "migrate_legacy_reward_impl"):
@@ -126,7 +126,7 @@ def read_by_workers(config: Any) -> bool:
 
 
 def warnings_of(config: Any) -> list[str]:
-    """What the release's own validation makes this package warn of."""
+    """What the release's validation makes this package warn of."""
     from verl.utils.config import validate_config
 
     words: list[str] = []

@@ -1,5 +1,5 @@
 """One step of a release's `RayPPOTrainer` or of a trainer that derives from it, from the old log
-probs to the metrics, by the release's own methods. Only the worker group is made up."""
+probs to the metrics, by the release's methods. Only the worker group is made up."""
 
 from __future__ import annotations
 

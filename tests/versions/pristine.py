@@ -93,7 +93,7 @@ def pickled() -> dict[str, int]:
 
 
 def grpo() -> dict[str, Any]:
-    """One step with verl's own estimator, with every number in full."""
+    """One step with verl's estimator, with every number in full."""
     keys = ["algorithm.adv_estimator=grpo"]
     if "use_v1" in configs.main_ppo().trainer:
         keys.append("trainer.use_v1=False")

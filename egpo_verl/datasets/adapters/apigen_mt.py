@@ -12,7 +12,7 @@ from egpo_verl.datasets.unusable import Unusable
 
 
 def convert(row: Row) -> Iterator[Sample | Unusable]:
-    """One sample per turn of the assistant; the policy stays, below our own system text."""
+    """One sample per turn of the assistant; the policy stays, below our system text."""
     system = [Turn("system", row["system"])] if row.get("system") else []
     turns = turns_of(row["conversations"], only_words)
     yield from samples_of("apigen_mt", tools_from(row["tools"]), [*system, *turns], {})

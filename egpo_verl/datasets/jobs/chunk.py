@@ -23,7 +23,7 @@ class RowInfo(NamedTuple):
         renamed: a name had to change.
         unchecked: parts of the called functions' schemas that check nothing.
         invalid: functions offered whose schemas are not valid, each with the first such part.
-        offered: functions by the row's own names.
+        offered: functions by the row's names.
         called: functions that the reference calls, and those that the history does.
         digest, signature: what duplicates and near duplicates are found by.
     """

@@ -15,7 +15,7 @@ from egpo_verl.datasets.selection.index import RowIndex, kind_of
 from egpo_verl.datasets.unusable import Unusable
 
 FIRST_TEST_GROUP = 1 << 40
-"""Added to the place of a row of the user's own test file: no other dialogue has that number."""
+"""Added to the place of a row of the user's test file: no other dialogue has that number."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Collection:
         """Take in the new rows of a chunk, and count all.
 
         Args:
-            in_test: they are of the user's own test file.
+            in_test: they are of the user's test file.
         """
         self.stats.add(chunk.stats)
         for line in chunk.dropped:
@@ -68,7 +68,7 @@ class Collection:
     def leave_out(self, rows: Iterable[int], reason: str) -> None:
         """Note rows of the index that are in no file for a reason, a key of `REASONS`.
 
-        None of them is of the user's own test file, which is not split.
+        None of them is of the user's test file, which is not split.
         """
         problem = Unusable(reason)
         for row in rows:

@@ -1,7 +1,7 @@
 """Rows whose structs Arrow merged, as they were before.
 
 A struct column has the same keys in every row, so that a key which one row has is null in all
-others: `{"x": 3}` comes back as `{"city": null, "x": 3}`. The functions' own schemas tell most of
+others: `{"x": 3}` comes back as `{"city": null, "x": 3}`. The functions' schemas tell most of
 these nulls from those that somebody wrote.
 """
 

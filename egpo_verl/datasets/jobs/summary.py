@@ -37,7 +37,7 @@ class JobResult:
         written: name of the split -> its rows; they and those left out are `stats.kept`.
         not_chosen: kept rows left out for `--share` or `--max_samples`.
         spanning: kept rows left out because of functions of both sides of the split.
-        of_test_dialogues: kept rows left out because the user's own test file has their dialogue.
+        of_test_dialogues: kept rows left out because the user's test file has their dialogue.
         removed_tools: functions removed from training rows that only offered them.
         replaced_tools: functions replaced in test rows that only offered them.
         listings: folder that was read -> what of it.

@@ -45,7 +45,7 @@ class FunctionLists:
     """Reads JSON lists of functions; one that was read before is not read again.
 
     Datasets offer the same few thousand functions in every row, and reading them is most of the
-    work. An object's text ends with its own closing brace, so a text that goes on with the whole
+    work. An object's text ends with its closing brace, so a text that goes on with the whole
     text of a known object has that object there. The objects are shared: do not change them.
     """
 

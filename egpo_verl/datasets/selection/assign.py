@@ -47,7 +47,7 @@ class SplitConfig:
 def assign(index: RowIndex, config: SplitConfig) -> Split:
     """Choose rows and split them; raises `UserError` where that cannot be done.
 
-    Rows of the user's own test file stay test rows, and all others are training rows then, but for
+    Rows of the user's test file stay test rows, and all others are training rows then, but for
     those of the same dialogues.
     """
     rows: Sequence[int] = [row for row in range(len(index)) if not index.in_test[row]]

@@ -68,7 +68,7 @@ class RowIndex:
         kinds: place in `KINDS`.
         offered: numbers of the functions offered.
         called: numbers of the functions called, in the history too, each once.
-        in_test: 1 for a row of the user's own test file, 0 for the others.
+        in_test: 1 for a row of the user's test file, 0 for the others.
         numbers: function name -> its number.
     """
 

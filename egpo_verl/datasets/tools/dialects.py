@@ -37,7 +37,7 @@ def name_of(tool: Tool) -> str:
 
 
 def parameters_of(tool: Tool) -> Mapping[str, Any]:
-    """Parameter name -> its description in the tool's own dialect; empty where there is none."""
+    """Parameter name -> its description in the tool's dialect; empty where there is none."""
     for key in PARAMETER_KEYS:
         parameters = inner(tool).get(key)
         if isinstance(parameters, dict):

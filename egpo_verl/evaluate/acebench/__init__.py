@@ -1,4 +1,4 @@
-"""ACEBench by its own eval_main.py, run from the folder that a user cloned."""
+"""ACEBench by its eval_main.py, run from the folder that a user cloned."""
 
 from egpo_verl.evaluate.acebench.command import add_arguments, run
 

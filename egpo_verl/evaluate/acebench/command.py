@@ -1,4 +1,4 @@
-"""`python -m egpo_verl.evaluate acebench`: ACEBench by its own eval_main.py."""
+"""`python -m egpo_verl.evaluate acebench`: ACEBench by its eval_main.py."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "normal": NORMAL,
     "special": SPECIAL,
 }
-"""ACEBench's own groups; a column is the plain mean of its categories, as in its result.xlsx."""
+"""ACEBench's groups; a column is the plain mean of its categories, as in its result.xlsx."""
 QUOTED = "EGPO, Qwen3-4B-Instruct-2507"
 QUOTED_COLUMNS = {"atom": 83.0, "single": 80.0, "multi": 74.0, "similar": 80.0, "preference": 50.0}
 

@@ -100,7 +100,7 @@ def in_training_template(question: Question, call_form: str) -> Chat:
 
 
 def in_benchmark_prompt(question: Question, templates: Mapping[str, str]) -> Chat:
-    """The question in ACEBench's own words; `templates` are those of `benchmark_templates`."""
+    """The question in ACEBench's words; `templates` are those of `benchmark_templates`."""
     row, language = question.row, question.language.upper()
     kind = {"special": "SPECIAL", "preference": "PREFERENCE"}
     words = next((kind[name] for name in kind if name in question.category), "NORMAL")

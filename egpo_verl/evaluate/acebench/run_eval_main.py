@@ -1,4 +1,4 @@
-"""Runs ACEBench's own eval_main.py: `run_eval_main.py FOLDER ARGUMENTS...`, in the sandbox.
+"""Runs ACEBench's eval_main.py: `run_eval_main.py FOLDER ARGUMENTS...`, in the sandbox.
 
 eval_main.py reads and writes by relative paths, some of them beside its folder, so it needs a
 folder to write in around its own. Its decoder hands every calculation in an answer to `eval`; what

@@ -1,4 +1,4 @@
-"""API-Bank: a static test by exact name and parameters, or its own executor."""
+"""API-Bank: a static test by exact name and parameters, or its executor."""
 
 from egpo_verl.evaluate.api_bank.command import add_arguments, run
 

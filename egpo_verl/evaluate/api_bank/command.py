@@ -79,7 +79,7 @@ def _compare(args: argparse.Namespace, console: Console) -> int:
 
 
 def _execute(args: argparse.Namespace, console: Console) -> int:
-    """The official executor, with its ceiling: what its own ground truth earns."""
+    """The official executor, with its ceiling: what its ground truth earns."""
     levels = args.levels or tuple(official.DIALOGUES)
     if not set(levels) <= official.DIALOGUES.keys():
         raise UserError("--executor knows --levels 1 2: nothing of level 3 can be executed.")

@@ -1,4 +1,4 @@
-"""API-Bank's own executor, run from a copy of the folder that a user cloned."""
+"""API-Bank's executor, run from a copy of the folder that a user cloned."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLDERS = ("apis", "init_database", "lv1-lv2-samples")
 DIALOGUES = {1: "level-1-given-desc", 2: "level-2-toolsearcher"}
 """Level -> folder of its dialogues, with the results that calls should have."""
 KNOWN_CEILING = {1: (337, 399), 2: (80, 135)}
-"""Level -> (right, all) when its own ground truth is given as answers."""
+"""Level -> (right, all) when its ground truth is given as answers."""
 
 PINS = (
     "numpy==2.2.6",

@@ -1,4 +1,4 @@
-"""Executes answers by API-Bank's own code: `run_executor.py FOLDER`, in the sandbox.
+"""Executes answers by API-Bank's code: `run_executor.py FOLDER`, in the sandbox.
 
 Reads `items.json` beside FOLDER and writes `verdicts.json` there. Packages of API-Bank's tools that
 need a network or a model are replaced by empty ones: such a tool then fails, and with it its calls.

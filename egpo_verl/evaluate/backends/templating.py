@@ -1,4 +1,4 @@
-"""A chat as the tokens that the model reads, by the model's own chat template."""
+"""A chat as the tokens that the model reads, by the model's chat template."""
 
 from __future__ import annotations
 

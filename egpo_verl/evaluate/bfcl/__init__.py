@@ -1,6 +1,6 @@
 """`python -m egpo_verl.evaluate bfcl`: the Berkeley Function Calling Leaderboard.
 
-Prompts are the training template's over BFCL's own entries; the thought is stripped; BFCL's own
+Prompts are the training template's over BFCL's entries; the thought is stripped; BFCL's
 evaluation scores the rest, through a registered handler, in an environment of its own.
 """
 

@@ -1,4 +1,4 @@
-"""BFCL's own files and its own evaluation, in its own environment."""
+"""BFCL's files and its evaluation, in its own environment."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ENVIRONMENT = Spec(
 )
 SCRIPT = Path(__file__).with_name("in_scorer")
 LOOP_PATIENCE = 7 * 24 * 3600
-"""Seconds by the clock for the multi-turn loop, which waits for the model; its own work is bounded
+"""Seconds by the clock for the multi-turn loop, which waits for the model; its work is bounded
 by processor time, as everywhere."""
 
 
@@ -94,7 +94,7 @@ class Official:
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def write(self, model: str, category: str, results: Mapping[str, str]) -> None:
-        """Write single-turn results, id -> answer, as BFCL's own file."""
+        """Write single-turn results, id -> answer, as BFCL's file."""
         path = self._file("result", model, category)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8") as file:
@@ -135,7 +135,7 @@ class Official:
         return Scored(head["correct_count"], head["total_count"], dict(errors.most_common()))
 
     def overall(self) -> dict[str, float]:
-        """Run -> overall accuracy of BFCL v4 in percent, from its own table."""
+        """Run -> overall accuracy of BFCL v4 in percent, from its table."""
         with (self.folder / "score" / "data_overall.csv").open(encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         return {row["Model"]: float(row["Overall Acc"].rstrip("%")) for row in rows}

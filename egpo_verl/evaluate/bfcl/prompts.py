@@ -14,7 +14,7 @@ from egpo_verl.evaluate.subset import Subset
 
 @dataclass(frozen=True)
 class Entry:
-    """A question of BFCL, as its own loader gives it to models.
+    """A question of BFCL, as its loader gives it to models.
 
     Attributes:
         turns: messages of each turn; one turn but in the multi-turn categories.

@@ -102,7 +102,7 @@ class Outcome:
     """The result of an evaluation.
 
     Attributes:
-        overall: BFCL v4's own overall figure in percent.
+        overall: BFCL v4's overall figure in percent.
         subset: questions of each category that were asked.
     """
 

@@ -1,6 +1,6 @@
 """verl's registries filled in for a machine without an accelerator.
 
-`VERL_PLATFORM=cpu`, verl's own variable, which the Hydra group `+machine=cpu` hands to Ray's
+`VERL_PLATFORM=cpu`, verl's variable, which the Hydra group `+machine=cpu` hands to Ray's
 workers, is what fills them; nothing else does. The `transformers` rollout alone is there for a
 GPU too, since it samples where the trainer is: `integration/plugin.py` names it, and a run with
 `rollout.name=transformers` loads it.

@@ -118,7 +118,7 @@ class ServerAdapter(BaseRollout):
 
 def _place(_: Any) -> tuple[str, str, dict[str, str]]:
     """Of the training process that runs this: its node, torch's name for the kind of its device,
-    and the variables by which another process sees that device alone, as verl's own servers do
+    and the variables by which another process sees that device alone, as verl's servers do
     (verl/workers/rollout/vllm_rollout/vllm_async_server.py:1342)."""
     context, platform = ray.get_runtime_context(), get_platform()
     (number,) = context.get_accelerator_ids()[platform.ray_resource_name()]

@@ -1,4 +1,4 @@
-"""Batched sampling by transformers' own `generate`, with the log probabilities that RL needs."""
+"""Batched sampling by transformers' `generate`, with the log probabilities that RL needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs inside BFCL's own environment: its entries, its multi-turn loop, its evaluation.
+"""What runs inside BFCL's environment: its entries, its multi-turn loop, its evaluation.
 
     python in_scorer entries --categories A,B --out FILE
     python in_scorer loop --models NAME --prompts FILE --socket PATH --threads N

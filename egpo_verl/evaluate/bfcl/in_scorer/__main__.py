@@ -27,7 +27,7 @@ def entries(categories: list[str], out: Path) -> None:
 
 
 def loop(model: str, prompts: Path, path: str, threads: int) -> None:
-    """BFCL's own multi-turn inference for the entries of `prompts`; results are its files.
+    """BFCL's multi-turn inference for the entries of `prompts`; results are its files.
 
     An entry for which the model does not answer gets no result.
     """

@@ -24,7 +24,7 @@ def refuse_code(answer: str) -> None:
     try:
         tree = ast.parse(text.strip().strip("'"), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return  # BFCL's own parse fails as well, and says so
+        return  # BFCL's parse fails as well, and says so
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp):
             _must_be_plain(node)

@@ -40,7 +40,7 @@ def register(names: list[str], **handler: Any) -> None:
 
 
 def make_handler(path: str = "", prompts: dict[str, str] | None = None) -> type:
-    """A handler of BFCL: its own decoding, our prompt, our model behind a Unix socket at `path`.
+    """A handler of BFCL: its decoding, our prompt, our model behind a Unix socket at `path`.
 
     Args:
         prompts: id of a multi-turn entry -> system prompt.
