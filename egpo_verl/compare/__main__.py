@@ -19,9 +19,9 @@ from statistics import fmean
 from rich.table import Table
 
 from egpo_verl.cli import Parser, count, out, run, say
-from egpo_verl.compare.group_table import group_table
 from egpo_verl.compare.curves import CURVES, draw, seeds_of
 from egpo_verl.compare.figures import figures
+from egpo_verl.compare.group_table import group_table
 from egpo_verl.compare.held_out import validations
 from egpo_verl.compare.pattern_counts import RESPONSES, ROLLOUTS
 from egpo_verl.compare.pattern_curves import draw_patterns

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from egpo_verl.compare.group_table import group_table
 from egpo_verl.compare.figures import figures
+from egpo_verl.compare.group_table import group_table
 from egpo_verl.compare.pattern_counts import (
     RESPONSES,
     THOUGHTS,

@@ -91,18 +91,20 @@ def _merged(actor: Path, target: Path) -> Path:
     """The FSDP shards of `actor` as a Hugging Face folder, by verl's merger."""
     if _loads(target):
         return target
-    with write_aside(target, option="--output_dir") as aside:
+    with write_aside(target.parent, option="--output_dir") as aside:
+        # A folder inside, which comes to its place by one rename: half a model would load too.
+        merged = aside / target.name
         # A process of its own: the merger prints, and holds all shards in memory until it ends.
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"),
-                *("--local_dir", str(actor), "--target_dir", str(aside)),
+                *("--local_dir", str(actor), "--target_dir", str(merged)),
             ],
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode or not _loads(aside):
+        if done.returncode or not _loads(merged):
             last = (done.stderr.strip().splitlines() or ["it wrote no weights"])[-1]
             raise UserError(f"verl.model_merger cannot merge the shards in {actor}: {last}")
     return target
