@@ -180,11 +180,11 @@ def test_the_scorer_sees_no_secret_and_no_network(
     code, printed = run(Oracle(right), "--language", "en", "--categories", "normal_similar_api")
     assert code == 0, printed
     (seen,) = (tmp_path / "out").rglob("seen.json")
-    environment_seen = json.loads(seen.read_text())
+    seen_inside = json.loads(seen.read_text())
     assert not {
-        name for name in environment_seen["environment"] if "KEY" in name or "PYTHONPATH" in name
+        name for name in seen_inside["environment"] if "KEY" in name or "PYTHONPATH" in name
     }
-    assert environment_seen["network"] in ("refused", "unreachable")
+    assert seen_inside["network"] in ("refused", "unreachable")
 
 
 @pytest.mark.parametrize(

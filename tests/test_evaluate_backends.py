@@ -297,6 +297,19 @@ def test_shards_that_verl_saved_are_merged_once(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in Path(model.source).iterdir()} == written
 
 
+@pytest.mark.slow
+def test_shards_that_cannot_be_merged_are_one_sentence_and_leave_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("verl")
+    actor = tmp_path / "run" / "global_step_7" / "actor"
+    shutil.copytree(TINY, actor / "huggingface", ignore=shutil.ignore_patterns("*.safetensors"))
+    (actor / "model_world_size_1_rank_0.pt").write_bytes(b"no weights")
+    (actor / "fsdp_config.json").write_text('{"FSDP_version": 1, "world_size": 1}')
+    with pytest.raises(UserError, match=r"verl.model_merger cannot merge the shards in") as caught:
+        resolve(str(actor), tmp_path / "merged")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "merged").glob("*"))
+
+
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="neither weights"):
         resolve(str(tmp_path), tmp_path / "merged")

@@ -55,7 +55,7 @@ def table(
 ) -> Table:
     """A table of labels in the first column and numbers, aligned right, in the others.
 
-    No cell is cut short, and headings break between their words alone.
+    Long cells fold, and headings break between their words alone, where a caller changes no column.
 
     Args:
         rows: none where they are added one by one, to style them or to set them apart.

@@ -1,8 +1,8 @@
 """Learning curves and a table from run logs: `python -m egpo_verl.compare RUN... [--out FILE]`.
 
 RUN is a log that verl's file logger wrote (trainer.logger='["console","file"]'), or a folder of
-the logs of one run that was stopped and resumed. Several seeds of one group become a line and
-a band: give them one label, LABEL=PATH, or names that end in _s1, _s2 or -seed1, -seed2.
+the logs of one run that was stopped and resumed. Several seeds become one line and a
+band: give them one label, LABEL=PATH, or names that end in _s1, _s2 or -seed1, -seed2.
 
 With --patterns, RUN is a folder of rollouts that EGPO or verl recorded, a folder with such a folder
 as `rollouts`, or one file, and the curves are what thoughts do on their way to the calls.

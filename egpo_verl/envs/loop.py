@@ -18,7 +18,7 @@ from verl.utils.profiler import simple_timer
 
 from egpo_verl.calls.thought import left_open
 from egpo_verl.envs.history import History
-from egpo_verl.envs.play import METRICS, Message, Outcome, play
+from egpo_verl.envs.play import EPISODE_COUNTS, Message, Outcome, play
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.settings import Settings
 from egpo_verl.envs.shared import Shared
@@ -148,6 +148,6 @@ def _scored(outputs: list[AgentLoopOutput], outcome: Outcome) -> list[AgentLoopO
         output.reward_score = float(outcome.score["score"])
         output.num_turns = len(outcome.dialogue)
         output.extra_fields["reward_extra_info"] = dict(outcome.score)
-        output.extra_fields[METRICS] = outcome.metrics
+        output.extra_fields[EPISODE_COUNTS] = outcome.episode_counts
     outputs[-1].metrics.tool_calls = outcome.tool_seconds
     return outputs

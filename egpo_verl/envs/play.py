@@ -16,8 +16,8 @@ from egpo_verl.envs.world import Hung, World
 from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
-METRICS = "env"
-"""Key of a row's `extra_fields` in verl, with an episode's `Outcome.metrics`."""
+EPISODE_COUNTS = "env"
+"""Key of a row's `extra_fields` in verl, with an episode's `Outcome.episode_counts`."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Outcome:
     tool_seconds: float
 
     @property
-    def metrics(self) -> dict[str, int]:
+    def episode_counts(self) -> dict[str, int]:
         """What the metrics of a training count."""
         return {**asdict(self.counts), "no_room": int(self.ended_by is Reason.NO_ROOM)}
 

@@ -9,7 +9,7 @@ from egpo_verl.calls.thought import split_thought
 
 
 @dataclass(frozen=True)
-class Response:
+class SplitResponse:
     """A response taken apart.
 
     Attributes:
@@ -23,7 +23,7 @@ class Response:
     problem: Reason | None
 
 
-def split_response(response: str) -> Response:
+def split_response(response: str) -> SplitResponse:
     """Take a response apart.
 
     Benchmarks score answers and know no template, so a response that breaks ours is still given
@@ -32,7 +32,7 @@ def split_response(response: str) -> Response:
     strict = answer_of(response)
     thought, answer = split_thought(response)
     problem = strict if isinstance(strict, Reason) else None
-    return Response(thought, answer.strip(), problem)
+    return SplitResponse(thought, answer.strip(), problem)
 
 
 def in_python(answer: str, call_form: str) -> str:

@@ -41,7 +41,7 @@ class Session:
 
     @property
     def missing(self) -> int:
-        """Answers that are not there."""
+        """Responses that are not there."""
         return sum(response is None for sample in self.responses for response in sample)
 
     def title(self, benchmark: str, subset: Subset, unit: str) -> str:

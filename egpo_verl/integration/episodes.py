@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from egpo_verl.envs.play import METRICS
+from egpo_verl.envs.play import EPISODE_COUNTS
 
 
 def episode_metrics(extra_fields: Sequence[Any]) -> dict[str, float]:
@@ -14,8 +14,8 @@ def episode_metrics(extra_fields: Sequence[Any]) -> dict[str, float]:
 
     Rollouts of a single turn have none and stay out.
     """
-    metrics = [fields.get(METRICS) for fields in extra_fields if isinstance(fields, Mapping)]
-    episodes = [one for one in metrics if one]
+    counts = [fields.get(EPISODE_COUNTS) for fields in extra_fields if isinstance(fields, Mapping)]
+    episodes = [one for one in counts if one]
     if not episodes:
         return {}
     return {

@@ -94,8 +94,8 @@ def _spawn(
 
 def _record_start(study: Study, child: Child, overrides: Sequence[str], step: int) -> None:
     folder = child.folder
-    record = folder.record()
-    record |= {
+    content = folder.run_json()
+    content |= {
         "arm": folder.arm,
         "seed": folder.seed,
         "steps": folder.steps,
@@ -113,24 +113,24 @@ def _record_start(study: Study, child: Child, overrides: Sequence[str], step: in
         "slot": child.slot,
         "overrides": list(overrides),
     }
-    record["starts"] = [*record.get("starts", []), begun]
-    folder.write_record(record)
+    content["starts"] = [*content.get("starts", []), begun]
+    folder.write_run_json(content)
 
 
 def record_end(study: Study, child: Child, stopped: bool = False) -> bool:
     """Write down how a start ended; whether it did what it was to do."""
     folder = child.folder
-    record = folder.record()
+    content = folder.run_json()
     code: Any = STOPPED if stopped else child.process.returncode
-    record["starts"][-1] |= {"ended": provenance.now(), "exit": code}
+    content["starts"][-1] |= {"ended": provenance.now(), "exit": code}
     measured = code == 0 and _final_file(folder)
     succeeded = is_trained(folder) if child.phase == TRAIN else measured
     if not succeeded and not stopped:
-        record["starts"][-1]["problem"] = _problem(child)
+        content["starts"][-1]["problem"] = _problem(child)
     if succeeded and child.phase == FINAL:
-        record["done"] = True
-    folder.write_record(record)
-    if record.get("done") and not study.keep_checkpoints:
+        content["done"] = True
+    folder.write_run_json(content)
+    if content.get("done") and not study.keep_checkpoints:
         remove_others(folder, None)
     os.close(child.lock)
     return succeeded

@@ -88,10 +88,10 @@ def about_study(study: Study) -> Record:
 
 def records_of(study: Study, folder: RunFolder) -> Iterator[Record]:
     """The lines of a packed run."""
-    record = folder.record() | {"state": folder.state()}
+    content = folder.run_json() | {"state": folder.state()}
     about = {"arm": folder.arm, "seed": folder.seed, "steps": folder.steps}
-    about |= {key: record[key] for key in ABOUT if key in record}
-    yield {"run": about | {"starts": [_about_start(one) for one in record.get("starts", [])]}}
+    about |= {key: content[key] for key in ABOUT if key in content}
+    yield {"run": about | {"starts": [_about_start(one) for one in content.get("starts", [])]}}
     log = folder.log()
     values = log.values if log is not None else {}
     entropies = recorded_entropies(folder.path / "rollouts")
@@ -104,7 +104,7 @@ def records_of(study: Study, folder: RunFolder) -> Iterator[Record]:
         }
         numbers = logged | entropies.get(step, {})
         yield {"step": step, "data": {name: _rounded(value) for name, value in numbers.items()}}
-    if record.get("done"):
+    if content.get("done"):
         yield {"final": final_counts(study, folder)}
 
 
@@ -123,7 +123,7 @@ def _about_start(start: Mapping[str, Any]) -> Record:
 def start_counts(study: Study) -> list[Counts]:
     """Of the model before any training; empty where it is not measured yet."""
     start = start_folder(study)
-    return final_counts(study, start) if start.record().get("done") else []
+    return final_counts(study, start) if start.run_json().get("done") else []
 
 
 def final_counts(study: Study, folder: RunFolder) -> list[Counts]:

@@ -63,7 +63,7 @@ def pack(study: Study, folder: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for run in folders_of(study):
         path = target / f"{run.name}{SUFFIX}"
-        if run.record().get("done") or not _is_packed(study, run, path):
+        if run.run_json().get("done") or not _is_packed(study, run, path):
             lines = [json.dumps(record, separators=(",", ":")) for record in records_of(study, run)]
             _write(path, _compressed("\n".join(lines) + "\n"))
     file = target / "study.json"

@@ -79,39 +79,39 @@ class RunFolder:
         run = self.log()
         return max((max(values) for values in run.values.values()), default=0) if run else 0
 
-    def record(self) -> dict[str, Any]:
+    def run_json(self) -> dict[str, Any]:
         """`run.json`; empty before the first start."""
         file = self.path / "run.json"
-        record: Any = None
+        content: Any = None
         try:
-            record = json.loads(file.read_text(encoding="utf-8"))
+            content = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except ValueError:
             pass
-        if isinstance(record, dict):
-            starts = record.get("starts", [])
+        if isinstance(content, dict):
+            starts = content.get("starts", [])
             if isinstance(starts, list) and all(isinstance(one, dict) for one in starts):
-                return record
+                return content
         raise UserError(f"{file} is damaged: remove {self.path}, and the run starts anew.")
 
-    def write_record(self, record: Mapping[str, Any]) -> None:
+    def write_run_json(self, content: Mapping[str, Any]) -> None:
         """Write `run.json`, whole or not at all."""
         with write_file_aside(self.path / "run.json") as part:
-            part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def is_done(self) -> bool:
         """Whether the run is trained and measured."""
-        return bool(self.record().get("done"))
+        return bool(self.run_json().get("done"))
 
     def state(self) -> str:
         """One of the states above, as far as files tell."""
-        record = self.record()
-        if record.get("done"):
+        content = self.run_json()
+        if content.get("done"):
             return DONE
         if self.is_locked():
             return RUNNING
-        starts = record.get("starts", [])
+        starts = content.get("starts", [])
         if not starts:
             return WAITING
         return FAILED if starts[-1].get("problem") else STOPPED
@@ -139,12 +139,12 @@ class RunFolder:
 
     def slot(self) -> int:
         """Which of the runs at once the last start was."""
-        starts = self.record().get("starts", [])
+        starts = self.run_json().get("starts", [])
         return int(starts[-1].get("slot", 0)) if starts else 0
 
     def last_problem(self) -> str:
         """Why the last start failed, as `run.json` has it."""
-        starts = self.record().get("starts", [])
+        starts = self.run_json().get("starts", [])
         return str(starts[-1].get("problem", "")) if starts else ""
 
     def problem(self) -> str:

@@ -37,13 +37,13 @@ def check_folders(study: Study) -> None:
     UserError: a run was made under the same name with other overrides or rows of its own.
     """
     for folder in folders_of(study):
-        overrides = folder.record().get("arm_overrides")
+        overrides = folder.run_json().get("arm_overrides")
         if overrides is not None and overrides != arm_overrides(study, folder.arm):
             raise UserError(
                 f"{folder.path} was made with other overrides than arm {folder.arm} has: give the "
                 "arm another name."
             )
-        digest = folder.record().get(TRAIN_DIGEST)
+        digest = folder.run_json().get(TRAIN_DIGEST)
         if digest and train_digest(study, folder.arm).get(TRAIN_DIGEST, digest) != digest:
             raise UserError(
                 f"{folder.path} was trained on other rows than {study.arms[folder.arm].train} has "

@@ -42,5 +42,5 @@ def _row(folder: RunFolder) -> tuple[str, ...]:
         f"{folder.last_step()}/{folder.steps}" if folder.steps else "",
         f"{fmean(seconds):.1f}" if seconds else "",
         f"{scores[-1]:.3f}" if scores else "",
-        str(len(folder.record().get("starts", []))),
+        str(len(folder.run_json().get("starts", []))),
     )

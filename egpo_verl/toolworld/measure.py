@@ -13,7 +13,7 @@ from egpo_verl.datasets.sample import Sample
 from egpo_verl.reward import compute_score
 from egpo_verl.toolworld.encode import prompt_text
 from egpo_verl.toolworld.generate import generate
-from egpo_verl.toolworld.sampling import Sampling, drawn, sampled
+from egpo_verl.toolworld.sampling import Sampling, sample_copies, sampled
 from egpo_verl.toolworld.teachers import ways
 
 STAGES = ("score", "format_ok", "parse_ok", "schema_ok", "match_ok")
@@ -63,7 +63,7 @@ def measure(
     sampling: Sampling,
 ) -> list[Response]:
     """`sampling.size` responses to each sample, in their order."""
-    return drawn(
+    return sample_copies(
         samples, sampling, lambda part: respond(model, tokenizer, part, sampling.temperature)
     )
 

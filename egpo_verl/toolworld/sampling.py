@@ -79,19 +79,19 @@ def thought_entropy(
     return [float(value) for value in totals / tokens.clamp(min=1)]
 
 
-def drawn(
-    tasks: Sequence[Task], sampling: Sampling, draw: Callable[[Sequence[Task]], list[Result]]
+def sample_copies(
+    tasks: Sequence[Task], sampling: Sampling, sample: Callable[[Sequence[Task]], list[Result]]
 ) -> list[Result]:
-    """What `draw` gives for `sampling.size` copies of each task, in their order.
+    """What `sample` gives for `sampling.size` copies of each task, in their order.
 
     The state of torch's generator is put back afterwards, so measuring changes no training.
     """
     results: list[Result] = []
-    asked = [task for task in tasks for _ in range(sampling.size)]
+    copies = [task for task in tasks for _ in range(sampling.size)]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(sampling.seed)
-        for start in range(0, len(asked), sampling.rows):
-            results += draw(asked[start : start + sampling.rows])
+        for start in range(0, len(copies), sampling.rows):
+            results += sample(copies[start : start + sampling.rows])
     return results
 
 

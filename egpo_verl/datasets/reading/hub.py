@@ -1,4 +1,4 @@
-"""Rows of a dataset by its name on the Hugging Face hub, streamed by its library."""
+"""Rows of a dataset by its name on the Hugging Face hub, streamed by the library `datasets`."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class Score:
     """What eval_main.py says of one category.
 
     Attributes:
-        accuracy: its figure, 0 to 1; in multi-turn categories the share of dialogues in which
-            every turn is right.
+        accuracy: the script's figure, 0 to 1; in multi-turn categories the share of dialogues in
+            which every turn is right.
         correct, total: questions.
     """
 

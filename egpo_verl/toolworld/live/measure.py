@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from egpo_verl.calls import Reason
 from egpo_verl.toolworld.live.play import Play
 from egpo_verl.toolworld.live.task import Task
-from egpo_verl.toolworld.sampling import MAX_NEW_TOKENS, Sampling, drawn, sampled
+from egpo_verl.toolworld.sampling import MAX_NEW_TOKENS, Sampling, sample_copies, sampled
 
 MAX_MESSAGES = 8
 """Of the policy in a user turn; no reference needs more than 5."""
@@ -41,7 +41,7 @@ def measure(
     sampling: Sampling,
 ) -> list[Result]:
     """`sampling.size` episodes of each task, in their order."""
-    return drawn(
+    return sample_copies(
         tasks, sampling, lambda part: _played(model, tokenizer, part, sampling.temperature)
     )
 
