@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+)
 
 from egpo_verl.integration.cpu.sampler import Sampling, generate
 
@@ -31,8 +37,27 @@ def model() -> LlamaForCausalLM:
     return LlamaForCausalLM(config).eval()
 
 
+@pytest.fixture(scope="module")
+def windowed() -> MistralForCausalLM:
+    """Two heads of queries share keys and values, and a token sees the eight before it."""
+    torch.manual_seed(1)
+    config = MistralConfig(
+        vocab_size=40,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=8,
+        max_position_embeddings=128,
+        eos_token_id=EOS,
+        pad_token_id=PAD,
+    )
+    return MistralForCausalLM(config).eval()
+
+
 def log_probs_of(
-    model: LlamaForCausalLM, prompt: list[int], answer: list[int], temperature: float
+    model: PreTrainedModel, prompt: list[int], answer: list[int], temperature: float
 ) -> torch.Tensor:
     """As the trainer computes them: one unpadded pass over prompt and response."""
     with torch.no_grad():
@@ -56,6 +81,25 @@ def test_log_probabilities_are_the_trainers(
         assert len(done.token_ids) == len(done.log_probs) <= 20
         expected = log_probs_of(model, prompt, done.token_ids, temperature)
         torch.testing.assert_close(torch.tensor(done.log_probs), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["model", "windowed"])
+def test_a_group_is_sampled_as_its_responses_are_alone(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """A prompt that comes eight times is read once, those that end leave the batch, and the cache
+    grows past the room that it has."""
+    network = request.getfixturevalue(kind)
+    group = [prompt for prompt in PROMPTS for _ in range(8)]
+    sampling = Sampling(max_tokens=90, temperature=0.9)
+    together = generate(network, group, range(24), sampling, [EOS], PAD)
+    for seed, (prompt, done) in enumerate(zip(group, together, strict=True)):
+        (alone,) = generate(network, [prompt], [seed], sampling, [EOS], PAD)
+        assert done.token_ids == alone.token_ids
+        expected = log_probs_of(network, prompt, done.token_ids, 0.9)
+        torch.testing.assert_close(torch.tensor(done.log_probs), expected, rtol=0, atol=1e-5)
+    lengths = [len(done.token_ids) for done in together]
+    assert min(lengths) < 64 < max(lengths) == 90
 
 
 def test_a_response_ends_with_its_first_end_token(model: LlamaForCausalLM) -> None:

@@ -10,7 +10,12 @@ import hashlib
 from collections.abc import Sequence
 
 import torch
-from transformers import LogitsProcessor
+from transformers import (
+    LogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 
 def seed_of(*parts: object) -> int:
@@ -25,6 +30,16 @@ def uniform(seeds: Sequence[int], length: int) -> torch.Tensor:
         stream = torch.Generator().manual_seed(seed)
         rows.append(torch.rand(length, generator=stream, dtype=torch.float64))
     return torch.stack(rows)
+
+
+def filters(temperature: float, top_k: int, top_p: float) -> list[LogitsProcessor]:
+    """What shapes the scores before a draw; `top_k` <= 0 and `top_p` 1 leave them as they are."""
+    steps: list[LogitsProcessor] = [TemperatureLogitsWarper(temperature)]
+    if top_k > 0:
+        steps.append(TopKLogitsWarper(top_k))
+    if top_p < 1:
+        steps.append(TopPLogitsWarper(top_p))
+    return steps
 
 
 class Draw(LogitsProcessor):

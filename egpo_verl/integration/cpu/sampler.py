@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn.functional import pad
 from transformers import (
+    DynamicCache,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
     PreTrainedModel,
-    StoppingCriteria,
     StoppingCriteriaList,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
 )
 
-from egpo_verl.integration.cpu.draws import Draw, uniform
+from egpo_verl.integration.cpu.cache import roomy_cache
+from egpo_verl.integration.cpu.draws import Draw, filters, uniform
+from egpo_verl.integration.cpu.processors import Abort, LogProbRecorder, Thinned, ended
 
 
 @dataclass(frozen=True)
@@ -48,43 +48,38 @@ class Generated:
     aborted: bool = False
 
 
-@dataclass
-class LogProbRecorder(LogitsProcessor):
-    """Records the log probability of each sampled token, holding one step's logits at a time.
+@dataclass(frozen=True)
+class _How:
+    """What all responses of a batch share; `width` is the length of its padded prompts."""
 
-    It stands before temperature and filters, so the logits seen here are the model's; the token
-    that came of them is the last one of the next call's `input_ids`.
-    """
-
-    temperature: float
-    prompt_length: int
-    columns: list[torch.Tensor] = field(default_factory=list)
-    previous: torch.Tensor | None = None
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        if input_ids.shape[1] > self.prompt_length:
-            self.settle(input_ids)
-        self.previous = torch.log_softmax(scores.float() / self.temperature, dim=-1)
-        return scores
-
-    def settle(self, input_ids: torch.Tensor) -> None:
-        """Read off the log probability of the newest token."""
-        if self.previous is not None:
-            self.columns.append(self.previous.gather(1, input_ids[:, -1:]))
-            self.previous = None
-
-
-@dataclass
-class Abort(StoppingCriteria):
-    """Ends all sequences once `event` is set."""
-
+    sampling: Sampling
+    ends: tuple[int, ...]
+    pad_token_id: int
+    width: int
     event: threading.Event
 
-    def __call__(
-        self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: Any
-    ) -> torch.BoolTensor:
-        stop: Any = input_ids.new_full((len(input_ids),), self.event.is_set(), dtype=torch.bool)
-        return stop  # type: ignore[no-any-return]
+
+@dataclass
+class _Growing:
+    """Responses that have not ended.
+
+    Attributes:
+        places: (bs,) which responses these are.
+        ids: (bs, len) prompts, padded on the left, and the tokens so far.
+        attention: (bs, len) 0 where `ids` is padding.
+        cache: keys and values of all tokens but the last.
+    """
+
+    places: torch.Tensor
+    ids: torch.Tensor
+    attention: torch.Tensor
+    cache: DynamicCache
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Go on with the rows that `rows` (n,) names, some of them perhaps several times."""
+        self.places, self.ids = self.places[rows], self.ids[rows]
+        self.attention = self.attention[rows]
+        self.cache.reorder_cache(rows)
 
 
 @torch.no_grad()
@@ -99,51 +94,94 @@ def generate(
 ) -> list[Generated]:
     """Sample one response to each prompt (token ids), all in one batch, padded on the left.
 
+    A prompt that comes several times is read once, and responses that have ended leave the batch.
     A response depends on its prompt and its seed, not on the others of the batch.
     """
-    width = max(len(prompt) for prompt in prompts)
-    ids = torch.tensor([[pad_token_id] * (width - len(p)) + list(p) for p in prompts])
-    attention = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-    draws = _draws(sampling, seeds, width, model.device)
-    recorder = LogProbRecorder(temperature=sampling.temperature or 1.0, prompt_length=width)
-    event = abort or threading.Event()
-    sequences: Any = model.generate(
-        input_ids=ids.to(model.device),
-        attention_mask=attention.to(model.device),
-        generation_config=_generation_config(sampling, eos_token_ids, pad_token_id),
-        logits_processor=LogitsProcessorList([recorder, *draws]),
-        stopping_criteria=StoppingCriteriaList([Abort(event)]),
-    )
-    recorder.settle(sequences)
-    log_probs = torch.cat(recorder.columns, dim=1)
     ends = () if sampling.ignore_eos else tuple(eos_token_ids)
+    growing = _read(model, prompts, pad_token_id)
+    width = growing.ids.shape[1]
+    how = _How(sampling, ends, pad_token_id, width, abort or threading.Event())
+    numbers = uniform(seeds, sampling.max_tokens).to(model.device)
+    tokens: list[list[int]] = [[] for _ in prompts]
+    logs: list[list[float]] = [[] for _ in prompts]
+    while len(growing.places):
+        new, new_logs = _go_on(model, growing, how, numbers[growing.places])
+        for place, row, row_logs in zip(
+            growing.places.tolist(), new.tolist(), new_logs.tolist(), strict=True
+        ):
+            tokens[place] += row
+            logs[place] += row_logs
+        if how.event.is_set() or growing.ids.shape[1] == width + sampling.max_tokens:
+            break
+        growing.keep((~ended(new, ends)).nonzero()[:, 0])
     return [
-        _cut(tokens, logs, ends, sampling.max_tokens)
-        for tokens, logs in zip(sequences[:, width:].tolist(), log_probs.tolist(), strict=True)
+        _cut(row, row_logs, ends, sampling.max_tokens)
+        for row, row_logs in zip(tokens, logs, strict=True)
     ]
 
 
-def _draws(
-    sampling: Sampling, seeds: Sequence[int], width: int, device: torch.device
-) -> list[LogitsProcessor]:
-    """Temperature, filters and the draw; nothing where sampling is greedy."""
-    if sampling.temperature == 0:
-        return []
-    steps: list[LogitsProcessor] = [TemperatureLogitsWarper(sampling.temperature)]
-    if sampling.top_k > 0:
-        steps.append(TopKLogitsWarper(sampling.top_k))
-    if sampling.top_p < 1:
-        steps.append(TopPLogitsWarper(sampling.top_p))
-    return [*steps, Draw(uniform(seeds, sampling.max_tokens).to(device), width)]
+def _read(model: PreTrainedModel, prompts: Sequence[Sequence[int]], pad_token_id: int) -> _Growing:
+    """The prompts with their cache, which each distinct one has filled once."""
+    rows: dict[tuple[int, ...], int] = {}
+    places = [rows.setdefault(tuple(prompt), len(rows)) for prompt in prompts]
+    width = max(len(prompt) for prompt in rows)
+    ids = [[pad_token_id] * (width - len(prompt)) + list(prompt) for prompt in rows]
+    attention = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in rows]
+    device = model.device
+    growing = _Growing(
+        places=torch.arange(len(rows), device=device),
+        ids=torch.tensor(ids, device=device),
+        attention=torch.tensor(attention, device=device),
+        cache=roomy_cache(model),
+    )
+    if width > 1:
+        # `generate` reads the last token of what it continues. What it adds here is not used.
+        model.generate(
+            input_ids=growing.ids[:, :-1],
+            attention_mask=growing.attention[:, :-1],
+            past_key_values=growing.cache,
+            generation_config=_generation_config(Sampling(1), 1, (), pad_token_id),
+        )
+    growing.keep(torch.tensor(places, device=device))
+    growing.places = torch.arange(len(prompts), device=device)
+    return growing
+
+
+def _go_on(
+    model: PreTrainedModel, growing: _Growing, how: _How, numbers: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The tokens and log probabilities, (bs, len) each, that come next, until all end, some have
+    ended, or the event is set; `growing` then holds them too."""
+    start = growing.ids.shape[1]
+    sampling = how.sampling
+    recorder = LogProbRecorder(sampling.temperature or 1.0, start)
+    drawn: list[LogitsProcessor] = []
+    if sampling.temperature:
+        drawn = [*filters(sampling.temperature, sampling.top_k, sampling.top_p)]
+        drawn.append(Draw(numbers, how.width))
+    sequences: Any = model.generate(
+        input_ids=growing.ids,
+        attention_mask=growing.attention,
+        past_key_values=growing.cache,
+        generation_config=_generation_config(
+            sampling, how.width + sampling.max_tokens - start, how.ends, how.pad_token_id
+        ),
+        logits_processor=LogitsProcessorList([recorder, *drawn]),
+        stopping_criteria=StoppingCriteriaList([Abort(how.event), Thinned(start, how.ends)]),
+    )
+    recorder.settle(sequences)
+    growing.ids = sequences
+    growing.attention = pad(growing.attention, (0, sequences.shape[1] - start), value=1)
+    return sequences[:, start:], torch.cat(recorder.columns, dim=1)
 
 
 def _generation_config(
-    sampling: Sampling, eos_token_ids: Sequence[int], pad_token_id: int
+    sampling: Sampling, max_tokens: int, ends: Sequence[int], pad_token_id: int
 ) -> GenerationConfig:
     return GenerationConfig(
         do_sample=False,
-        max_new_tokens=sampling.max_tokens,
-        eos_token_id=None if sampling.ignore_eos else list(eos_token_ids),
+        max_new_tokens=max_tokens,
+        eos_token_id=list(ends) or None,
         pad_token_id=pad_token_id,
         repetition_penalty=sampling.repetition_penalty,
     )
