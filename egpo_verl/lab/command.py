@@ -71,13 +71,15 @@ def _training(study: Study, root: Path) -> list[str]:
 
 def _measurement(study: Study, root: Path) -> list[str]:
     sampling = "actor_rollout_ref.rollout.val_kwargs"
+    # Of several responses to a row verl bootstraps every figure, prompt by prompt, for minutes
+    # (verl/trainer/ppo/metric_utils.py:835): the rows come several times instead.
     return [
-        f"data.val_files={_files(list(study.data.final.values()))}",
+        f"data.val_files={_files(list(study.data.final.values()) * study.final.responses)}",
         "trainer.val_before_train=True",
         "trainer.val_only=True",
         f"trainer.validation_data_dir={value_of(root / 'final')}",
         f"{sampling}.do_sample=True",
-        f"{sampling}.n={study.final.responses}",
+        f"{sampling}.n=1",
         f"{sampling}.temperature={study.final.temperature}",
     ]
 
