@@ -65,6 +65,18 @@ def test_log_probabilities_are_verls(
 PROMPTS, RESPONSES = [9, 5, 30], [4, 7, 1]
 
 
+def tiny_llama() -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+    )
+    return LlamaForCausalLM(config)
+
+
 def micro_batch(**settings: Any) -> TensorDict:
     """Three rows as verl's trainer hands them to an engine."""
     draw = torch.Generator().manual_seed(0)
@@ -105,15 +117,7 @@ def passed(engine_class: type, model: LlamaForCausalLM, batch: TensorDict) -> di
     [{}, {"temperature": 1.0}, {"calculate_entropy": False}, {"calculate_sum_pi_squared": True}],
 )
 def test_logits_of_responses_alone_give_verls_numbers(settings: dict[str, Any]) -> None:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=50,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-    )
-    ours = LlamaForCausalLM(config)
+    ours = tiny_llama()
     verls = copy.deepcopy(ours)
     batch = micro_batch(**settings)
     mine = passed(CPUEngineWithLMHead, ours, batch)
@@ -133,15 +137,7 @@ def test_logits_of_responses_alone_give_verls_numbers(settings: dict[str, Any]) 
 def test_a_model_computes_no_logits_of_its_prompts() -> None:
     """The shortest prompt has five tokens, the last of which predicts its response."""
     seen: list[int] = []
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=50,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=1,
-        num_attention_heads=4,
-    )
-    model = LlamaForCausalLM(config)
+    model = tiny_llama()
     model.lm_head.register_forward_hook(lambda _, __, logits: seen.append(logits.shape[1]))
     passed(CPUEngineWithLMHead, model, micro_batch())
     passed(FSDPEngineWithLMHead, model, micro_batch())
