@@ -15,18 +15,14 @@ import torch
 from torch.nn.functional import pad
 from verl.utils import tensordict_utils as tu
 
-SETTLED = ("use_remove_padding", "use_fused_kernels", "distillation_use_topk")
-"""Settings that read all logits, or lay them out otherwise: verl's own way stays."""
+SETTLED = {"use_remove_padding": True, "use_fused_kernels": False, "distillation_use_topk": False}
+"""Settings, with verl's defaults, that read all logits or lay them out otherwise."""
 
 
 def first_logit(micro_batch: Any) -> int:
     """The first position that any row of `micro_batch` (verl's TensorDict of nested rows) needs
     logits of, which predict the token after it; 0 where all are to be computed."""
-    defaults = (True, False, False)
-    if any(
-        tu.get_non_tensor_data(data=micro_batch, key=key, default=default)
-        for key, default in zip(SETTLED, defaults, strict=True)
-    ):
+    if any(tu.get_non_tensor_data(micro_batch, key, usual) for key, usual in SETTLED.items()):
         return 0
     prompts = micro_batch.get("prompts", None)
     if prompts is None or not prompts.is_nested:
