@@ -57,9 +57,9 @@ def _one_backend(distributed: ModuleType) -> None:
 
 def _register_engine(transformer_impl: ModuleType) -> None:
     from egpo_verl.integration.cpu import engine  # noqa: F401  registers itself
-    from egpo_verl.integration.cpu.micro_batches import by_length
+    from egpo_verl.integration.cpu.micro_batches import in_families
 
-    _set_once(transformer_impl, by_length(transformer_impl.prepare_micro_batches))
+    _set_once(transformer_impl, in_families(transformer_impl.prepare_micro_batches))
 
 
 def _register_transfer(base: ModuleType) -> None:
