@@ -22,6 +22,11 @@ if [ ! -f "${DATA:-}" ]; then
     exit 2
 fi
 
+# Half the bytes a weight where the CPU multiplies bfloat16; elsewhere it takes several times as long.
+dtype() {
+    if grep -qswE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo; then echo bfloat16; else echo float32; fi
+}
+
 # Rows whose prompts are short enough for a CPU, with functions in the test that no training row has.
 rows() {
     if [ ! -d "$MODEL" ]; then
@@ -38,12 +43,11 @@ rows() {
 # As it comes, the model never writes <think> and earns nothing, and RL has nothing to choose from.
 cold_start() {
     [ ! -e "$COLD" ] || return 0
-    # Half the bytes a weight, where the CPU multiplies bfloat16.
     MODEL_PATH=$MODEL DATA_DIR=$PWD/$ROWS RUNS_DIR=$PWD/$RUN EXPERIMENT_NAME=cold_start DEVICE=cpu \
         SFT_TRAIN_FILE=$PWD/$ROWS/sft_train.parquet SFT_TEST_FILE=$PWD/$ROWS/sft_test.parquet \
         MAX_PROMPT_LENGTH=640 MAX_RESPONSE_LENGTH=768 PPO_MAX_TOKEN_LEN_PER_GPU=2048 \
         TRAIN_BATCH_SIZE=16 ACTOR_LR=2e-4 TOTAL_EPOCHS=2 SAVE_FREQ=10 \
-        bash examples/run_cold_start.sh engine.mixed_precision.param_dtype=bf16
+        bash examples/run_cold_start.sh engine.mixed_precision.param_dtype="$(dtype)"
     local checkpoints=$RUN/cold_start/checkpoints
     cp -r "$checkpoints/global_step_$(cat "$checkpoints/latest_checkpointed_iteration.txt")/huggingface" \
         "$COLD.unfinished"
@@ -52,7 +56,8 @@ cold_start() {
 
 # GRPO and EGPO from there, at once, a core each.
 rl() {
-    python -m egpo_verl.lab run "$STUDY"
+    sed "s/param_dtype=bf16/param_dtype=$(dtype)/" "$STUDY" >"$RUN/study.yaml"
+    python -m egpo_verl.lab run "$RUN/study.yaml"
 }
 
 bfcl() {
@@ -68,7 +73,7 @@ bfcl() {
 }
 
 score() { # NAME MODEL
-    local common=(--model "$2" --max_tokens 384 --batch_size 16 --dtype bfloat16)
+    local common=(--model "$2" --max_tokens 384 --batch_size 16 --dtype "$(dtype)")
     export OMP_NUM_THREADS=1
     python -m egpo_verl.evaluate bfcl "${common[@]}" --output_dir "$RUN/bfcl/$1" \
         --categories simple_python multiple parallel irrelevance live_simple
