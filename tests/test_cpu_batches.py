@@ -105,18 +105,19 @@ ROWS_OF_A_STEP = [
 ]
 
 
-def tiny_llama(**changes: Any) -> LlamaForCausalLM:
+SHAPE = {
+    "vocab_size": 50,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
+
+def tiny_llama() -> LlamaForCausalLM:
     torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=50,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        **changes,
-    )
-    return LlamaForCausalLM(config)
+    return LlamaForCausalLM(LlamaConfig(**SHAPE))
 
 
 def nested(rows: list[list[int]]) -> torch.Tensor:
@@ -238,16 +239,7 @@ def test_a_model_goes_on_without_packs_where_it_is_given_none() -> None:
 
 def test_a_model_that_attends_through_a_window_is_left_to_verl() -> None:
     torch.manual_seed(0)
-    config = MistralConfig(
-        vocab_size=50,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        sliding_window=8,
-    )
-    model = MistralForCausalLM(config)
+    model = MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=8))
     batch = micro_batch()
     mine = passed(CPUEngineWithLMHead, model, batch)["log_probs"]
     stock = passed(FSDPEngineWithLMHead, model, batch)["log_probs"]
