@@ -94,6 +94,18 @@ def test_kinds_take_turns() -> None:
     assert Counter(task.kind for task in generate(9, kinds=some)) == {"base": 5, "missing_tool": 4}
 
 
+@pytest.mark.parametrize("max_turns", [1, 2, 3])
+def test_dialogues_may_be_short(max_turns: int) -> None:
+    kinds = KINDS if max_turns > 1 else ("base", "long_context")
+    made = list(generate(120, 0, "test", kinds, max_turns))
+    lengths = Counter(len(task.turns) for task in made if task.kind == "base")
+    assert set(lengths) == set(range(1, max_turns + 1))
+    assert all(len(task.turns) <= max_turns for task in made)
+    assert [task.script for task in generate(120, 0, "test", kinds, 4)] != [
+        task.script for task in made
+    ]
+
+
 def test_no_dialogue_and_no_open_value_of_train_stands_in_a_test_split() -> None:
     train = list(generate(1200))
     words, values = dialogues(train), stated(train)
@@ -419,6 +431,11 @@ def test_preprocess_writes_rows_for_verl(tmp_path: Path) -> None:
     [
         (["--num_train", "0"], "whole number above 0"),
         (["--kinds", "hard"], "invalid choice: 'hard'"),
+        (["--max_turns", "5"], "invalid choice: 5"),
+        (
+            ["--max_turns", "1"],
+            "base, missing_value, missing_tool, long_context take 2; allow more",
+        ),
         (["--local_save_dir", "/proc/no/where"], "choose another --local_save_dir"),
     ],
 )
@@ -435,9 +452,20 @@ def test_a_wrong_command_is_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("options", [{"n": -1}, {"split": "dev"}, {"kinds": ()}, {"kinds": ("x",)}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n": -1},
+        {"split": "dev"},
+        {"kinds": ()},
+        {"kinds": ("x",)},
+        {"max_turns": 5},
+        {"max_turns": 1},
+        {"max_turns": 0, "kinds": ("base",)},
+    ],
+)
 def test_what_there_is_not_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"give 0 or more|choose"):
+    with pytest.raises(ValueError, match=r"give 0 or more|choose|take \d to 4"):
         generate(**{"n": 1, **options})
 
 

@@ -86,7 +86,7 @@ def test_trees_hold_every_message_once(tokenizer: PreTrainedTokenizerFast, most:
 
 def test_batches_are_the_same_for_the_same_seed(tokenizer: PreTrainedTokenizerFast) -> None:
     first, again, other = (
-        [batch.ids for batch in islice(batches(tokenizer, seed, 2, 900, ("base",), 0.3), 3)]
+        [batch.ids for batch in islice(batches(tokenizer, seed, 2, 900, ("base",), 0.3, 4), 3)]
         for seed in ("a", "a", "b")
     )
     assert all(ids.shape[0] == 2 and ids.shape[1] <= 928 for ids in first)
@@ -122,17 +122,19 @@ def test_a_model_is_warmed_on_dialogues_goes_on_from_another_and_is_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    assert main(["--out", str(first), *SMALL, "--kinds", "base"]) == 0
+    assert main(["--out", str(first), *SMALL, "--kinds", "base", "--max_turns", "2"]) == 0
     assert main(["--out", str(second), *SMALL, "--start", str(first), "--lr", "0"]) == 0
     recipe = json.loads((second / "recipe.json").read_text())
     assert recipe["live"] == ["base", "missing_value", "missing_tool", "long_context"]
     one, other = (load(folder)[0].state_dict() for folder in (first, second))
     assert all(torch.equal(one[name], other[name]) for name in one)
     card = (first / "README.md").read_text()
-    assert "kinds base;" in card
+    assert "kinds base of at most\n  2 user turns;" in card
     assert "| test_hard |" in card
     assert f"the weights and tokens of `{first}`" in (second / "README.md").read_text()
     capsys.readouterr()
+    assert main(["--evaluate", str(second), "--live", "--max_turns", "1"]) == 2
+    assert "--max_turns 1" in capsys.readouterr().err
     measuring = ["--live", "--tasks", "4", "--splits", "test", "test_hard"]
     assert main(["--evaluate", str(second), *measuring]) == 0
     shown = capsys.readouterr().out

@@ -138,7 +138,7 @@ def _reward(
     sampling: Sampling,
 ) -> float:
     if recipe.live:
-        dialogues = live.fresh_tasks(tasks, recipe.seed, split, recipe.live)
+        dialogues = live.fresh_tasks(tasks, recipe.seed, split, recipe.live, recipe.max_turns)
         return live.solved(live.measured(model, tokenizer, dialogues, sampling))
     samples = fresh_tasks(tasks, recipe.seed, split, recipe.levels)
     return means(measured(model, tokenizer, samples, sampling))["score"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS
+from egpo_verl.toolworld.live.task import MAX_TURNS
 from egpo_verl.toolworld.teachers import CAREFUL
 
 HEAD_WIDTH = 32
@@ -19,6 +20,7 @@ class Recipe:
         seed: of the weights, the data and the sampling.
         levels: difficulties of the tasks.
         live: kinds of toolworld live's dialogues, which take the place of the levels.
+        max_turns: most user turns of those.
         start: folder of a model to go on from, with its tokenizer; "" starts from nothing.
         slips: share of noise in the demonstrations of plain levels (`noise.careless`); of each
             bad habit in those of dialogues (`live.teacher`).
@@ -49,6 +51,7 @@ class Recipe:
     seed: int = 0
     levels: tuple[int, ...] = DEFAULT_LEVELS
     live: tuple[str, ...] = ()
+    max_turns: int = MAX_TURNS
     start: str = ""
     slips: float = 0.35
     teachers: Mapping[str, float] = field(default_factory=lambda: dict(CAREFUL))

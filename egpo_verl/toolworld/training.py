@@ -128,7 +128,7 @@ def mean_reward(
     sampling, seed = Sampling(recipe.temperature, recipe.seed), f"check-{recipe.seed}"
     model.eval()
     if recipe.live:
-        dialogues = live.generate(recipe.check_tasks, seed, "train", recipe.live)
+        dialogues = live.generate(recipe.check_tasks, seed, "train", recipe.live, recipe.max_turns)
         reward = solved(live_measure(model, tokenizer, list(dialogues), sampling))
     else:
         tasks = list(generate(recipe.check_tasks, seed, "train", recipe.levels))
@@ -141,7 +141,13 @@ def _remaining(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, done: int) ->
     seed = f"warm-{recipe.seed}"
     if recipe.live:
         drawn = live_batches(
-            tokenizer, seed, recipe.rows, recipe.context, recipe.live, recipe.slips
+            tokenizer,
+            seed,
+            recipe.rows,
+            recipe.context,
+            recipe.live,
+            recipe.slips,
+            recipe.max_turns,
         )
         return islice(drawn, done, recipe.steps)
     careful = Lessons(recipe.levels, recipe.slips, brief=True)

@@ -16,8 +16,8 @@ from transformers.utils import logging
 from egpo_verl.cli import Parser, amount, amount_or_zero, count, count_or_zero, run
 from egpo_verl.errors import UserError
 from egpo_verl.toolworld.levels import DEFAULT_LEVELS, LEVELS
-from egpo_verl.toolworld.live import KINDS
 from egpo_verl.toolworld.live import report as live
+from egpo_verl.toolworld.live.options import add_dialogue_options, kinds_of
 from egpo_verl.toolworld.make import make_model
 from egpo_verl.toolworld.measure import fresh_tasks
 from egpo_verl.toolworld.recipe import HEAD_WIDTH, Recipe
@@ -87,9 +87,7 @@ def parser() -> Parser:
         help=f"difficulties of the tasks ({' '.join(map(str, DEFAULT_LEVELS))})",
     )
     top.add_argument("--live", action="store_true", help="dialogues of toolworld live, not levels")
-    top.add_argument(
-        "--kinds", nargs="+", choices=KINDS, default=KINDS, help="of dialogues (all four)"
-    )
+    add_dialogue_options(top)
     top.add_argument(
         "--temperature", type=amount_or_zero, default=0.7, help="of the sampling (0.7)"
     )
@@ -129,7 +127,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     console = Console()
     for split in options.splits:
         if options.live:
-            dialogues = live.fresh_tasks(options.tasks, options.seed, split, options.kinds)
+            dialogues = live.fresh_tasks(
+                options.tasks, options.seed, split, kinds_of(options), options.max_turns
+            )
             results = live.measured(model, tokenizer, dialogues, sampling)
             console.print(live.table_of(results, f"{options.evaluate.name} on {split}", sampling))
             continue
@@ -148,7 +148,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     chosen = {name: getattr(options, name) for name in names if hasattr(options, name)}
     shapes = {
         "levels": tuple(options.levels),
-        "live": tuple(options.kinds) if options.live else (),
+        "live": kinds_of(options) if options.live else (),
         "teachers": dict(options.teachers),
     }
     return Recipe(**{**chosen, **shapes})

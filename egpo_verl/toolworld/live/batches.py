@@ -25,15 +25,18 @@ def batches(
     length: int,
     kinds: Sequence[str],
     slips: float,
+    max_turns: int,
 ) -> Iterator[Batch]:
     """Batches of `rows` trees of fresh demonstrations, without end; the same for the same seed.
 
     Args:
         length: most tokens of a tree; messages that do not fit into one are left out.
-        kinds, slips: see `demonstrations`.
+        kinds, slips, max_turns: see `demonstrations`.
     """
     for pool in count():
-        drawn = demonstrations(rows * POOL, f"{seed}:{pool}", "train", kinds, slips)
+        drawn = demonstrations(
+            rows * POOL, f"{seed}:{pool}", "train", kinds, slips, max_turns=max_turns
+        )
         lines = _encoded(tokenizer, list(drawn))
         fitting = [line for line in lines if len(line[0]) + len(line[1]) <= length]
         rest = list(trees(fitting, length))  # a third as many as demonstrations

@@ -7,8 +7,8 @@ import argparse
 from egpo_verl.cli import Parser, count, out, progress, say
 from egpo_verl.datasets.jobs.report import REPORT, show
 from egpo_verl.datasets.options import add_folder_options, output_of
+from egpo_verl.toolworld.live.options import add_dialogue_options, kinds_of
 from egpo_verl.toolworld.live.rows import PREFIX, SOURCE, write
-from egpo_verl.toolworld.live.task import KINDS
 
 
 def add_live(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -20,9 +20,7 @@ def add_live(commands: argparse._SubParsersAction[Parser]) -> None:
     command = commands.add_parser(SOURCE, help=about, description=about)
     command.add_argument("--num_train", type=count, default=1000, help="training rows (1000)")
     command.add_argument("--num_test", type=count, default=200, help="rows of each test (200)")
-    command.add_argument(
-        "--kinds", nargs="+", choices=KINDS, default=KINDS, help="that take turns (all four)"
-    )
+    add_dialogue_options(command)
     command.add_argument(
         "--by_kind",
         action="store_true",
@@ -40,12 +38,13 @@ def add_live(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     sizes = {"train": options.num_train, "test": options.num_test, "test_hard": options.num_test}
-    kinds = tuple(dict.fromkeys(options.kinds))
+    kinds = kinds_of(options)
     with progress("Making toolworld live", 1.0) as done:
         report = write(
             sizes,
             options.seed,
             kinds,
+            options.max_turns,
             options.call_form,
             options.by_kind,
             options.single_turn,

@@ -9,7 +9,7 @@ from random import Random
 from egpo_verl.calls import Reason
 from egpo_verl.toolworld.live.generate import generate
 from egpo_verl.toolworld.live.play import Play
-from egpo_verl.toolworld.live.task import KINDS, Task
+from egpo_verl.toolworld.live.task import KINDS, MAX_TURNS, Task
 from egpo_verl.toolworld.live.teacher import messages
 
 
@@ -36,6 +36,7 @@ def demonstrations(
     kinds: Sequence[str] = KINDS,
     slips: float = 0.0,
     call_form: str = "python",
+    max_turns: int = MAX_TURNS,
 ) -> Iterator[Demonstration]:
     """The tasks of `generate`, each with a trajectory; without `slips` all of them earn 1.
 
@@ -43,7 +44,7 @@ def demonstrations(
         slips: probability of each bad habit wherever there is occasion for it (`teacher`). The
             trajectory ends with the user turn that it spoils, as an episode of a training does.
     """
-    for index, task in enumerate(generate(n, seed, split, kinds)):
+    for index, task in enumerate(generate(n, seed, split, kinds, max_turns)):
         yield _trajectory(task, teachers_rng(seed, split, index), slips, call_form)
 
 

@@ -12,7 +12,7 @@ from random import Random
 from egpo_verl.toolworld.live.services import SERVICES
 from egpo_verl.toolworld.live.spec import Service
 from egpo_verl.toolworld.live.story import Dead, Story
-from egpo_verl.toolworld.live.task import KINDS, Task
+from egpo_verl.toolworld.live.task import KINDS, MAX_TURNS, Task, least_turns
 from egpo_verl.toolworld.task import SPLITS
 from egpo_verl.toolworld.values import home, side
 
@@ -21,7 +21,7 @@ TURNS = (0.35, 0.3, 0.2, 0.15)
 PAIR = 0.3
 """Probability that a turn of a base task that opens something asks for more of it."""
 BEFORE = 0.3
-"""Share of the other tasks in which a turn precedes the one where something is missing."""
+"""Share of the other tasks in which a turn precedes the two of what is missing."""
 MOST_CALLS = 6
 """From so many calls on a base task has no further turn: prompts stay short."""
 LOG_LINES = 8
@@ -30,7 +30,11 @@ NUMBERS = range(50, 90)
 
 
 def generate(
-    n: int, seed: int | str = 0, split: str = "train", kinds: Sequence[str] = KINDS
+    n: int,
+    seed: int | str = 0,
+    split: str = "train",
+    kinds: Sequence[str] = KINDS,
+    max_turns: int = MAX_TURNS,
 ) -> Iterator[Task]:
     """`n` tasks of a split, whose kinds take turns.
 
@@ -40,9 +44,10 @@ def generate(
         split: `train`; `test` (values that train never has); `test_hard` (services that train never
             has, too).
         kinds: of `KINDS`.
+        max_turns: most user turns of a task, 1 to 4; from 2 on where something is missing.
 
     Raises:
-        ValueError: an unknown split or kind, or a negative `n`.
+        ValueError: an unknown split or kind, a negative `n`, or `max_turns` out of range.
     """
     if n < 0:
         raise ValueError(f"n is {n}; give 0 or more")
@@ -50,33 +55,39 @@ def generate(
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     if not kinds or not set(kinds) <= set(KINDS):
         raise ValueError(f"kinds are {list(kinds)}; choose from {', '.join(KINDS)}")
-    return (draw_task(seed, split, kinds[index % len(kinds)], index) for index in range(n))
+    if not least_turns(kinds) <= max_turns <= MAX_TURNS:
+        raise ValueError(
+            f"max_turns is {max_turns}; {', '.join(kinds)} take {least_turns(kinds)} to {MAX_TURNS}"
+        )
+    return (
+        draw_task(seed, split, kinds[index % len(kinds)], index, max_turns) for index in range(n)
+    )
 
 
-def draw_task(seed: int | str, split: str, kind: str, index: int) -> Task:
+def draw_task(seed: int | str, split: str, kind: str, index: int, max_turns: int) -> Task:
     """The task of that place; what its users say belongs to the split, as its values do."""
     rng = Random(f"live:{split}:{seed}:{kind}:{index}")
     services = [one for one in SERVICES if one.held_out == (split == "test_hard")]
     while True:
         try:
-            task = _draw(rng, split, kind, rng.choice(services))
+            task = _draw(rng, split, kind, rng.choice(services), max_turns)
         except Dead:
             continue
         if home([turn.text for turn in task.turns]) == side(split):
             return task
 
 
-def _draw(rng: Random, split: str, kind: str, service: Service) -> Task:
+def _draw(rng: Random, split: str, kind: str, service: Service, max_turns: int) -> Task:
     row = {"number": rng.choice(NUMBERS), **service.draw(rng, split)}
     if kind == "long_context":
         row["log"] = _log(rng)
     story = Story(rng, split, service, row)
     if kind in ("base", "long_context"):
-        for _ in range(rng.choices((1, 2, 3, 4), TURNS)[0]):
+        for _ in range(rng.choices(range(1, max_turns + 1), TURNS[:max_turns])[0]):
             if story.calls < MOST_CALLS:
                 story.turn(PAIR)
         return story.task(kind)
-    if rng.random() < BEFORE:
+    if max_turns > 2 and rng.random() < BEFORE:
         story.turn(0.0)
     if kind == "missing_value":
         story.turns_with_missing_value()

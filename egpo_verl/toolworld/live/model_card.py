@@ -26,8 +26,8 @@ starting point for reinforcement learning in a live environment on a machine wit
 accelerator, and errs often **on purpose**. It knows no language beyond toolworld.
 
 - **Data**: {steps} steps of {rows} rows of at most {context} tokens, which hold demonstrated
-  dialogues as trees, each seen once in this training; split `train`, kinds {kinds}; no
-  person's data. The loss covers the responses only.
+  dialogues as trees, each seen once in this training; split `train`, kinds {kinds} of at most
+  {max_turns} user turns; no person's data. The loss covers the responses only.
 - **Start**: {start}.
 - **Careless teacher**: an id that is not read from the result, a call though a value or a tool is
   missing, a turn closed before its last call, each with probability {slips} where there is
@@ -47,7 +47,8 @@ Share of episodes that earn 1, over {measured} new tasks a split:
 {table}
 
 `test` states values that training never saw; `test_hard` has services that it never saw. Measure
-again with `python -m egpo_verl.toolworld.warm_start --evaluate DIR --live --kinds {kinds_option}`.
+again with `python -m egpo_verl.toolworld.warm_start --evaluate DIR --live --kinds {kinds_option}
+--max_turns {max_turns}`.
 """
 
 

@@ -17,9 +17,9 @@ from egpo_verl.toolworld.sampling import Sampling, in_parts
 __all__ = ["fresh_tasks", "measured", "solved", "table_of"]
 
 
-def fresh_tasks(n: int, seed: int, split: str, kinds: Sequence[str]) -> list[Task]:
+def fresh_tasks(n: int, seed: int, split: str, kinds: Sequence[str], max_turns: int) -> list[Task]:
     """Tasks to measure on, drawn under another seed than any training data of the same number."""
-    return list(generate(n, f"measure-{seed}", split, kinds))
+    return list(generate(n, f"measure-{seed}", split, kinds, max_turns))
 
 
 def measured(

@@ -18,7 +18,7 @@ from egpo_verl.toolworld.live.demonstrate import teachers_rng
 from egpo_verl.toolworld.live.generate import generate
 from egpo_verl.toolworld.live.search import problems
 from egpo_verl.toolworld.live.single_turn import single_turns
-from egpo_verl.toolworld.live.task import KINDS, Task
+from egpo_verl.toolworld.live.task import KINDS, MAX_TURNS, Task
 
 SOURCE = "toolworld_live"
 PREFIX, SINGLE = "single_turn_", "rows of a single turn"
@@ -32,13 +32,14 @@ def rows(
     kinds: Sequence[str] = KINDS,
     call_form: str = "python",
     by_kind: bool = False,
+    max_turns: int = MAX_TURNS,
 ) -> Iterator[dict[str, Any]]:
     """The tasks of `generate` as verl's rows, for the agent loop `egpo_env`.
 
     Args:
         by_kind: name the kind in the row's `data_source`, by which verl reports validation.
     """
-    for index, task in enumerate(generate(n, seed, split, kinds)):
+    for index, task in enumerate(generate(n, seed, split, kinds, max_turns)):
         yield _row(task, seed, split, index, call_form, by_kind)
 
 
@@ -46,6 +47,7 @@ def write(
     sizes: Mapping[str, int],
     seed: int,
     kinds: Sequence[str],
+    max_turns: int,
     call_form: str,
     by_kind: bool,
     single_turn: bool,
@@ -71,7 +73,7 @@ def write(
             with ParquetOut(scratch / f"{split}.parquet") as file, ExitStack() as stack:
                 if single_turn:
                     cut = stack.enter_context(ParquetOut(scratch / f"{PREFIX}{split}.parquet"))
-                for index, task in enumerate(generate(size, seed, split, kinds)):
+                for index, task in enumerate(generate(size, seed, split, kinds, max_turns)):
                     for problem in problems(task):
                         raise RuntimeError(f"task {index} of {split} is not sound: {problem}")
                     row = _row(task, seed, split, index, call_form, by_kind)

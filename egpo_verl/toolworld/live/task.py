@@ -13,7 +13,14 @@ from egpo_verl.toolworld.live.spec import Service, Slot, State, Step
 from egpo_verl.toolworld.live.world import World
 
 KINDS = ("base", "missing_value", "missing_tool", "long_context")
+MAX_TURNS = 4
+"""Most user turns of a task."""
 PACKAGE = "egpo_verl.toolworld.live"
+
+
+def least_turns(kinds: Sequence[str]) -> int:
+    """The most user turns that the shortest tasks of one of `kinds` take."""
+    return 2 if any(kind.startswith("missing") for kind in kinds) else 1
 
 
 @dataclass(frozen=True)
