@@ -92,12 +92,12 @@ def write_log(path: Path, steps: range, reward: float) -> None:
 
 
 def write_dump(path: Path, study: dict[str, Any], right: float, seed: int, never: str) -> None:
-    """What verl writes of a validation: two responses of each row, in no order."""
+    """What verl writes of a validation on files that are named several times, in no order."""
     draw = random.Random(seed)
     lines = []
     for part, name in study["data"]["final"].items():
         for number, row in enumerate(pq.read_table(name).to_pylist()):
-            for session in range(study["final"]["responses"]):
+            for copy in range(study["final"]["responses"]):
                 acc = float(part != never and draw.random() < right)
                 lines.append(
                     {
@@ -106,8 +106,15 @@ def write_dump(path: Path, study: dict[str, Any], right: float, seed: int, never
                         "gts": row["reward_model"]["ground_truth"],
                         "score": acc,
                         "acc": acc,
-                        "uid": f"{Path(name).stem}-{number}_{session}_0",
+                        "uid": f"{Path(name).stem}-{number}-{copy}_0_0",
                     }
                 )
     draw.shuffle(lines)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def measured(page: str, arm: str) -> list[str]:
+    """The cells of an arm in the table of measures."""
+    table = page.partition("| arm | pass@")[2]
+    line = next(line for line in table.splitlines() if line.startswith(f"| {arm} |"))
+    return line.split("|")[1:-1]

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab_runs import study_file, write_log, write_run
+from lab_runs import measured, study_file, write_log, write_run
 
 from egpo_verl.lab.__main__ import main
+from egpo_verl.preprocess import main as preprocess
 
 SEEDS = (1, 2, 3, 4, 5, 6)
 
@@ -200,6 +201,41 @@ def test_a_resumed_run_is_read_as_one(tmp_path: Path, rows: Path) -> None:
     assert report(path, "--out", tmp_path / "e.md", "--pack", tmp_path / "p") == 0
     assert report(tmp_path / "p" / "pairs", "--out", tmp_path / "e.md") == 0
     assert "| grpo | " in (tmp_path / "e.md").read_text()
+
+
+def test_of_several_responses_to_a_row_one_right_one_passes(tmp_path: Path, rows: Path) -> None:
+    """verl gives every copy of a row a name of its own."""
+    path = study_file(tmp_path, rows, seeds=[1])
+    write_run(path, "start", 0, 0.0)
+    for arm, right in (("grpo", 0.5), ("egpo", 1.0)):
+        write_run(path, arm, 1, right)
+    assert report(path, "--out", tmp_path / "e.md") == 0
+    page = (tmp_path / "e.md").read_text()
+    passed = {arm: float(measured(page, arm)[1]) for arm in ("grpo", "egpo")}
+    assert passed["egpo"] == 1.0
+    assert 0.6 < passed["grpo"] < 0.9, "of two tries, where half of all are right"
+
+
+def test_a_rollout_of_many_messages_counts_once(tmp_path: Path) -> None:
+    """Of a live episode verl writes every message, each with what the rollout earned."""
+    made = ["toolworld_live", "--num_train", "1", "--num_test", "4", "--max_turns", "2"]
+    assert preprocess([*made, "--local_save_dir", str(tmp_path / "rows")]) == 0
+    path = study_file(tmp_path, tmp_path / "rows", seeds=[1])
+    for arm in ("start", "grpo", "egpo"):
+        folder = write_run(path, arm, int(arm != "start"), 0.0)
+        dump = next((folder / "final").glob("*.jsonl"))
+        lines = [json.loads(line) for line in dump.read_text().splitlines()]
+        for number, line in enumerate(lines):
+            line["acc"] = line["score"] = float(number % 2)
+        later = [
+            line
+            | {"input": f"{line['input']}\nmore", "uid": line["uid"].removesuffix("0") + str(n)}
+            for line in lines
+            for n in range(1, 10 if line["acc"] else 1)
+        ]
+        dump.write_text("".join(json.dumps(line) + "\n" for line in lines + later))
+    assert report(path, "--out", tmp_path / "e.md") == 0
+    assert "final accuracy on values (start 50.0%)" in (tmp_path / "e.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab_runs import study_file
+from lab_runs import measured, study_file
 
 from egpo_verl.compare.run_log import read_run
 
@@ -121,10 +121,3 @@ def test_a_study_killed_at_any_moment_goes_on_and_its_arms_are_paired(
     thought, call = (cell.strip() for cell in measured(text, "grpo")[3:5])
     assert float(thought) > 0
     assert float(call) > 0
-
-
-def measured(page: str, arm: str) -> list[str]:
-    """The cells of an arm in the table of measures."""
-    table = page.partition("| arm | pass@")[2]
-    line = next(line for line in table.splitlines() if line.startswith(f"| {arm} |"))
-    return line.split("|")[1:-1]

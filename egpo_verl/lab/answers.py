@@ -1,14 +1,14 @@
 """The last measurement of a run: every sampled response, counted by part, level and kind.
 
-verl writes prompts and responses as text, in the order of random names. A response is traced to its
-row by the reference and the user's turns.
+verl writes prompts and responses as text, in the order of random names, and a live rollout as one
+line for each message. A response is traced to its row by the reference and the user's turns.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,14 +56,15 @@ def count_answers(dump: Path, parts: Mapping[str, str]) -> list[Counts]:
         UserError: a response that answers no row of these files.
     """
     rows = read_rows(parts)
-    cells: dict[tuple[str, ...], list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-    for answer in _answers(dump):
+    cells: dict[tuple[str, ...], dict[tuple[str, Row], list[dict[str, Any]]]] = {}
+    for answer in _last_of_rollouts(_answers(dump)):
         row = _row_of(answer, rows, dump)
-        cells[row.cell].append((answer["uid"].split("_")[0], answer))
+        prompts = cells.setdefault(row.cell, defaultdict(list))
+        prompts[answer["gts"], row].append(answer)
     order = list(parts)
     return [
-        _counts(cell, answers)
-        for cell, answers in sorted(cells.items(), key=lambda one: (order.index(one[0][0]), one[0]))
+        _counts(cell, list(prompts.values()))
+        for cell, prompts in sorted(cells.items(), key=lambda one: (order.index(one[0][0]), one[0]))
     ]
 
 
@@ -95,10 +96,27 @@ def _answers(dump: Path) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(file, start=1):
             try:
                 answer = json.loads(line)
-                _ = answer["gts"], answer["input"], answer["output"], answer["uid"]
+                _ = answer["gts"], answer["input"], answer["output"], _place(answer["uid"])
             except (ValueError, KeyError, TypeError):
                 raise UserError(f"{dump}:{number} is no validated response of verl's.") from None
             yield answer
+
+
+def _last_of_rollouts(answers: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last message of each rollout, by verl's names PROMPT_ROLLOUT_MESSAGE; all of its messages
+    have what the rollout earned (verl/trainer/ppo/v1/trainer_base.py:1186)."""
+    last: dict[str, tuple[int, dict[str, Any]]] = {}
+    for answer in answers:
+        rollout, message = _place(answer["uid"])
+        if message >= last.get(rollout, (0,))[0]:
+            last[rollout] = message, answer
+    return [answer for _, answer in last.values()]
+
+
+def _place(name: str) -> tuple[str, int]:
+    """A rollout's name and the number of the message; verl's legacy trainer has one a rollout."""
+    rollout, _, message = name.rpartition("_")
+    return (rollout, int(message)) if rollout else (message, 0)
 
 
 def _row_of(answer: Mapping[str, Any], rows: Mapping[str, list[Row]], dump: Path) -> Row:
@@ -123,21 +141,19 @@ def _squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def _counts(cell: tuple[str, ...], answers: Iterable[tuple[str, dict[str, Any]]]) -> Counts:
-    by_prompt: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for prompt, answer in answers:
-        by_prompt[prompt].append(answer)
-    everything = [answer for group in by_prompt.values() for answer in group]
+def _counts(cell: tuple[str, ...], groups: Sequence[Sequence[dict[str, Any]]]) -> Counts:
+    """Of a cell, from the responses to each of its rows."""
+    everything = [answer for group in groups for answer in group]
     thoughts = Counter(
         way for answer in everything for way, goes in ways(answer["output"]).items() if goes
     )
     names = ways("")
     return {
         **dict(zip(CELL, cell, strict=True)),
-        "prompts": len(by_prompt),
+        "prompts": len(groups),
         "responses": len(everything),
         "right": sum(map(_is_right, everything)),
-        "passed": sum(any(map(_is_right, group)) for group in by_prompt.values()),
+        "passed": sum(any(map(_is_right, group)) for group in groups),
         **{way: thoughts[way] for way in names},
     }
 
