@@ -56,14 +56,17 @@ def count_answers(dump: Path, parts: Mapping[str, str]) -> list[Counts]:
         UserError: a response that answers no row of these files.
     """
     rows = read_rows(parts)
-    cells: dict[tuple[str, ...], dict[tuple[str, Row], list[dict[str, Any]]]] = {}
+    groups: dict[tuple[str, Row], list[dict[str, Any]]] = defaultdict(list)
     for answer in _last_of_rollouts(_answers(dump)):
-        row = _row_of(answer, rows, dump)
-        prompts = cells.setdefault(row.cell, defaultdict(list))
-        prompts[answer["gts"], row].append(answer)
+        groups[answer["gts"], _row_of(answer, rows, dump)].append(answer)
+    cells: dict[tuple[str, ...], list[Sequence[dict[str, Any]]]] = defaultdict(list)
+    for (truth, row), group in groups.items():
+        alike = sum(other.turns == row.turns for other in rows[truth])  # some are there twice
+        size = -(-len(group) // alike)
+        cells[row.cell] += (group[start : start + size] for start in range(0, len(group), size))
     order = list(parts)
     return [
-        _counts(cell, list(prompts.values()))
+        _counts(cell, prompts)
         for cell, prompts in sorted(cells.items(), key=lambda one: (order.index(one[0][0]), one[0]))
     ]
 
