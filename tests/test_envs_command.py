@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from egpo_verl.datasets.parquet.rows import SCHEMA
+from egpo_verl.calls import Call
+from egpo_verl.datasets.parquet.rows import SCHEMA, to_row
+from egpo_verl.datasets.sample import Sample
 from egpo_verl.envs.__main__ import main
 from egpo_verl.reward import compute_score
 
@@ -62,6 +66,156 @@ def test_rows_of_a_single_turn_may_stand_beside(
     path = write(tmp_path / "mixed.jsonl", live, {"extra_info": {"index": 1, "env": None}})
     assert main([SHOP, "--rows", path]) == 0
     assert "1 rows have no extra_info.env" in capsys.readouterr().out
+
+
+def single(**changes: Any) -> dict[str, Any]:
+    """A row of a single turn, as `preprocess` makes it."""
+    tool = {"name": "go", "description": "", "parameters": {"type": "object", "properties": {}}}
+    user = {"role": "user", "content": "Go."}
+    row = to_row(Sample("xlam", (user,), (tool,), (Call("go", {}),), {"level": 2}), 7)
+    return {**row, **changes}
+
+
+def scripts() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (EXAMPLES / "shop.jsonl").read_text().splitlines()]
+
+
+def live(tmp_path: Path, **info: Any) -> dict[str, Any]:
+    """A row of an episode that is verl's already."""
+    saved = tmp_path / "live.parquet"
+    path = write(tmp_path / "live.jsonl", scripts()[0])
+    command = [SHOP, "--rows", path, "--save", str(saved), "--call_form", "hermes"]
+    assert main([*command, "--source", "market", "--split", "test"]) == 0
+    (row,) = pq.read_table(saved).to_pylist()
+    return {**row, "extra_info": {**row["extra_info"], "facts": '{"level": 3}', **info}}
+
+
+def test_rows_of_verl_are_saved_as_they_are_and_scripts_are_made_rows(tmp_path: Path) -> None:
+    theirs = [single(), live(tmp_path), single()]
+    path = write(tmp_path / "mixed.jsonl", theirs[0], scripts()[1], *theirs[1:])
+    saved, episodes = tmp_path / "train.parquet", tmp_path / "episodes.parquet"
+    command = [SHOP, "--rows", path, "--save", str(saved), "--episodes", str(episodes)]
+    assert main(command) == 0
+    table = pq.read_table(saved)
+    assert table.schema.equals(SCHEMA)
+    rows = table.to_pylist()
+    assert [rows[0], *rows[2:]] == theirs
+    made = rows[1]
+    assert (made["data_source"], made["extra_info"]["index"]) == ("shop", 1)
+    assert made["extra_info"]["call_form"] == "python"
+    played = pq.read_table(episodes).to_pylist()
+    assert list(dict.fromkeys(row["key"].split("_")[0] for row in played)) == ["1", "2"]
+    assert {row["data_source"] for row in played} == {"shop", "market"}
+    calls = next(row["response"] for row in played if row["data_source"] == "market")
+    assert "<tool_call>" in calls, "a row is played in the form of its own calls"
+
+
+def test_columns_that_are_not_ours_are_kept(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "Hi.", "name": "Ann"}]
+    row = single(prompt=asked, ability=None, weight=0.5)
+    row["extra_info"] |= {"index": 7.5, "origin": {"page": 3}}
+    path, saved = tmp_path / "mixed.jsonl", tmp_path / "train.parquet"
+    assert main([SHOP, "--rows", write(path, row, live(tmp_path)), "--save", str(saved)]) == 0
+    kept, other = pq.read_table(saved).to_pylist()
+    assert kept == row
+    assert (other["weight"], other["extra_info"]["origin"]) == (None, None)
+
+
+def test_a_parquet_file_of_verls_rows_is_saved_to_the_byte(tmp_path: Path) -> None:
+    day = datetime.datetime(2026, 1, 2)
+    path, saved = tmp_path / "rows.parquet", tmp_path / "train.parquet"
+    rows = [{**row, "day": day} for row in (single(), live(tmp_path))]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    assert main([SHOP, "--rows", str(path), "--save", str(saved)]) == 0
+    assert saved.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (single(ability=5), "the column ability cannot hold"),
+        (single(extra={}), "cannot be written as parquet"),
+        ({"extra_info": {}, "prompt": []}, "row 0: verl needs 'data_source' in a row"),
+        (single(reward_model=None), "row 0: verl needs 'reward_model' in a row"),
+    ],
+)
+def test_rows_that_cannot_be_saved_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], row: dict[str, Any], words: str
+) -> None:
+    path, saved = write(tmp_path / "mixed.jsonl", row, scripts()[0]), tmp_path / "train.parquet"
+    assert main([SHOP, "--rows", path, "--save", str(saved)]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+    assert not saved.exists()
+
+
+def test_rows_are_numbered_as_in_their_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = {"turns": [turn("buy", item="lamp")]}
+    path = write(tmp_path / "mixed.jsonl", single(), scripts()[0], single(), wrong)
+    assert main([SHOP, "--rows", path]) == 2
+    printed = capsys.readouterr()
+    assert "row 1, with its reference as the policy" in printed.out
+    assert "row 3: turn 0: the reference's call buy" in printed.err
+
+
+def later(*names: str) -> dict[str, Any]:
+    """A script whose second turn of three adds tools."""
+    turns = [{"user": "Go.", "tools": list(tools), "reference": []} for tools in ([], names, [])]
+    return {"row": {"stock": {}}, "turns": turns}
+
+
+def test_a_tool_of_a_later_turn_that_is_not_there_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved, episodes = tmp_path / "train.parquet", tmp_path / "episodes.parquet"
+    path = write(tmp_path / "rows.jsonl", single(), later("pay", "ad"))
+    command = [SHOP, "--rows", path, "--save", str(saved), "--episodes", str(episodes)]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "row 1: turn 1: 'tools' names ad, which is no tool; there are add, pay, re" in error
+    assert not saved.exists()
+    assert not episodes.exists()
+
+
+def test_a_tool_of_a_later_turn_is_looked_for_where_get_reward_judges_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"row": {"secret": 3}, "turns": [{"user": "Guess.", "tools": ["gues"]}]}
+    assert main(["envs_worlds:Game", "--rows", write(tmp_path / "rows.jsonl", row)]) == 2
+    assert "row 0: turn 0: 'tools' names gues, which is no tool" in capsys.readouterr().err
+
+
+def test_a_tool_is_added_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = later("add")
+    row["turns"][2]["tools"] = ["pay", "add"]
+    assert main([SHOP, "--rows", write(tmp_path / "rows.jsonl", row)]) == 2
+    words = "row 0: turn 2: 'tools' names add, which is offered since turn 1"
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [datetime.datetime(2026, 1, 2), b"x"])
+def test_a_value_that_is_no_json_is_told_with_its_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], value: Any
+) -> None:
+    path = tmp_path / "rows.parquet"
+    rows = [{"row": {"stock": one}, "turns": [{"user": "Go."}]} for one in (None, value)]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    assert main([SHOP, "--rows", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert f"row 1: {type(value).__name__} is no JSON" in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_call_form_that_is_not_there_is_told_with_its_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "rows.jsonl", live(tmp_path, call_form="pyhton"))
+    assert main([SHOP, "--rows", path]) == 2
+    error = capsys.readouterr().err
+    assert "row 0: extra_info.call_form is 'pyhton'; there are python" in error
 
 
 @pytest.mark.parametrize(
@@ -126,6 +280,55 @@ def test_an_environment_that_scores_itself_needs_no_reference(tmp_path: Path) ->
     assert main(["envs_worlds:Game", "--rows", write(tmp_path / "rows.jsonl", row)]) == 0
 
 
+@pytest.mark.parametrize(
+    ("reset", "words"),
+    [
+        ("self.number = CHANCE.random()", """the state had '{"number": 0."""),
+        ("self._number = CHANCE.random(); return f'Not {self._number}.'", "returned 'Not 0."),
+    ],
+)
+@pytest.mark.parametrize("reward", ["", "    def get_reward(self): return 0.0\n"])
+def test_a_world_whose_start_is_left_to_chance_is_not_ready(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], reset: str, words: str, reward: str
+) -> None:
+    """A generator of the module is in one state in all processes that are forked from one."""
+    (tmp_path / "chance.py").write_text(
+        "import random\n"
+        "CHANCE = random.Random()\n"
+        "class World:\n"
+        f"    def reset(self): {reset}\n"
+        "    def look(self) -> str: return 'there'\n" + reward
+    )
+    row = {"turns": [{"user": "Go."} if reward else {"user": "Go.", "reference": []}]}
+    factory = f"{tmp_path / 'chance.py'}:World"
+    assert main([factory, "--rows", write(tmp_path / "rows.jsonl", row)]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "same process" in error
+
+
+def test_a_state_that_is_no_json_is_not_compared_where_get_reward_judges(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(
+        "class World:\n"
+        "    def reset(self): self.seen = {object()}\n"
+        "    def look(self) -> str: return 'there'\n"
+        "    def get_reward(self): return 1.0\n"
+    )
+    path = write(tmp_path / "rows.jsonl", {"turns": [{"user": "Go."}]})
+    assert main([f"{tmp_path / 'odd.py'}:World", "--rows", path]) == 0
+
+
+def test_a_static_method_is_a_tool_with_all_its_parameters(tmp_path: Path) -> None:
+    (tmp_path / "static.py").write_text(
+        "class World:\n"
+        "    def reset(self): ...\n"
+        "    @staticmethod\n"
+        "    def ping(host: str, port: int = 80) -> str: return f'{host}:{port}'\n"
+    )
+    path = write(tmp_path / "rows.jsonl", {"turns": [turn("ping", host="home")]})
+    assert main([f"{tmp_path / 'static.py'}:World", "--rows", path]) == 0
+
+
 def test_an_mcp_server_without_the_extra_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,6 +345,15 @@ def test_an_mcp_server_without_the_extra_says_what_to_install(
         (["nowhere.py:Shop"], "nowhere.py is not there"),
         ([SHOP, "--save", "x.parquet"], "--save needs --rows"),
         ([SHOP, "--rows", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
+        ([SHOP, "--rows", "a.jsonl", "--save", "x.txt"], "--save x.txt must end in .parquet"),
+        (
+            [SHOP, "--rows", "a.jsonl", "--save", "b.parquet", "--episodes", "./b.parquet"],
+            "--save and --episodes name one file, b.parquet",
+        ),
+        (
+            [SHOP, "--rows", "b.parquet", "--episodes", "b.parquet"],
+            "--rows and --episodes name one file, b.parquet",
+        ),
     ],
 )
 def test_a_wrong_command_is_one_sentence(

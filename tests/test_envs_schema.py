@@ -21,7 +21,26 @@ def example() -> type:
     return made
 
 
-@pytest.mark.parametrize("kind", [example(), Ledger, Typed, Game])
+class Static:
+    def reset(self) -> None: ...
+
+    @staticmethod
+    def ping(host: str, port: int = 80) -> str:
+        """Reach a host.
+
+        Args:
+            host: Its name.
+            port: Its door.
+        """
+        return f"{host}:{port}"
+
+    @staticmethod
+    def now() -> str:
+        """Tell the time."""
+        return "noon"
+
+
+@pytest.mark.parametrize("kind", [example(), Ledger, Typed, Game, Static])
 def test_schemas_are_those_that_transformers_and_so_trl_reads(kind: type) -> None:
     transformers = pytest.importorskip("transformers.utils")
     names = [name for name, _ in inspect.getmembers(kind, inspect.isfunction)]

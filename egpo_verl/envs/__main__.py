@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.calls import FORMS
-from egpo_verl.cli import Parser, amount, out, progress, run, say, table, tell, write_file_aside
-from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
-from egpo_verl.datasets.reading.files import Rows
-from egpo_verl.datasets.unusable import Unusable
+from egpo_verl.cli import Parser, amount, out, progress, run, say, table, tell
 from egpo_verl.envs.prove import Proof, prove
+from egpo_verl.envs.reading import FileRow, read_rows
 from egpo_verl.envs.recorded import write_episodes
-from egpo_verl.envs.rows import row_of, script_of
+from egpo_verl.envs.rows import row_of
+from egpo_verl.envs.saved import save
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.settings import Settings
 from egpo_verl.envs.shared import Shared
@@ -58,17 +57,17 @@ def parser() -> Parser:
         metavar="FILE.parquet",
         help="write the episodes that were played, for python -m egpo_verl.inspect",
     )
-    top.add_argument("--source", metavar="NAME", help="their data_source (default: the class)")
+    top.add_argument(
+        "--source", metavar="NAME", help="data_source of bare scripts (default: the class)"
+    )
     top.add_argument("--split", default="train", help="their split (default: train)")
-    top.add_argument("--call_form", choices=FORMS, default="python", help="how calls are written")
+    top.add_argument("--call_form", choices=FORMS, default="python", help="how they write calls")
     top.add_argument("--tool_seconds", type=amount, default=10.0, help="time limit of a tool")
     return top
 
 
 async def _check(options: Namespace) -> None:
-    for name in ("save", "episodes"):
-        if getattr(options, name) and not options.rows:
-            raise UserError(f"--{name} needs --rows, the rows to play.")
+    _check_names(options)
     settings = Settings(options.factory, tool_seconds=options.tool_seconds, max_worlds=AT_ONCE)
     shared = Shared()
     try:
@@ -80,57 +79,58 @@ async def _check(options: Namespace) -> None:
         shared.stop()
 
 
+def _check_names(options: Namespace) -> None:
+    for name in ("save", "episodes"):
+        path = getattr(options, name)
+        if path and not options.rows:
+            raise UserError(f"--{name} needs --rows, the rows to play.")
+        if path and path.suffix != ".parquet":
+            raise UserError(f"--{name} {path} must end in .parquet, which is what it becomes.")
+    for name in ("rows", "save"):
+        path = getattr(options, name)
+        if path and options.episodes and path.resolve() == options.episodes.resolve():
+            raise UserError(f"--{name} and --episodes name one file, {path}; name two.")
+
+
 async def _check_rows(
     options: Namespace, settings: Settings, shared: Shared, worlds: Worlds
 ) -> None:
     _show_tools(options.factory, worlds)
     if options.rows is None:
         return
-    scripts, singles = _read(options.rows)
+    rows = read_rows(options.rows, options.call_form, bool(options.save))
+    lives = [row for row in rows if row.script]
+    scripts = [row.script for row in rows if row.script]
     homes = [await shared.worlds(script, settings) for script in scripts]
-    proofs = await _proofs(scripts, homes, options.call_form)
-    show_episode(scripts[0], proofs[0], homes[0].tools, out())
+    proofs = await _proofs(scripts, homes, [row.call_form for row in lives])
+    show_episode(lives[0].number, scripts[0], proofs[0], homes[0].tools, out())
     out().print(summary(str(options.rows), scripts, proofs))
-    if singles:
-        say(f"{singles:,} rows have no extra_info.env: they run in a single turn.")
-    rows = _rows(options, scripts, homes, proofs)
-    if options.episodes:
-        number = write_episodes(options.episodes, rows, proofs)
+    if len(lives) < len(rows):
+        say(f"{len(rows) - len(lives):,} rows have no extra_info.env: they run in a single turn.")
+    played = [_row(options, *one) for one in zip(lives, scripts, homes, proofs, strict=True)]
+    if options.episodes and any(proof.outcome for proof in proofs):
+        number = write_episodes(options.episodes, played, proofs)
         say(f"{number:,} episodes are in {options.episodes}: open it by egpo_verl.inspect.")
-    problems = [(n, proof.problem) for n, proof in enumerate(proofs) if proof.problem]
+    problems = [
+        (row.number, proof.problem)
+        for row, proof in zip(lives, proofs, strict=True)
+        if proof.problem
+    ]
     for number, problem in problems[:TOLD]:
         tell(f"row {number}: {problem}")
     if problems:
-        raise UserError(f"{len(problems):,} of {len(scripts):,} rows are not ready; fix them.")
+        raise UserError(f"{len(problems):,} of {len(lives):,} rows are not ready; fix them.")
     if options.save:
-        with write_file_aside(options.save) as path, ParquetOut(path) as output:
-            output.add(batch_of(rows))
+        made = {row.number: one for row, one in zip(lives, played, strict=True)}
+        save(options.save, options.rows, rows, made)
         say(f"{len(rows):,} rows are in {options.save}: give it to data.train_files.")
 
 
-def _read(path: Path) -> tuple[list[Script], int]:
-    """The scripts of a file, and how many rows beside them run in a single turn."""
-    scripts: list[Script] = []
-    singles = 0
-    for number, row in enumerate(Rows(path)):
-        if isinstance(row, Unusable):
-            raise UserError(f"{path}, row {number}: {row}.")
-        try:
-            script = script_of(row)
-        except UserError as error:
-            raise UserError(f"{path}, row {number}: {error}") from error
-        singles += script is None
-        scripts += [script] if script else []
-    if not scripts:
-        raise UserError(f"{path} holds no row of a live episode.")
-    return scripts, singles
-
-
-async def _proofs(scripts: list[Script], homes: list[Worlds], call_form: str) -> list[Proof]:
+async def _proofs(scripts: list[Script], homes: list[Worlds], call_forms: list[str]) -> list[Proof]:
     places = asyncio.Semaphore(AT_ONCE // 4)
     done = 0
 
-    async def one(script: Script, worlds: Worlds) -> Proof:
+    async def one(script: Script, worlds: Worlds, call_form: str) -> Proof:
         nonlocal done
         async with places:
             proof = await prove(script, worlds, call_form)
@@ -139,26 +139,24 @@ async def _proofs(scripts: list[Script], homes: list[Worlds], call_form: str) ->
         return proof
 
     with progress("Playing references", len(scripts)) as report:
-        return list(await asyncio.gather(*map(one, scripts, homes)))
+        return list(await asyncio.gather(*map(one, scripts, homes, call_forms)))
 
 
-def _rows(
-    options: Namespace, scripts: list[Script], homes: list[Worlds], proofs: list[Proof]
-) -> list[dict[str, Any]]:
-    """The rows as verl reads them."""
+def _row(
+    options: Namespace, row: FileRow, script: Script, worlds: Worlds, proof: Proof
+) -> dict[str, Any]:
+    """A row as verl reads it, with the prompt that was played."""
+    theirs = row.verls or {}
     source = options.source or options.factory.rpartition(":")[2].lower()
-    return [
-        row_of(
-            script,
-            worlds.tools,
-            source,
-            number,
-            options.split,
-            _observation(script, proof),
-            options.call_form,
-        )
-        for number, (script, worlds, proof) in enumerate(zip(scripts, homes, proofs, strict=True))
-    ]
+    return row_of(
+        script,
+        worlds.tools,
+        str(theirs.get("data_source") or source),
+        row.number,
+        theirs.get("extra_info", {}).get("split") or options.split,
+        _observation(script, proof),
+        row.call_form,
+    )
 
 
 def _observation(script: Script, proof: Proof) -> str:

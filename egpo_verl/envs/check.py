@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from egpo_verl.calls import Reason
 from egpo_verl.calls.reasons import PASSED
 from egpo_verl.envs.episode import Episode
+from egpo_verl.envs.protocol import comparable
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Replay:
 
     Attributes:
         states: the world's state after each turn, as `protocol.state_text` writes it.
-        results: what the calls of each turn returned.
+        results: what the calls of each turn returned that changed nothing: whether a change was
+            made, the state tells.
     """
 
     states: Sequence[str]
@@ -42,9 +44,18 @@ class Check:
             return Reason.CALL_NOT_WANTED
         if state != self.replay.states[episode.turn]:
             return Reason.WRONG_STATE
-        if not self.replay.results[episode.turn] <= episode.seen:
+        if unseen(self.replay, episode):
             return Reason.RESULT_NOT_SEEN
         return None
+
+
+def unseen(replay: Replay, episode: Episode) -> list[str]:
+    """What the reference looked up in the turn that the episode is in, and the policy never saw."""
+    missing = replay.results[episode.turn] - episode.seen
+    if missing:  # equal values may be written in several ways
+        seen = set(map(comparable, episode.seen))
+        return sorted(text for text in missing if comparable(text) not in seen)
+    return []
 
 
 def score_of(reason: Reason, calls: int, reward: float | None = None) -> dict[str, float | int]:

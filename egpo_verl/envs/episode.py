@@ -131,17 +131,16 @@ class Episode:
         self._must_be(Phase.CALLS)
         if len(results) != len(self.calls):
             raise ValueError(f"{len(self.calls)} calls have {len(results)} results")
-        of_calls = iter(results)
-        for result in self._results:
-            shown = result or next(of_calls)
-            if result is None:
-                self.seen.add(shown.text)
-            self.counts.tool_errors += shown.is_error
-            self.dialogue.append({"role": "tool", "content": shown.text})
-        self.calls = []
-        self.phase = Phase.ANSWER
+        self._show(results)
+        self.phase, self.calls = Phase.ANSWER, []
         if self._messages_in_turn >= self.max_messages:
             self.end(Reason.TOO_MANY_MESSAGES)
+
+    def hung(self, results: Sequence[Result]) -> None:
+        """A call hung: take what those before it returned; the episode is over."""
+        self._must_be(Phase.CALLS)
+        self._show(results)
+        self.end(Reason.TOOL_HUNG)
 
     def go_on(self, solved: bool = True) -> None:
         """The user turn is done: the next one follows, or the episode is over."""
@@ -174,6 +173,18 @@ class Episode:
         self.calls = [call for call, problem in zip(calls, problems, strict=True) if not problem]
         self._results = [Result(problem, True) if problem else None for problem in problems]
         self.phase = Phase.CALLS
+
+    def _show(self, results: Sequence[Result]) -> None:
+        """Put results into the dialogue in the order of their calls, up to one that has none."""
+        of_calls = iter(results)
+        for result in self._results:
+            shown = result or next(of_calls, None)
+            if shown is None:
+                return
+            if result is None:
+                self.seen.add(shown.text)
+            self.counts.tool_errors += shown.is_error
+            self.dialogue.append({"role": "tool", "content": shown.text})
 
     def _refuse_all(self, problem: Reason) -> None:
         """A message that attempts a call which cannot be read: an answer, as of an API."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from egpo_verl.calls import Reason
-from egpo_verl.envs.check import Replay
+from egpo_verl.envs.check import Replay, unseen
 from egpo_verl.envs.episode import Episode
 from egpo_verl.envs.world import World, WorldError
 
@@ -42,6 +42,6 @@ class History:
         if replay is None:
             return
         self.data["expected"] = json.loads(replay.states[episode.turn])
-        self.data["unseen"] = sorted(replay.results[episode.turn] - episode.seen)
+        self.data["unseen"] = unseen(replay, episode)
         with suppress(WorldError):  # no rollout fails for being recorded
             self.data["state"] = json.loads(await world.state())

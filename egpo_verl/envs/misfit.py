@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from egpo_verl.calls import Call, Reason, ToolSet
+from egpo_verl.calls.tools import Signature
 from egpo_verl.envs.script import Script
 
 
 def refusal(problem: str) -> str:
-    """An error as the text of a tool's result, in the shape that TRL gives it."""
-    return json.dumps({"error": problem}, ensure_ascii=False)
+    """An error as the text of a tool's result, in the shape that TRL gives it.
+
+    Half a surrogate pair, which a call may spell, is no Unicode and becomes a "?".
+    """
+    readable = problem.encode("utf-8", "replace").decode("utf-8")
+    return json.dumps({"error": readable}, ensure_ascii=False)
 
 
 def misfit(call: Call, tools: ToolSet) -> str | None:
@@ -34,10 +39,30 @@ def misfit(call: Call, tools: ToolSet) -> str | None:
     elif reason is Reason.UNKNOWN_ARGUMENT:
         names = [name for name in call.arguments if name not in schema.get("properties", {})]
     else:
-        errors = list(signature.validator.iter_errors(dict(call.arguments)))
-        words = [": ".join([*map(str, error.instance_path), error.message]) for error in errors[:1]]
-        return refusal(f"{call.name}: {' '.join(words) or reason.words}")
+        return refusal(f"{call.name}: {_first_error(signature, call) or reason.words}")
     return refusal(f"{call.name}: {reason.words}: {', '.join(names)}")
+
+
+def _first_error(signature: Signature, call: Call) -> str:
+    try:
+        error = next(iter(signature.validator.iter_errors(dict(call.arguments))), None)
+    except ValueError:  # text that is no Unicode: a lone surrogate
+        error = None
+    return ": ".join([*map(str, error.instance_path), error.message]) if error else ""
+
+
+def unknown_tool(script: Script, tools: Sequence[Mapping[str, Any]]) -> str | None:
+    """Which tool a turn adds that the environment has not, None where there is none.
+
+    Such a turn adds nothing, and the tool that was meant is offered from the start.
+    """
+    names = [tool["name"] for tool in tools]
+    for number, turn in enumerate(script.turns):
+        for name in turn.tools:
+            if name not in names:
+                there = ", ".join(names)
+                return f"turn {number}: 'tools' names {name}, which is no tool; there are {there}."
+    return None
 
 
 def misfit_of_reference(

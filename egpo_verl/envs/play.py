@@ -10,7 +10,7 @@ from egpo_verl.calls import Reason
 from egpo_verl.envs.check import Check, Replay, score_of
 from egpo_verl.envs.episode import MAX_MESSAGES, Counts, Episode, Phase, Result
 from egpo_verl.envs.history import History
-from egpo_verl.envs.misfit import misfit_of_reference
+from egpo_verl.envs.misfit import misfit_of_reference, unknown_tool
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.world import Hung, World
 from egpo_verl.envs.worlds import Worlds
@@ -94,6 +94,8 @@ async def play(
     Raises:
         WorldError, UserError: the environment or the row is broken, not the policy.
     """
+    if unknown := unknown_tool(script, worlds.tools):
+        raise UserError(unknown)
     rules = rules or Rules()
     check = None if replay is None else Check(replay, rules.strict_no_call)
     async with worlds.open() as world:
@@ -122,7 +124,9 @@ async def play(
                 else:
                     episode.go_on(solved=not problem)
         reason = failure or episode.reason
-        reward = await world.reward() if worlds.owns_reward else None
+        # A tool that hung leaves a world half done, or none: there is nothing to score.
+        is_scored = worlds.owns_reward and reason is not Reason.TOOL_HUNG
+        reward = await world.reward() if is_scored else None
         if history:
             await history.close(episode, world, replay)
     score = score_of(reason, episode.counts.calls, reward)
@@ -135,7 +139,7 @@ async def _run_calls(episode: Episode, world: World) -> None:
         for call in episode.calls:
             results.append(await world.call(call.name, call.arguments))
     except Hung:
-        episode.end(Reason.TOOL_HUNG)
+        episode.hung(results)
     else:
         episode.returned(results)
 
@@ -154,6 +158,7 @@ async def replay_of(script: Script, worlds: Worlds, world: World | None = None) 
         async with worlds.open() as fresh:
             return await replay_of(script, worlds, fresh)
     await world.reset(script.row)
+    state = await world.state()
     states: list[str] = []
     results: list[frozenset[str]] = []
     for number, turn in enumerate(script.turns):
@@ -166,8 +171,10 @@ async def replay_of(script: Script, worlds: Worlds, world: World | None = None) 
             if result is None or result.is_error:
                 text = problem or (result.text if result else "it hung.")
                 raise UserError(f"turn {number}: the reference's call {call.name}: {text}")
-            shown.add(result.text)
-        states.append(await world.state())
+            before, state = state, await world.state()
+            if state == before:
+                shown.add(result.text)
+        states.append(state)
         results.append(frozenset(shown))
     return Replay(states, results)
 

@@ -24,6 +24,9 @@ RESET, REWARD, STATE, CLOSE = "reset", "get_reward", "_state", "_close"
 TOOLS = "_tools"
 """Of a world whose tools are no methods of its class, as in `egpo_verl.envs.mcp`: their schemas."""
 
+EXACT = 2**53
+"""Below it a float holds every whole number."""
+
 
 def load(factory: str) -> Callable[[], Any]:
     """The class that `FILE.py:Class` or `package.module:Class` names.
@@ -69,10 +72,15 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def methods_of(kind: type) -> dict[str, Callable[..., Any]]:
-    """The tools of a class by name, as TRL lists them: its public functions, in order of name."""
+    """The tools of a class by name, as TRL lists them: its public functions, in order of name.
+
+    A static one is in its `staticmethod`, which tells that it has no `self`.
+    """
     members = inspect.getmembers(kind, inspect.isfunction)
     return {
-        name: method
+        name: staticmethod(method)
+        if isinstance(inspect.getattr_static(kind, name), staticmethod)
+        else method
         for name, method in members
         if not name.startswith("_") and name not in (RESET, REWARD)
     }
@@ -111,7 +119,27 @@ def state_text(state: Any) -> str:
     Raises:
         ValueError, TypeError: it is no JSON.
     """
-    return json.dumps(state, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return _same(json.dumps(state, ensure_ascii=False, allow_nan=False))
+
+
+def comparable(text: str) -> str:
+    """A result in a form in which equal results are equal texts: it may be JSON, or not."""
+    try:
+        return _same(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _same(text: str) -> str:
+    """JSON with its keys in order, and 100.0 as 100."""
+    return json.dumps(
+        json.loads(text, parse_float=_number), sort_keys=True, ensure_ascii=False, allow_nan=False
+    )
+
+
+def _number(text: str) -> float | int:
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < EXACT else value
 
 
 def result_text(value: Any) -> str:

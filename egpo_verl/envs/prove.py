@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from egpo_verl.calls import Call, render
 from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.envs.check import Replay
 from egpo_verl.envs.history import History
+from egpo_verl.envs.misfit import unknown_tool
 from egpo_verl.envs.play import Message, Outcome, Policy, Rules, play, replay_of
 from egpo_verl.envs.script import Script
-from egpo_verl.envs.world import Hung, WorldError
+from egpo_verl.envs.world import Hung, World, WorldError
 from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
@@ -43,10 +44,14 @@ class Proof:
 
 async def prove(script: Script, worlds: Worlds, call_form: str = "python") -> Proof:
     """Play the row's reference several times, alone and beside itself, and as a policy would."""
+    if unknown := unknown_tool(script, worlds.tools):
+        return Proof(unknown)
     try:
         if worlds.owns_reward and any(turn.reference is None for turn in script.turns):
-            return await _without_reference(script, worlds)
-        return await _with_reference(script, worlds, call_form)
+            proof = await _without_reference(script, worlds)
+        else:
+            proof = await _with_reference(script, worlds, call_form)
+        return proof if proof.problem else replace(proof, problem=await _chance(script, worlds))
     except (UserError, WorldError, Hung, ValueError) as error:
         return Proof(problem=str(error))
 
@@ -80,7 +85,7 @@ async def _with_reference(script: Script, worlds: Worlds, call_form: str) -> Pro
 
 
 async def _without_reference(script: Script, worlds: Worlds) -> Proof:
-    """For an environment that scores itself: only its start can be compared."""
+    """For an environment that scores itself: only episodes without a call can be compared."""
     history = History()
     outcome = await play(script, worlds, _idle, None, history=history)
     again = await play(script, worlds, _idle, None)
@@ -94,6 +99,37 @@ async def _twice(script: Script, worlds: Worlds) -> tuple[Replay, Replay]:
     """Two worlds one after the other in one process."""
     async with worlds.open() as world:
         return await replay_of(script, worlds, world), await replay_of(script, worlds, world)
+
+
+async def _chance(script: Script, worlds: Worlds) -> str | None:
+    """What differs between two starts in one process, as a sentence; None where nothing does.
+
+    Worlds are forked from one process, so a generator that a module made when it was imported is in
+    the same state in each: only a second `reset` shows what is left to chance.
+    """
+    async with worlds.open() as world:
+        observation, state = await world.reset(script.row), await _state(world)
+        again, another = await world.reset(script.row), await _state(world)
+    cure = "draw from a random.Random(seed) made in reset"
+    if observation != again:
+        what = "reset returned {} and {}".format(*_around(observation or "", again or ""))
+    elif state is not None and another is not None and state != another:
+        what = "after reset the state had {} and {}".format(*_around(state, another))
+        cure += ", or keep what may differ in attributes that start with _"
+    else:
+        return None
+    return (
+        f"{what} in the same process: the world is not deterministic, or worlds share a global; "
+        f"{cure}."
+    )
+
+
+async def _state(world: World) -> str | None:
+    """The state, None where it is no JSON: where `get_reward` judges, it need not be."""
+    try:
+        return await world.state()
+    except WorldError:
+        return None
 
 
 def _as_policy(reference: Sequence[Call], call_form: str) -> Iterator[str]:
@@ -122,11 +158,15 @@ def _difference(one: Replay, other: Replay) -> str:
             texts = one.results[turn] ^ other.results[turn]
             return f"in turn {turn} a tool returned {min(texts)[:60]!r} once and not always"
         if state != another:
-            place = next(
-                (n for n, (a, b) in enumerate(zip(state, another, strict=False)) if a != b),
-                min(len(state), len(another)),
-            )
-            start = max(0, place - 20)
-            parts = f"{state[start : place + 30]!r} and {another[start : place + 30]!r}"
-            return f"after turn {turn} the state had {parts}"
+            return "after turn {} the state had {} and {}".format(turn, *_around(state, another))
     return "the replays differ"
+
+
+def _around(one: str, other: str) -> tuple[str, str]:
+    """What two texts have where they part, in quotes."""
+    place = next(
+        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    start = max(0, place - 20)
+    return f"{one[start : place + 30]!r}", f"{other[start : place + 30]!r}"

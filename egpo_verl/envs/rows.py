@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from egpo_verl.envs.episode import Episode
 from egpo_verl.envs.script import Script
@@ -66,8 +66,20 @@ def script_of(row: Any) -> Script | None:
     if not isinstance(row, Mapping):
         raise UserError(f"a row must be an object: {str(row)[:80]}")
     if "turns" in row:
+        _check_json(row)
         return Script.from_mapping(dict(row))
     info = row.get("extra_info")
     if not isinstance(info, Mapping):
         raise UserError("a row needs 'turns', or verl's 'extra_info' with 'env' in it.")
     return Script.from_json(info["env"]) if info.get("env") else None
+
+
+def _check_json(row: Mapping[str, Any]) -> None:
+    """A parquet file holds times and bytes, which neither `extra_info.env` nor a world takes."""
+    json.dumps(row, default=_no_json)
+
+
+def _no_json(value: Any) -> NoReturn:
+    raise UserError(
+        f"{type(value).__name__} is no JSON ({str(value)[:40]}); write such values as texts."
+    )

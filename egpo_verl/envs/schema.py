@@ -35,17 +35,19 @@ _CHOICES = re.compile(r"\(choices:\s*(.*?)\)\s*$", re.IGNORECASE)
 
 
 def schema_of(method: Callable[..., Any], label: str) -> Schema:
-    """`{"name", "description", "parameters"}` of a method, `self` left out.
+    """`{"name", "description", "parameters"}` of a method, `self` left out where it has one.
 
     Descriptions are those of a Google-style docstring, as far as there are any.
 
     Args:
+        method: a function of a class, in its `staticmethod` where it is one.
         label: how messages name the method: `Shop.add`.
 
     Raises:
         UserError: a parameter that a call by keyword in JSON cannot pass.
     """
-    parameters = list(inspect.signature(method).parameters.values())[1:]
+    has_self = not isinstance(method, staticmethod)
+    parameters = list(inspect.signature(method).parameters.values())[has_self:]
     hints = _hints(method, label)
     description, documented = _docstring(inspect.getdoc(method) or "")
     properties: dict[str, Schema] = {}

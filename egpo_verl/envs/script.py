@@ -86,7 +86,9 @@ class Script:
         most = limits.get("messages")
         if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
             raise UserError(f"'limits.messages' must be a whole number above 0, not {most!r}.")
-        return cls(tuple(map(_turn, turns)), row, factory, system, most)
+        script = cls(tuple(map(_turn, turns)), row, factory, system, most)
+        _check_added_once(script)
+        return script
 
     def to_json(self) -> str:
         """The text that `from_json` reads."""
@@ -95,6 +97,19 @@ class Script:
         data |= {"system": self.system} if self.system else {}
         data |= {"limits": {"messages": self.max_messages}} if self.max_messages else {}
         return json.dumps(data, ensure_ascii=False)
+
+
+def _check_added_once(script: Script) -> None:
+    """A tool that is added stays; one that is added again would be offered twice."""
+    since: dict[str, int] = {}
+    for number, turn in enumerate(script.turns):
+        for name in turn.tools:
+            if name in since:
+                raise UserError(
+                    f"turn {number}: 'tools' names {name}, which is offered since turn "
+                    f"{since[name]}; name a tool once, where it is added."
+                )
+            since[name] = number
 
 
 def _turn(data: Any) -> Turn:

@@ -18,8 +18,14 @@ LONGEST = 2000
 """Characters of a message or a state that are shown."""
 
 
-def show_episode(script: Script, proof: Proof, tools: Sequence[Schema], console: Console) -> None:
-    """Print the episode of a row whose reference is the policy."""
+def show_episode(
+    number: int, script: Script, proof: Proof, tools: Sequence[Schema], console: Console
+) -> None:
+    """Print the episode of a row whose reference is the policy.
+
+    Args:
+        number: the row's place in its file.
+    """
     if proof.outcome is None:
         return
     lines = [_labelled("tools", ", ".join(map(_signature, tools)))]
@@ -33,7 +39,7 @@ def show_episode(script: Script, proof: Proof, tools: Sequence[Schema], console:
     lines += _state(proof, turn)
     score = proof.outcome.score["score"]
     lines.append(_labelled("earns", f"{score:g} ({proof.outcome.reason.words})"))
-    title = Text("row 0, with its reference as the policy; thoughts are left out")
+    title = Text(f"row {number}, with its reference as the policy; thoughts are left out")
     console.print(Panel(Text("\n").join(lines), title=title, title_align="left"))
 
 
