@@ -16,8 +16,9 @@ docs/reward.md explains every rule and every reason.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from egpo_verl.calls import FORMS, Reason, Reference, ToolSet, answer_of
@@ -26,6 +27,8 @@ from egpo_verl.calls.values import TEXT_FORMS
 from egpo_verl.calls.verdict import Row, Verdict, judge, judge_as_bfcl
 
 __all__ = ["Reason", "compute_score"]
+
+log = logging.getLogger("verl.egpo")
 
 FROM_VERL = frozenset({"reward_router_address", "reward_model_tokenizer"})
 """Keyword arguments that verl's reward managers may add; they have no meaning here."""
@@ -97,6 +100,14 @@ def compute_score(
     return score(answer, form, row, checked).copy()
 
 
+@cache
+def _tell_of_live_rows() -> None:
+    log.warning(
+        "egpo_verl: rows of live episodes (extra_info.env) are judged by their first user turn "
+        "alone: add +env=own to verl's command to play them."
+    )
+
+
 def _checked(ground_truth: object, extra_info: object) -> tuple[Row, str, bool]:
     """The row, its form of calls, and whether its prompt opens the thought."""
     info = {} if extra_info is None else extra_info
@@ -110,6 +121,8 @@ def _checked(ground_truth: object, extra_info: object) -> tuple[Row, str, bool]:
         raise ValueError(f"unknown form of calls {form!r}, use one of {', '.join(FORMS)}")
     if opened is not None and opened not in (True, False):
         raise ValueError(f"extra_info['think_in_prompt'] must be true or false, not {opened!r}")
+    if info.get("env"):
+        _tell_of_live_rows()
     return _row(ground_truth, tools), form, bool(opened)
 
 

@@ -48,6 +48,31 @@ class Ledger:
         return "done"
 
 
+class Till:
+    """Takes money; what it tells of it has no order."""
+
+    def reset(self, **row: Any) -> None:
+        self.paid: list[float] = []
+
+    def pay(self, amount: float) -> dict[str, Any]:
+        """Pay.
+
+        Args:
+            amount: How much.
+        """
+        self.paid.append(amount)
+        return {"so_far": self.paid}
+
+    def total(self, last: float) -> dict[str, Any]:
+        """What was paid.
+
+        Args:
+            last: The last amount.
+        """
+        total = {"total": sum(self.paid), "last": last}
+        return total if isinstance(last, int) else dict(reversed(total.items()))
+
+
 class Typed:
     """Tools with every kind of type hint; `transformers` reads them alike."""
 

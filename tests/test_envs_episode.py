@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
 LEDGER, GAME = "envs_worlds:Ledger", "envs_worlds:Game"
+SHOP = f"{Path(__file__).parents[1] / 'examples' / 'shop.py'}:Shop"
 ACCOUNTS = {"ann": 5, "bob": 7}
 
 
@@ -144,6 +146,21 @@ def test_a_bad_call_gets_an_error_back_as_an_api_answers(text: str, error: str) 
     assert outcome.counts.tool_errors == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"[balance(name='\ud800')]",
+        r"[deposit(name='ann', amount='\ud800')]",
+        r"[balance(who='\ud800')]",
+        r"[rename(name='bob', to='\ud800'), balance(name='\ud800')]",
+    ],
+)
+def test_half_a_character_stays_out_of_what_a_tokenizer_reads(text: str) -> None:
+    seen: list[list[dict[str, str]]] = []
+    played(script([BALANCE]), [text, written([BALANCE]), "5."], seen)
+    json.dumps(seen, ensure_ascii=False).encode("utf-8")
+
+
 def test_calls_run_in_order_and_those_that_are_refused_keep_their_place() -> None:
     seen: list[list[dict[str, str]]] = []
     calls = "[deposit(name='ann', amount=1), balance(name=3), balance(name='ann')]"
@@ -157,6 +174,39 @@ def test_what_the_reference_looked_up_must_have_been_looked_up() -> None:
     assert played(script([BALANCE]), ["It is 5."]).reason is Reason.RESULT_NOT_SEEN
     looked_before = played(script([BALANCE], [BALANCE]), [written([BALANCE]), "5.", "5, still."])
     assert looked_before.reason is Reason.OK
+
+
+def test_a_change_may_be_made_in_any_order_since_its_result_need_not_be_seen() -> None:
+    stock = {"lamp": {"price": 20, "left": 5}, "desk": {"price": 90, "left": 1}}
+    adds = [{"name": "add", "arguments": {"item": item}} for item in stock]
+    row = Script.from_mapping(
+        {"row": {"stock": stock}, "turns": [{"user": "Both.", "reference": adds}]}
+    )
+
+    async def work(worlds: Worlds) -> Outcome:
+        replay = await replay_of(row, worlds)
+        return await play(row, worlds, scripted([written(adds[::-1]), "Done."]), replay)
+
+    assert run(work, SHOP).reason is Reason.OK
+
+
+def test_numbers_and_results_are_compared_by_value() -> None:
+    """As the reward compares calls: 100 is 100.0, and an object's keys have no order."""
+    calls = [("pay", {"amount": 100}), ("total", {"last": 100})]
+    reference = [{"name": name, "arguments": arguments} for name, arguments in calls]
+    row = Script.from_mapping({"turns": [{"user": "Pay.", "reference": reference}]})
+
+    def earned(amount: str) -> Reason:
+        texts = [f"[pay(amount={amount}), total(last={amount})]", "Done."]
+
+        async def work(worlds: Worlds) -> Outcome:
+            return await play(row, worlds, scripted(texts), await replay_of(row, worlds))
+
+        outcome: Outcome = run(work, "envs_worlds:Till")
+        return outcome.reason
+
+    assert earned("100.0") is Reason.OK
+    assert earned("100.5") is Reason.WRONG_STATE
 
 
 @pytest.mark.parametrize(("strict", "score"), [(True, 0.0), (False, 1.0)])

@@ -24,6 +24,7 @@ pytest.importorskip("mcp", reason="pip install 'egpo-verl[mcp]'")
 pytestmark = pytest.mark.slow
 
 SERVER = Path(__file__).with_name("mcp_shop.py")
+ODD = SERVER.with_name("mcp_odd.py")
 ADD = {"name": "add", "arguments": {"item": "lamp", "count": 2}}
 ROW = {"row": {"stock": {"lamp": 5}}, "turns": [{"user": "Two lamps.", "reference": [ADD]}]}
 Work = Callable[[Worlds], Coroutine[Any, Any, Any]]
@@ -38,10 +39,12 @@ def servers(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def factory(tmp_path: Path, servers: Path) -> Callable[..., str]:
-    def write(options: str = "reset='start', state='dump'", server: Path = SERVER) -> str:
+    def write(
+        options: str = "reset='start', state='dump'", server: Path = SERVER, *told: str
+    ) -> str:
+        command = [sys.executable, str(server), str(servers), *told]
         (tmp_path / "shop.py").write_text(
-            "from egpo_verl.envs.mcp import mcp_world\n"
-            f"Shop = mcp_world({[sys.executable, str(server), str(servers)]!r}, {options})\n"
+            f"from egpo_verl.envs.mcp import mcp_world\nShop = mcp_world({command!r}, {options})\n"
         )
         return f"{tmp_path / 'shop.py'}:Shop"
 
@@ -171,3 +174,94 @@ def test_a_server_that_does_not_start_is_named(
     assert "nowhere.py" in error
     assert "cannot be spoken to" in error
     assert len(error.strip().splitlines()) == 1
+    assert "TaskGroup" not in error
+    assert "can't open file" in error, "what it wrote last"
+
+
+def test_a_command_that_is_one_text_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.py").write_text(
+        "from egpo_verl.envs.mcp import mcp_world\nShop = mcp_world('python server.py')\n"
+    )
+    assert main([f"{tmp_path / 'text.py'}:Shop"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "give a list" in line
+
+
+async def called(worlds: Worlds, calls: str) -> tuple[Outcome, list[str]]:
+    """An episode that nothing judges, and what its calls returned."""
+    row = Script.from_mapping({"turns": [{"user": "Go."}]})
+    answers = iter([calls, "Done."])
+
+    async def policy(messages: list[dict[str, str]]) -> Message:
+        return Message(f"<think>So.</think>{next(answers)}")
+
+    outcome = await play(row, worlds, policy, None)
+    return outcome, [one["content"] for one in outcome.dialogue if one["role"] == "tool"]
+
+
+def test_tools_are_called_whatever_their_names_are(factory: Callable[..., str]) -> None:
+    async def work(worlds: Worlds) -> None:
+        names = [tool["name"] for tool in worlds.tools]
+        assert names[3:] == ["class_", "_hidden", "_close_", "_3d_view", "crash"]
+        _, told = await called(worlds, "[class_(), _hidden(), _close_(), _3d_view()]")
+        assert told == ["class", "hidden", "closed", "viewed"]
+
+    run(factory("reset='start'", ODD), work)
+
+
+@pytest.mark.parametrize(
+    ("tool", "state"),
+    [
+        ("plain", '{"class": 1, "hidden": 1}'),
+        ("wrapped", '{"class": 1, "hidden": 1}'),
+        ("words", '"seen: class, hidden"'),
+    ],
+)
+def test_a_state_that_is_json_as_a_text_is_compared_as_json(
+    factory: Callable[..., str], tool: str, state: str
+) -> None:
+    async def work(worlds: Worlds) -> str:
+        async with worlds.open() as world:
+            await world.reset({})
+            await world.call("_hidden", {})
+            await world.call("class_", {})
+            return await world.state()
+
+    assert run(factory(f"reset='start', state={tool!r}", ODD), work) == state
+
+
+def test_a_tool_that_crashes_its_server_has_hung(
+    factory: Callable[..., str], servers: Path
+) -> None:
+    async def work(worlds: Worlds) -> tuple[Outcome, list[str]]:
+        return await called(worlds, "[_hidden(), crash(), _hidden()]")
+
+    outcome, told = run(factory("reset='start', state='plain'", ODD), work)
+    assert (outcome.reason, outcome.score["score"]) == (Reason.TOOL_HUNG, 0.0)
+    assert told == ["hidden"]
+    assert outcome.counts.tool_errors == 0
+    assert living(servers) == []
+
+
+@pytest.mark.parametrize("moment", ["reset", "state"])
+def test_a_server_that_crashes_by_itself_fails_the_rollout(
+    factory: Callable[..., str], moment: str
+) -> None:
+    async def work(worlds: Worlds) -> None:
+        async with worlds.open() as world:
+            await world.reset({})
+            await world.state()
+
+    words = f"{moment}: the MCP server has ended; its last words: first line / no {moment} today"
+    with pytest.raises(WorldError, match=words):
+        run(factory("reset='start', state='plain'", ODD, moment), work)
+
+
+def test_a_server_that_ends_at_its_start_is_told_by_its_last_words(
+    factory: Callable[..., str],
+) -> None:
+    words = "cannot be spoken to: Connection closed; its last words: first line / no start today"
+    with pytest.raises(UserError, match=words):
+        run(factory("reset='start'", ODD, "start"), lambda worlds: played(worlds, "."))

@@ -10,6 +10,7 @@ import inspect
 import math
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -33,6 +34,10 @@ class TimeUp(BaseException):
     """Raised in a world's thread; no `except Exception` of a tool takes it."""
 
 
+class Gone(Exception):
+    """What runs a world's tools has ended, as a server can: the world cannot go on."""
+
+
 def time_is_up(number: int, frame: FrameType | None) -> NoReturn:
     """What the alarm does in a world's process."""
     raise TimeUp
@@ -44,10 +49,14 @@ class World:
     def __init__(self, factory: Callable[[], Any] | UserError) -> None:
         self._factory = factory
         self._world: Any = None
+        self._is_reset = False
         self._loop: Any = None
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """`{"value"}`, `{"error"}` where user code raised, or `{"hung"}` where its time ended."""
+        """`{"value"}`, `{"error"}` where user code raised, or `{"hung"}` where its time ended.
+
+        A tool that takes down what runs it has hung, too.
+        """
         limit = float(request["limit"])
         try:
             signal.setitimer(signal.ITIMER_REAL, limit + GRACE * (self._loop is not None))
@@ -57,6 +66,8 @@ class World:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except TimeUp:
             return {"hung": True}
+        except Gone as error:
+            return {"hung": True} if request["do"] == "call" else {"error": str(error)}
         except UserError as error:
             return {"error": str(error), "user": True}
         except BaseException as error:
@@ -64,10 +75,12 @@ class World:
 
     def _done(self, request: Mapping[str, Any], limit: float) -> Any:
         kind = request["do"]
+        if kind == "close":
+            return self._close(limit)
         if isinstance(self._factory, UserError):
             raise self._factory
         if kind == "describe":
-            made = self._factory()
+            made = self._world = self._factory()
             list_tools = getattr(made, TOOLS, None)
             tools = (
                 self._awaited(list_tools(), limit) if callable(list_tools) else tools_of(type(made))
@@ -75,18 +88,24 @@ class World:
             return {"tools": tools, "owns_reward": owns_reward(type(made))}
         if kind == "reset":
             self._world = self._factory()
-            return _observation(self._result(self._world.reset, request["row"], limit))
+            observation = _observation(self._result(self._world.reset, request["row"], limit))
+            self._is_reset = True
+            return observation
         if kind == "call":
             method = getattr(self._world, request["name"])
             return result_text(self._result(method, request["arguments"], limit))
         if kind == "state":
             return state_text(self._awaited(state_of(self._world), limit))
-        if kind == "reward":
-            return _finite(self._result(getattr(self._world, REWARD), {}, limit))
-        close = getattr(self._world, CLOSE, None)
+        return _finite(self._result(getattr(self._world, REWARD), {}, limit))
+
+    def _close(self, limit: float) -> None:
+        """Close the world there is. One that was never reset may lack what it would close."""
+        world, is_reset = self._world, self._is_reset
+        self._world, self._is_reset = None, False
+        close = getattr(world, CLOSE, None)
         if callable(close):
-            self._result(close, {}, limit)
-        return None
+            with nullcontext() if is_reset else suppress(Exception):
+                self._result(close, {}, limit)
 
     def _result(self, method: Callable[..., Any], arguments: Any, limit: float) -> Any:
         return self._awaited(method(**arguments), limit)

@@ -8,28 +8,24 @@ outlives that, whatever the server does.
 from __future__ import annotations
 
 import asyncio
+import json
+import keyword
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from egpo_verl.envs.inside import Gone
 from egpo_verl.envs.schema import Schema
 from egpo_verl.errors import UserError
 
 try:
-    import anyio
     import mcp
-    from mcp.client.stdio import get_default_environment
-    from mcp.shared.message import SessionMessage
-    from mcp.types import jsonrpc_message_adapter as messages
+
+    from egpo_verl.envs.mcp_server import Server
 except ImportError as error:
     raise UserError("an MCP server needs the extra: pip install 'egpo-verl[mcp]'.") from error
 
-LONGEST_LINE = 1 << 28
-"""Bytes of a message of the server."""
-LAST_WAIT = 1.0
-"""Seconds that a server gets to end by itself."""
 _NOT_IN_NAMES = re.compile(r"\W")
 
 
@@ -53,6 +49,8 @@ def mcp_world(
         state: the tool whose answer is the world's state. None where only results are compared.
         env: variables beside the few that MCP's client hands on, such as PATH and HOME.
     """
+    if isinstance(command, (str, PathLike)):
+        raise UserError(f"mcp_world({str(command)!r}): give a list, the program and its arguments.")
     server = (tuple(map(str, command)), reset, state, dict(env or {}))
     return type("McpWorld", (McpWorld,), {"_server": server})
 
@@ -63,6 +61,7 @@ class McpWorld:
     _server: tuple[tuple[str, ...], str | None, str | None, dict[str, str]]
 
     def __init__(self) -> None:
+        self._process = Server(self._server[0], self._server[3])
         self._connected: asyncio.Future[Any] | None = None
         self._ending = asyncio.Event()
         self._session: asyncio.Task[None] | None = None
@@ -79,10 +78,10 @@ class McpWorld:
     async def _tools(self) -> list[Schema]:
         """The tools that the policy is offered."""
         client = await self._client()
-        page = await client.list_tools()
+        page = await self._answered(client.list_tools())
         listed = list(page.tools)
         while page.next_cursor is not None:
-            page = await client.list_tools(cursor=page.next_cursor)
+            page = await self._answered(client.list_tools(cursor=page.next_cursor))
             listed += page.tools
         special = set(filter(None, self._server[1:3]))
         names = {tool.name for tool in listed}
@@ -90,8 +89,9 @@ class McpWorld:
             absent = min(special - names)
             raise UserError(f"the MCP server has no tool {absent}; it has {sorted(names)}.")
         offered = [tool for tool in listed if tool.name not in special]
-        self._names = {_NOT_IN_NAMES.sub("_", tool.name): tool.name for tool in offered}
-        if len(self._names) < len(offered) or "reset" in self._names:
+        taken = {*keyword.kwlist, *dir(self)}
+        self._names = {_shown(tool.name, taken): tool.name for tool in offered}
+        if len(self._names) < len(offered) or any(tool.name == "reset" for tool in offered):
             raise UserError(
                 "tools of the MCP server cannot be told apart: their names differ only in "
                 "characters that no call may have, or one is called reset."
@@ -100,7 +100,7 @@ class McpWorld:
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[str]]:
         """A tool, as a method."""
-        if name.startswith("_") or name not in self._names:
+        if name not in vars(self).get("_names", ()):
             raise AttributeError(name)
 
         async def tool(**arguments: Any) -> str:
@@ -113,7 +113,9 @@ class McpWorld:
         if tool is None:
             return {}
         result = await self._ask(tool, {})
-        return _text(result) if result.structured_content is None else result.structured_content
+        structured, text = result.structured_content, _text(result)
+        # A server whose tool returns a text may wrap it.
+        return _parsed(text) if structured in (None, {"result": text}) else structured
 
     async def _close(self) -> None:
         self._ending.set()
@@ -122,10 +124,18 @@ class McpWorld:
 
     async def _ask(self, tool: str, arguments: Mapping[str, Any]) -> Any:
         client = await self._client()
-        result = await client.call_tool(tool, dict(arguments))
+        result = await self._answered(client.call_tool(tool, dict(arguments)))
         if result.is_error:
             raise ToolError(_text(result))
         return result
+
+    async def _answered(self, request: Awaitable[Any]) -> Any:
+        try:
+            return await request
+        except mcp.MCPError as error:
+            if not self._process.has_ended:
+                raise
+            raise Gone(f"the MCP server has ended{self._process.last_words}") from error
 
     async def _client(self) -> Any:
         """The connected client; the task that connects it is the one that ends it."""
@@ -135,57 +145,17 @@ class McpWorld:
         return await asyncio.shield(self._connected)
 
     async def _serve(self, connected: asyncio.Future[Any]) -> None:
-        command, _, _, env = self._server
         try:
-            async with mcp.Client(_transport(command, env)) as client:
+            async with mcp.Client(self._process.streams()) as client:
                 connected.set_result(client)
                 await self._ending.wait()
         except Exception as error:
             if not connected.done():
-                words = f"the MCP server `{' '.join(command)}` cannot be spoken to: {error}"
-                connected.set_exception(UserError(words))
-
-
-@asynccontextmanager
-async def _transport(command: Sequence[str], env: Mapping[str, str]) -> AsyncIterator[Any]:
-    """The streams of a server's process. MCP's `stdio_client` would start it in a session of
-    its own, which a world that is killed leaves behind."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**get_default_environment(), **env},
-        limit=LONGEST_LINE,
-    )
-    stdin: Any = process.stdin
-    stdout: Any = process.stdout
-    to_us, from_server = anyio.create_memory_object_stream[Any](0)
-    from_us, to_server = anyio.create_memory_object_stream[Any](0)
-
-    async def listen() -> None:
-        async with to_us:
-            async for line in stdout:
-                with suppress(ValueError):  # what is no message is a log that went astray
-                    await to_us.send(SessionMessage(messages.validate_json(line, by_name=False)))
-
-    async def speak() -> None:
-        async for message in to_server:
-            text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
-            stdin.write(text.encode() + b"\n")
-            await stdin.drain()
-
-    tasks = [asyncio.ensure_future(task) for task in (listen(), speak())]
-    try:
-        yield from_server, from_us
-    finally:
-        stdin.close()
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.wait(), LAST_WAIT)
-        with suppress(ProcessLookupError):
-            process.kill()
-        for task in tasks:
-            task.cancel()
+                command = " ".join(self._server[0])
+                words = f"{_innermost(error)}{self._process.last_words}"
+                connected.set_exception(
+                    UserError(f"the MCP server `{command}` cannot be spoken to: {words}")
+                )
 
 
 def _schema(name: str, tool: Any) -> Schema:
@@ -196,3 +166,28 @@ def _schema(name: str, tool: Any) -> Schema:
 def _text(result: Any) -> str:
     """What the policy reads of a result; of what is no text, its kind."""
     return "\n".join(getattr(part, "text", f"[{part.type}]") for part in result.content)
+
+
+def _shown(name: str, taken: Collection[str]) -> str:
+    """A tool's name as a call can have it, and as no attribute of a world has it."""
+    shown = _NOT_IN_NAMES.sub("_", name)
+    if not shown.isidentifier():  # it starts with a digit
+        shown = f"_{shown}"
+    while shown in taken:
+        shown += "_"
+    return shown
+
+
+def _parsed(text: str) -> Any:
+    """The JSON that a text is, so that the order of its keys makes no difference; or the text."""
+    try:
+        return json.loads(text, parse_constant=str)
+    except ValueError:
+        return text
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Of errors in groups, in which tasks raise them, the first one that is none."""
+    while inner := getattr(error, "exceptions", ()):
+        error = inner[0]
+    return error

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -37,15 +37,28 @@ class WorldError(Exception):
 
 
 class World:
-    """One world. `Worlds.open` makes it."""
+    """One world. `Worlds.open` makes it.
+
+    Args:
+        tell: takes the error of a `_close` that raised, which is no reason to fail a rollout.
+    """
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pid: int, limits: Limits
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        pid: int,
+        limits: Limits,
+        tell: Callable[[str], None],
     ) -> None:
         self._reader, self._writer, self._pid, self._limits = reader, writer, pid, limits
+        self._tell, self._is_made = tell, False
 
     async def reset(self, row: Mapping[str, Any]) -> str | None:
-        """Make a new world; what the first prompt shows of it."""
+        """Make a new world; what the first prompt shows of it. One before it is closed."""
+        if self._is_made:
+            await self._end()
+        self._is_made = True
         value = await self._sure("reset", self._limits.reset, row=dict(row))
         return value if isinstance(value, str) else None
 
@@ -72,9 +85,7 @@ class World:
     async def close(self) -> None:
         """Call `_close()` and end the process, whatever it does."""
         try:
-            await self._ask("close", self._limits.tool)
-        except Hung:
-            pass
+            await self._end()
         except BaseException:
             self._kill()
             raise
@@ -83,8 +94,15 @@ class World:
 
     async def describe(self) -> dict[str, Any]:
         """The tools, and whether the environment scores itself."""
+        self._is_made = True
         description: dict[str, Any] = await self._sure("describe", self._limits.reset)
         return description
+
+    async def _end(self) -> None:
+        with suppress(Hung):
+            reply = await self._ask("close", self._limits.tool)
+            if "error" in reply:
+                self._tell(reply["error"])
 
     async def _sure(self, do: str, limit: float, **more: Any) -> Any:
         try:

@@ -164,8 +164,8 @@ class Story:
             result: dict[str, Any] = getattr(self._world, call.name)(**call.arguments)
         except ValueError as error:
             raise Dead from error
-        self._shown.add(result_text(result))
         if self.service.step(call.name).effect is None:
+            self._shown.add(result_text(result))
             self._read[repr(call)] = result
         return result
 
