@@ -363,3 +363,13 @@ def test_a_wrong_command_is_one_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_an_import_that_hangs_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(3600)\nclass Shop: ...\n")
+    assert main([f"{tmp_path / 'slow.py'}:Shop", "--reset_seconds", "1"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "slow.py:Shop is not imported after 1 s, its limit (reset_seconds)." in said

@@ -62,13 +62,21 @@ def parser() -> Parser:
     )
     top.add_argument("--split", default="train", help="their split (default: train)")
     top.add_argument("--call_form", choices=FORMS, default="python", help="how they write calls")
-    top.add_argument("--tool_seconds", type=amount, default=10.0, help="time limit of a tool")
+    top.add_argument("--tool_seconds", type=amount, default=10.0, help="time limit of a tool (10)")
+    top.add_argument(
+        "--reset_seconds", type=amount, default=60.0, help="of reset, and of the import (60)"
+    )
     return top
 
 
 async def _check(options: Namespace) -> None:
     _check_names(options)
-    settings = Settings(options.factory, tool_seconds=options.tool_seconds, max_worlds=AT_ONCE)
+    settings = Settings(
+        options.factory,
+        tool_seconds=options.tool_seconds,
+        reset_seconds=options.reset_seconds,
+        max_worlds=AT_ONCE,
+    )
     shared = Shared()
     try:
         worlds = await shared.worlds(Script(()), settings)

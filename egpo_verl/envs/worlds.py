@@ -119,7 +119,7 @@ class Worlds:
             if self._is_imported:
                 raise WorldError(f"no world of {self.factory} started within {limit}.") from None
             raise UserError(
-                f"{self.factory} is not imported after {limit}, which env.reset_seconds allows."
+                f"{self.factory} is not imported after {limit}, its limit (reset_seconds)."
             ) from None
         if not pid:
             raise WorldError(f"the process that worlds of {self.factory} come from has ended.")
