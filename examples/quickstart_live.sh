@@ -5,24 +5,25 @@
 #
 #   bash examples/quickstart_live.sh
 #   STEPS=60 NAME=longer bash examples/quickstart_live.sh [overrides of verl's configuration]
-#   MODEL=DIR KINDS="base missing_tool" bash examples/quickstart_live.sh
+#   MODEL=DIR KINDS="base missing_tool" MAX_TURNS=4 bash examples/quickstart_live.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 MODEL=${MODEL:-egpo_verl/toolworld/live/model}
 KINDS=${KINDS:-base missing_value}
-STEPS=${STEPS:-24}
+MAX_TURNS=${MAX_TURNS:-2}
+STEPS=${STEPS:-16}
 NAME=${NAME:-quickstart_live}
 
 . examples/environment.sh
 . examples/train_cpu.sh
 make_environment "$PWD"
 
-PARQUET=runs/data/live-${KINDS// /-}
+PARQUET=runs/data/live-${KINDS// /-}-$MAX_TURNS
 if [ ! -f "$PARQUET/train.parquet" ]; then
     # shellcheck disable=SC2086
-    python -m egpo_verl.preprocess toolworld_live --kinds $KINDS --num_test 128 \
-        --local_save_dir "$PARQUET"
+    python -m egpo_verl.preprocess toolworld_live --kinds $KINDS --max_turns "$MAX_TURNS" \
+        --num_test 128 --local_save_dir "$PARQUET"
 fi
 
 # 8 dialogues with 8 rollouts each, of some 3 to 4 messages, so some 4 updates a step: the rate is

@@ -44,9 +44,11 @@ def test_prompts_and_answers_fit_into_the_lengths_of_the_quickstart() -> None:
         for name in ("prompt", "response")
     )
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
-    kinds = json.loads((MODEL / "recipe.json").read_text(encoding="utf-8"))["live"]
+    recipe = json.loads((MODEL / "recipe.json").read_text(encoding="utf-8"))
+    kinds, max_turns = recipe["live"], recipe["max_turns"]
     assert f"KINDS:-{' '.join(kinds)}" in script
-    for one in demonstrations(100, 5, kinds=kinds):
+    assert f"MAX_TURNS:-{max_turns}}}" in script
+    for one in demonstrations(100, 5, kinds=kinds, max_turns=max_turns):
         for messages, response in one.messages:
             ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
             assert len(ids) <= prompt
@@ -57,5 +59,5 @@ def test_prompts_and_answers_fit_into_the_lengths_of_the_quickstart() -> None:
 def test_its_success_leaves_room_to_learn() -> None:
     recipe = json.loads((MODEL / "recipe.json").read_text(encoding="utf-8"))
     model, tokenizer = load(MODEL)
-    tasks = fresh_tasks(64, 1, "train", recipe["live"])
+    tasks = fresh_tasks(64, 1, "train", recipe["live"], recipe["max_turns"])
     assert 0.15 < solved(measure(model, tokenizer, tasks, Sampling(recipe["temperature"]))) < 0.6

@@ -128,6 +128,7 @@ def test_a_model_is_warmed_on_dialogues_goes_on_from_another_and_is_measured(
     assert recipe["live"] == ["base", "missing_value", "missing_tool", "long_context"]
     one, other = (load(folder)[0].state_dict() for folder in (first, second))
     assert all(torch.equal(one[name], other[name]) for name in one)
+    assert json.loads((second / "tokenizer.json").read_text())["padding"] is None
     card = (first / "README.md").read_text()
     assert "kinds base of at most\n  2 user turns;" in card
     assert "| test_hard |" in card

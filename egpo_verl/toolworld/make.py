@@ -110,6 +110,7 @@ def _save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: P
         top_k=0,
     )
     model.eval().save_pretrained(folder)
+    tokenizer.backend_tokenizer.no_padding()  # what a measurement has set is not the model's
     tokenizer.save_pretrained(folder)
 
 
