@@ -2,9 +2,9 @@
 
 Three measurements with a policy whose messages are known:
 
-1. the state machine of `egpo_verl/envs/episode.py` alone on one core, its tools called in this
-   process: messages a second of processor time;
-2. the same episodes in worlds with a process each, as a training has them, on all cores;
+1. the state machine of `egpo_verl/envs/episode.py` alone on one core, with the dialogues, tools and
+   checks of toolworld live in this process: messages a second of processor time;
+2. short episodes in worlds with a process each, as a training has them, on all cores;
 3. 512 episodes at once whose tools sleep for 50 ms, before a sampler that answers SLOTS prompts at
    a time in SECONDS each: the share of its time in which a slot is free though there are episodes.
 """
@@ -17,13 +17,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from egpo_verl.calls import Reason
 from egpo_verl.cli import out, table
-from egpo_verl.envs.check import Check, Replay
-from egpo_verl.envs.episode import Episode, Phase, Result
 from egpo_verl.envs.play import Message, play, replay_of
-from egpo_verl.envs.protocol import result_text, state_of, state_text, tools_of
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.worlds import Worlds
+from egpo_verl.toolworld.live import demonstrations
+from egpo_verl.toolworld.live.play import Play
 
 EPISODES = 2_000
 AT_ONCE = 512
@@ -72,30 +72,18 @@ SLOW = script({"name": "slow"}, {"name": "slow"})
 SLOW_TEXTS = texts("slow()", "slow()")
 
 
-def machine_alone(replay: Replay) -> float:
+def machine_alone() -> float:
     """Messages a second of processor time, on one core."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    tools, check = tools_of(Counter), Check(replay)
+    drawn = list(demonstrations(EPISODES, "speed"))
     began = time.process_time()
-    for _ in range(EPISODES):
-        world, answers = Counter(), iter(FAST_TEXTS)
-        world.reset()
-        episode = Episode(FAST, tools)
-        while episode.phase is not Phase.OVER:
-            if episode.phase is Phase.ANSWER:
-                assert episode.prompt
-                episode.answer(next(answers))
-            elif episode.phase is Phase.CALLS:
-                calls = episode.calls
-                episode.returned([Result(result_text(_call(world, call))) for call in calls])
-            else:
-                assert check.failure(episode, state_text(state_of(world))) is None
-                episode.go_on()
-    return EPISODES * len(FAST_TEXTS) / (time.process_time() - began)
-
-
-def _call(world: Counter, call: Any) -> Any:
-    return getattr(world, call.name)(**call.arguments)
+    for one in drawn:
+        played = Play(one.task)
+        for _, message in one.messages:
+            assert played.prompt
+            played.answer(message)
+        assert played.reason is Reason.OK
+    return sum(len(one.messages) for one in drawn) / (time.process_time() - began)
 
 
 async def in_processes(worlds: Worlds) -> float:
@@ -163,10 +151,9 @@ async def sampler_waits(worlds: Worlds) -> float:
 
 async def main() -> None:
     async with Worlds(f"{__file__}:Counter", at_once=AT_ONCE) as worlds:
-        replay = await replay_of(FAST, worlds)
         processes, waits = await in_processes(worlds), await sampler_waits(worlds)
     rows = [
-        ("state machine alone, one core", f"{machine_alone(replay):,.0f} messages/s"),
+        ("state machine alone, one core", f"{machine_alone():,.0f} messages/s"),
         ("a process for each episode", f"{processes:,.0f} messages/s"),
         (f"{AT_ONCE} episodes at once, tools of 50 ms", f"sampler waits {waits:.1%}"),
     ]
