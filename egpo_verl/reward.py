@@ -121,7 +121,8 @@ def _checked(ground_truth: object, extra_info: object) -> tuple[Row, str, bool]:
         raise ValueError(f"unknown form of calls {form!r}, use one of {', '.join(FORMS)}")
     if opened is not None and opened not in (True, False):
         raise ValueError(f"extra_info['think_in_prompt'] must be true or false, not {opened!r}")
-    if info.get("env"):
+    env = info.get("env")
+    if isinstance(env, str) and '"turns"' in env:  # others may have a column of this name
         _tell_of_live_rows()
     return _row(ground_truth, tools), form, bool(opened)
 

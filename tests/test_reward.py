@@ -170,16 +170,19 @@ def test_the_row_says_which_form_it_expects(form: str, answer: str) -> None:
     assert score(THOUGHT + answer, ONE)["reason"] == Reason.TEXT_BESIDE_CALLS
 
 
-def test_a_live_row_is_judged_by_its_first_turn_and_that_is_said_once() -> None:
+@pytest.mark.parametrize(
+    ("env", "told"), [('{"row": {}, "turns": [{"user": "Now?"}]}', 1), ("staging", 0), ("", 0)]
+)
+def test_a_live_row_is_judged_by_its_first_turn_and_that_is_said_once(env: str, told: int) -> None:
     row = ("demo", f"{THOUGHT}[now()]", json.dumps([{"name": "now", "arguments": {}}]))
     code = f"""
 from egpo_verl.reward import compute_score
 for _ in range(3):
-    print(compute_score(*{row!r}, dict(env='a script'))["score"])
+    print(compute_score(*{row!r}, dict(env={env!r}))["score"])
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["1.0"] * 3
-    assert ran.stderr.count("add +env=own") == 1
+    assert ran.stderr.count("add +env=own") == told
 
 
 def test_without_tools_signatures_are_not_checked() -> None:
