@@ -10,7 +10,6 @@ from egpo_verl.calls import Call, render
 from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.envs.check import Replay
 from egpo_verl.envs.history import History
-from egpo_verl.envs.misfit import unknown_tool
 from egpo_verl.envs.play import Message, Outcome, Policy, Rules, play, replay_of
 from egpo_verl.envs.script import Script
 from egpo_verl.envs.world import Hung, World, WorldError
@@ -44,8 +43,6 @@ class Proof:
 
 async def prove(script: Script, worlds: Worlds, call_form: str = "python") -> Proof:
     """Play the row's reference several times, alone and beside itself, and as a policy would."""
-    if unknown := unknown_tool(script, worlds.tools):
-        return Proof(unknown)
     try:
         if worlds.owns_reward and any(turn.reference is None for turn in script.turns):
             proof = await _without_reference(script, worlds)
