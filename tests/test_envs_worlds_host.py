@@ -83,6 +83,16 @@ def trainer(code: str) -> subprocess.Popen[str]:
     )
 
 
+def host_since(before: list[psutil.Process]) -> psutil.Process:
+    """The host that has come to this process's children, of which others may be hosts, too."""
+    (host,) = (
+        one
+        for one in psutil.Process().children()
+        if one not in before and "egpo_verl.envs.host" in one.cmdline()
+    )
+    return host
+
+
 def until(there: Callable[[], bool]) -> None:
     end = time.monotonic() + 60
     while not there():
@@ -133,9 +143,9 @@ def test_an_import_that_hangs_ends_when_its_trainer_is_gone(hangs: str, notes: P
 
 def test_a_host_that_does_not_end_is_killed(tmp_path: Path) -> None:
     async def main() -> None:
-        before = set(psutil.Process().children())
+        before = psutil.Process().children()
         worlds = await Worlds("envs_worlds:Shared").__aenter__()
-        (host,) = set(psutil.Process().children()) - before
+        host = host_since(before)
         os.kill(host.pid, signal.SIGSTOP)
         began = time.monotonic()
         worlds.stop()
@@ -148,8 +158,9 @@ def test_a_host_that_does_not_end_is_killed(tmp_path: Path) -> None:
 
 def test_a_host_that_makes_no_world_is_an_error_after_the_limit() -> None:
     async def main() -> None:
+        before = psutil.Process().children()
         async with Worlds("envs_worlds:Shared", Limits(reset=LIMIT)) as worlds:
-            (host,) = [one for one in psutil.Process().children() if "host" in str(one.cmdline())]
+            host = host_since(before)
             os.kill(host.pid, signal.SIGSTOP)
             with pytest.raises(Exception, match="no world of envs_worlds:Shared"):
                 async with worlds.open():
