@@ -389,3 +389,31 @@ def test_a_weight_that_is_no_number_drops_the_row(tmp_path: Path, weight: Any) -
     assert dropped(tmp_path) == {"bad_dialogue": 1}
     report = (tmp_path / "out" / "report.md").read_text("utf-8")
     assert f"the weight {str(weight)!r} of a message is no number" in report
+
+
+def test_a_trajectory_of_tau2_bench_becomes_its_agents_turns(tmp_path: Path) -> None:
+    """The agent speaks first, calls are flat, and the user has tools of its own (telecom)."""
+    call = {"id": "t1", **CALL, "requestor": "assistant"}
+    looks = {"id": "u1", "name": "look_at_ticket", "arguments": {}, "requestor": "user"}
+    trajectory = row(
+        {"role": "assistant", "content": "How can I help you?", "tool_calls": None, "turn_idx": 0},
+        {**QUESTION, "tool_calls": None, "turn_idx": 1, "cost": 0.001},
+        {"role": "assistant", "content": None, "tool_calls": [call], "turn_idx": 2},
+        {"role": "tool", "id": "t1", **BOOKED, "requestor": "assistant", "error": False},
+        {"role": "assistant", "content": "What does it say?", "tool_calls": None},
+        {"role": "user", "content": None, "tool_calls": [looks]},
+        {"role": "tool", "id": "u1", "content": "east", "requestor": "user", "error": False},
+        {"role": "user", "content": "East. Another one?"},
+        {"role": "assistant", "content": None, "tool_calls": [{**call, "id": "t2"}]},
+    )
+    rows = preprocess(tmp_path, trajectory)
+    assert truths(rows) == [[CALL], [], [CALL]]
+    assert [item["prompt"][-1]["content"] for item in rows] == [
+        "A ferry from the east pier?",
+        "booked",
+        "East. Another one?",
+    ]
+    users_own = rows[-1]["prompt"][-3]
+    assert users_own["role"] == "user"
+    assert "look_at_ticket" in users_own["content"]
+    assert dropped(tmp_path) == {"no_question": 1}, "nobody has asked for the greeting"

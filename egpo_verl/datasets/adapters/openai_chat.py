@@ -158,5 +158,8 @@ Roles, by what they mean to a model:
 
 Every turn of the assistant becomes a row, with the turns before it in its prompt: its tool_calls
 are the reference, words alone say that no tool fits. A turn with "weight": 0 is history only, be
-it written 0, "0" or false; a weight that is no number drops its row.""",
+it written 0, "0" or false; a weight that is no number drops its row.
+
+The messages of a tau2-bench simulation serve as they are, with the agent's tools beside them; a
+call of the user's own stands in the history as the user's words.""",
 )
