@@ -62,8 +62,9 @@ cold_start() {
     MODEL_PATH=$MODEL DATA_DIR=$PWD/$ROWS RUNS_DIR=$PWD/$RUN EXPERIMENT_NAME=cold_start DEVICE=cpu \
         SFT_TRAIN_FILE=$PWD/$ROWS/sft_train.parquet SFT_TEST_FILE=$PWD/$ROWS/sft_test.parquet \
         MAX_PROMPT_LENGTH=640 MAX_RESPONSE_LENGTH=768 PPO_MAX_TOKEN_LEN_PER_GPU=2048 \
-        TRAIN_BATCH_SIZE=16 ACTOR_LR=2e-4 TOTAL_EPOCHS=2 SAVE_FREQ=10 \
-        bash examples/run_cold_start.sh engine.mixed_precision.param_dtype="$(dtype)"
+        TRAIN_BATCH_SIZE=16 ACTOR_LR=2e-4 TOTAL_EPOCHS=1 SAVE_FREQ=5 \
+        bash examples/run_cold_start.sh engine.mixed_precision.param_dtype="$(dtype)" \
+        model.enable_gradient_checkpointing=False
     local checkpoints=$RUN/cold_start/checkpoints
     cp -r "$checkpoints/global_step_$(cat "$checkpoints/latest_checkpointed_iteration.txt")/huggingface" \
         "$COLD.unfinished"
