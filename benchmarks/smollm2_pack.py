@@ -1,0 +1,144 @@
+"""Collects what `examples/run_smollm2_135m_cpu.sh` has left into benchmarks/smollm2.
+
+    python benchmarks/smollm2_pack.py runs/smollm2
+
+Of what is not there yet it says so and leaves it out. It writes:
+
+    cold_start.jsonl.gz, grpo.jsonl.gz, egpo.jsonl.gz    the logged numbers, a step a line
+    held_out.json    model -> row of the test split -> [right responses, responses]
+    bfcl.json        model -> what was run, and category -> the official counts
+    answers.jsonl.gz the first answers of each model to ROWS rows of the test split
+    runs.json        arm -> versions, machine, commit, and when it was started
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from egpo_verl.cli import say, write_file_aside
+from egpo_verl.compare.run_log import read_run
+
+PACKED = Path(__file__).with_name("smollm2")
+ARMS = ("grpo", "egpo")
+ROWS = 30
+KEPT_OF_RUN = ("versions", "machine", "commit", "starts")
+KEPT_OF_START = ("phase", "from_step", "began", "ended", "exit")
+
+
+def logs(run: Path) -> Iterator[tuple[str, Path]]:
+    """Names, and the folders with verl's logs."""
+    yield "cold_start", run / "cold_start"
+    for arm in ARMS:
+        yield arm, run / "lab" / f"{arm}-seed1"
+
+
+def measured(run: Path) -> Iterator[tuple[str, Path]]:
+    """Models, and the folders with what verl wrote of their answers to the test split."""
+    yield "untuned", run / "untuned" / "answers"
+    yield "cold_start", run / "lab" / "start-seed0" / "final"
+    for arm in ARMS:
+        yield arm, run / "lab" / f"{arm}-seed1" / "final"
+
+
+def answers(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Row -> its responses, in the order in which they were written; rows are named by a digest."""
+    (file,) = folder.glob("*.jsonl")
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in file.read_text(encoding="utf-8").splitlines():
+        answer = json.loads(line)
+        asked = "".join((answer["input"] + answer["gts"]).split())
+        rows[hashlib.sha256(asked.encode()).hexdigest()[:12]].append(answer)
+    return dict(sorted(rows.items()))
+
+
+def steps(folder: Path) -> str:
+    """The run's log as one: a line a step."""
+    data: dict[int, dict[str, float]] = defaultdict(dict)
+    for metric, values in read_run(folder).values.items():
+        for step, value in values.items():
+            data[step][metric] = value
+    return "".join(json.dumps({"step": step, "data": data[step]}) + "\n" for step in sorted(data))
+
+
+def scores(folder: Path) -> dict[str, Any]:
+    """What was run, and the counts of each category."""
+    told = json.loads((folder / "bfcl" / "bfcl.json").read_text(encoding="utf-8"))
+    settings = {key: value for key, value in told["settings"].items() if key != "model"}
+    return {**settings, **{key: told[key] for key in ("draw", "seconds", "categories")}}
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """Versions, machine and starts of an arm."""
+    told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    kept = {key: told[key] for key in KEPT_OF_RUN}
+    kept["starts"] = [{key: one.get(key) for key in KEPT_OF_START} for one in kept["starts"]]
+    return kept
+
+
+def samples(models: dict[str, dict[str, list[dict[str, Any]]]]) -> str:
+    """A line for each of some rows: the question, the reference, each model's first answer."""
+    shared = sorted(set.intersection(*(set(rows) for rows in models.values())))
+    lines = []
+    for row in sorted(random.Random(0).sample(shared, min(ROWS, len(shared)))):
+        first = {model: rows[row][0] for model, rows in models.items()}
+        one = next(iter(first.values()))
+        line = {"row": row, "input": one["input"], "reference": one["gts"]}
+        told = {name: {"text": it["output"], "right": it["acc"]} for name, it in first.items()}
+        lines.append(json.dumps({**line, "answers": told}, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+def write(name: str, text: str) -> None:
+    """Whole or not at all; the same bytes for the same text."""
+    content = text.encode()
+    if name.endswith(".gz"):
+        content = gzip.compress(content, mtime=0)
+    with write_file_aside(PACKED / name) as part:
+        part.write_bytes(content)
+    say(f"{name}: {len(content):,} bytes")
+
+
+def main(run: Path) -> None:
+    PACKED.mkdir(exist_ok=True)
+    models = {}
+    for name, folder in measured(run):
+        if list(folder.glob("*.jsonl")):
+            models[name] = answers(folder)
+        else:
+            say(f"{folder} has no answers: {name} is left out.")
+    counts = {
+        model: {row: [sum(one["acc"] == 1 for one in got), len(got)] for row, got in rows.items()}
+        for model, rows in models.items()
+    }
+    write("held_out.json", json.dumps(counts, indent=0) + "\n")
+    if models:
+        write("answers.jsonl.gz", samples(models))
+    for name, folder in logs(run):
+        if list(folder.glob("steps*.jsonl")):
+            write(f"{name}.jsonl.gz", steps(folder))
+        else:
+            say(f"{folder} has no log: {name} is left out.")
+    bfcl = {
+        folder.name: scores(folder)
+        for folder in sorted((run / "bfcl").glob("*"))
+        if (folder / "bfcl" / "bfcl.json").exists()
+    }
+    write("bfcl.json", json.dumps(bfcl, indent=1) + "\n")
+    runs = {
+        arm: about(run / "lab" / f"{arm}-seed1")
+        for arm in ARMS
+        if (run / "lab" / f"{arm}-seed1" / "run.json").exists()
+    }
+    write("runs.json", json.dumps(runs, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

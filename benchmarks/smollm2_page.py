@@ -1,0 +1,163 @@
+"""The tables and the picture of docs/smollm2.md, from the logs in benchmarks/smollm2.
+
+    python benchmarks/smollm2_page.py             rewrites the page between its marks; the picture
+    python benchmarks/smollm2_page.py --check     exit code 1 where the page's tables are not these
+
+Held-out accuracy is the share of right responses (the reward's `acc`). A standard error is over the
+rows of the test split, whose responses are not independent: of the rows' shares, or of the rows'
+differences where two models are compared.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from egpo_verl.cli import RIGHT, markdown_table
+from egpo_verl.compare.curves import draw
+from egpo_verl.compare.run_log import Run, read_run
+from egpo_verl.compare.runs import RANGE, RunGroup
+
+HERE = Path(__file__).parent
+PACKED = HERE / "smollm2"
+PAGE = HERE.parent / "docs" / "smollm2.md"
+PICTURE = PAGE.with_suffix(".png")
+MARKS = "<!-- {name}: made by benchmarks/smollm2_page.py -->", "<!-- end -->"
+MODELS = {
+    "untuned": "as it comes",
+    "cold_start": "after the cold start",
+    "grpo": "after GRPO",
+    "egpo": "after EGPO",
+}
+COMPARED = (("grpo", "cold_start"), ("egpo", "cold_start"), ("egpo", "grpo"))
+CATEGORIES = ("simple_python", "multiple", "parallel", "irrelevance", "live_simple")
+DRAWN = "live_multiple"
+"""Of which a seeded part was asked, in a folder of its own."""
+SHOWN_STEPS = 6
+Shares = Mapping[str, float]
+"""Row of the test split -> share of right responses."""
+
+
+def packed(name: str) -> Any:
+    return json.loads((PACKED / name).read_text(encoding="utf-8"))
+
+
+def log(name: str) -> Run:
+    """A packed log, read as any log."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{name}.jsonl"
+        file.write_bytes(gzip.decompress((PACKED / f"{name}.jsonl.gz").read_bytes()))
+        return read_run(file)
+
+
+def measured(values: Sequence[float], sign: str = "") -> str:
+    """Mean and standard error of shares, in points."""
+    error = stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+    return f"{100 * fmean(values):{sign}.1f} ± {100 * error:.1f}"
+
+
+def held_out() -> Iterator[str]:
+    """Accuracy on the test split, and what a model gains over another."""
+    counts = packed("held_out.json")
+    shares: dict[str, Shares] = {
+        model: {row: right / of for row, (right, of) in counts[model].items()}
+        for model in MODELS
+        if model in counts
+    }
+    lines = [
+        (
+            MODELS[model],
+            f"{sum(right for right, _ in counts[model].values())} of "
+            f"{sum(of for _, of in counts[model].values())}",
+            measured(list(shares[model].values())),
+        )
+        for model in shares
+    ]
+    yield from markdown_table(("model", "right responses", "accuracy %"), lines, RIGHT)
+    yield ""
+    differences = [
+        (f"{MODELS[one]} − {MODELS[other]}", measured(difference(shares[one], shares[other]), "+"))
+        for one, other in COMPARED
+        if one in shares and other in shares
+    ]
+    yield from markdown_table(("difference, by row", "points"), differences, RIGHT)
+
+
+def difference(one: Shares, other: Shares) -> list[float]:
+    """Of the rows that both have answered."""
+    return [one[row] - other[row] for row in one if row in other]
+
+
+def bfcl() -> Iterator[str]:
+    """Official counts by category."""
+    told = packed("bfcl.json")
+    models = [model for model in MODELS if model in told]
+    drawn = f"{DRAWN}, {next((told[m]['draw'] for m in told if m.endswith(DRAWN)), 0)} drawn"
+    lines = [(name, *(cell(told.get(model, {}), name) for model in models)) for name in CATEGORIES]
+    lines.append((drawn, *(cell(told.get(f"{model}-{DRAWN}", {}), DRAWN) for model in models)))
+    yield from markdown_table(
+        ("right by bfcl-eval", *(MODELS[model] for model in models)), lines, RIGHT
+    )
+
+
+def cell(run: Mapping[str, Any], category: str) -> str:
+    counts = run.get("categories", {}).get(category)
+    return f"{counts['correct']} of {counts['scored']}" if counts else "–"
+
+
+def cold_start() -> Iterator[str]:
+    """The loss of some steps."""
+    steps, losses = log("cold_start").series("train/loss")
+    shown = [round(place * (len(steps) - 1) / (SHOWN_STEPS - 1)) for place in range(SHOWN_STEPS)]
+    cells = (str(steps[place]) for place in shown)
+    values = (f"{losses[place]:.2f}" for place in shown)
+    yield from markdown_table(("step", *cells), [("loss", *values)], RIGHT)
+    yield ""
+    loss = log("cold_start").series("val/loss")[1]
+    yield f"On the demonstrations of the test split it is {loss[-1]:.2f} at the end."
+
+
+def times() -> Iterator[str]:
+    """How long a step of each arm took, and of what."""
+    names = ("gen", "old_log_prob", "ref", "update_actor", "adv", "step")
+    lines = []
+    for arm in ("grpo", "egpo"):
+        run = log(arm)
+        seconds = [run.series(f"timing_s/{name}")[1] for name in names]
+        lines.append((arm, *(f"{fmean(one):.2f}" if one else "–" for one in seconds)))
+    yield from markdown_table(("seconds a step", *names), lines, RIGHT)
+
+
+PARTS = {"held_out": held_out, "bfcl": bfcl, "cold_start": cold_start, "times": times}
+
+
+def filled(page: str) -> str:
+    """The page with its parts between the marks."""
+    for name, part in PARTS.items():
+        start, end = MARKS[0].format(name=name), MARKS[1]
+        before, found, rest = page.partition(start)
+        if not found:
+            raise SystemExit(f"{PAGE} has no mark '{start}'.")
+        _, _, after = rest.partition(end)
+        page = "\n".join([before + start, "", *part(), "", end]) + after
+    return page
+
+
+def main(arguments: Sequence[str]) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    made = filled(page)
+    if "--check" in arguments:
+        raise SystemExit(int(made != page))
+    PAGE.write_text(made, encoding="utf-8")
+    draw([RunGroup(MODELS[arm], (log(arm),)) for arm in ("grpo", "egpo")], PICTURE, RANGE)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
