@@ -226,10 +226,14 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 class TestTransformers:
     """The tiny model of this repository, which reads 1,024 tokens."""
 
-    def test_a_batch_says_what_each_prompt_gets_alone(self, load: Callable[..., Any]) -> None:
+    @pytest.mark.parametrize("temperature", ["0", "1"])
+    def test_a_batch_says_what_each_prompt_gets_alone(
+        self, load: Callable[..., Any], temperature: str
+    ) -> None:
         chats = [chat(f"q{n}", "find a recipe " * n) for n in range(1, 8)]
-        together = dict(load("--max_tokens", "24", "--batch_size", "8").generate(chats))
-        alone = dict(load("--max_tokens", "24", "--batch_size", "1").generate(chats))
+        words = ("--max_tokens", "24", "--temperature", temperature)
+        together = dict(load(*words, "--batch_size", "8").generate(chats))
+        alone = dict(load(*words, "--batch_size", "1").generate(chats))
         assert together == alone
         assert set(together) == {c.key for c in chats}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +59,7 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
 
 @dataclass
 class TransformersBackend(LocalBackend):
-    """`transformers.generate` over prompts sorted by length and padded on the left.
+    """The sampler of `sampling/` over prompts sorted by length.
 
     Attributes:
         tokenizer, network: transformers' own, loaded.
@@ -102,58 +101,31 @@ class TransformersBackend(LocalBackend):
     def _batch(
         self, prompts: Sequence[Templated], room: int, sample: int
     ) -> Iterator[tuple[str, str]]:
-        import torch
+        from egpo_verl.sampling.draws import seed_of
+        from egpo_verl.sampling.sampler import Sampling, end_tokens, generate
 
-        width = max(len(prompt.token_ids) for prompt in prompts)
-        pad, ends = self._pad(), self._ends()
-        device = self.network.device
-        ids = [[pad] * (width - len(p.token_ids)) + list(p.token_ids) for p in prompts]
-        mask = [[0] * (width - len(p.token_ids)) + [1] * len(p.token_ids) for p in prompts]
-        # Seeded by what is in the batch: the same batch gives the same answers after a restart.
-        torch.manual_seed(_seed(self.asking.seed, sample, prompts[0].key))
-        with torch.inference_mode():
-            sequences = self.network.generate(
-                input_ids=torch.tensor(ids, device=device),
-                attention_mask=torch.tensor(mask, device=device),
-                generation_config=self._sampling(room, pad, ends),
-            )
-        for prompt, tokens in zip(prompts, sequences[:, width:].tolist(), strict=True):
-            stop = next((at for at, token in enumerate(tokens) if token in ends), None)
-            if stop is None:
+        ends, pad = end_tokens(self.network, self.tokenizer)
+        responses = generate(
+            self.network,
+            [prompt.token_ids for prompt in prompts],
+            [seed_of(self.asking.seed, sample, prompt.key) for prompt in prompts],
+            Sampling(room, temperature=self.asking.temperature),
+            ends,
+            pad,
+        )
+        for prompt, response in zip(prompts, responses, strict=True):
+            tokens = response.token_ids
+            if tokens[-1] in ends:
+                tokens = tokens[:-1]
+            else:
                 self.notes[prompt.key] = CUT_OFF
-            yield prompt.key, prompt.opened + self._text(tokens[:stop])
+            yield prompt.key, prompt.opened + self._text(tokens)
 
     def _text(self, tokens: list[int]) -> str:
         # Cleaning up would take spaces away inside string arguments.
         return str(self.tokenizer.decode(tokens, clean_up_tokenization_spaces=False))
 
-    def _sampling(self, room: int, pad: int, ends: Sequence[int]) -> Any:
-        from transformers import GenerationConfig
-
-        filters = {"temperature": self.asking.temperature, "top_p": 1.0, "top_k": 0}
-        return GenerationConfig(
-            do_sample=self.asking.temperature > 0,
-            max_new_tokens=room,
-            eos_token_id=list(ends),
-            pad_token_id=pad,
-            **(filters if self.asking.temperature > 0 else {}),
-        )
-
-    def _ends(self) -> list[int]:
-        named = self.network.generation_config.eos_token_id
-        ends = named if isinstance(named, list) else [named]
-        return sorted({e for e in (*ends, self.tokenizer.eos_token_id) if e is not None})
-
-    def _pad(self) -> int:
-        pad = self.tokenizer.pad_token_id
-        return int(pad if pad is not None else self.tokenizer.eos_token_id)
-
 
 def _longest(network: Any) -> int:
     longest = getattr(network.config, "max_position_embeddings", None)
     return int(longest) if longest else UNBOUNDED
-
-
-def _seed(seed: int, sample: int, key: str) -> int:
-    digest = hashlib.sha256(f"{seed} {sample} {key}".encode()).digest()
-    return int.from_bytes(digest[:7], "big")

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.rollout.replica import TokenOutput
 
-from egpo_verl.integration.cpu.draws import seed_of
 from egpo_verl.integration.cpu.machine import usable_cores
-from egpo_verl.integration.cpu.sampler import Generated, Sampling, end_tokens, generate
+from egpo_verl.sampling.draws import seed_of
+from egpo_verl.sampling.sampler import Generated, Sampling, end_tokens, generate
 
 # Requests of one training batch arrive one by one; a batch closes when none came for this long, or
 # when it is full.

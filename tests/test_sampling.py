@@ -16,7 +16,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from egpo_verl.integration.cpu.sampler import Sampling, generate
+from egpo_verl.sampling.sampler import Sampling, generate
 
 EOS, PAD = 1, 0
 

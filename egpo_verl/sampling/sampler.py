@@ -18,9 +18,9 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from egpo_verl.integration.cpu.cache import roomy_cache
-from egpo_verl.integration.cpu.draws import Draw, filters, uniform
-from egpo_verl.integration.cpu.processors import Abort, LogProbRecorder, Thinned, ended
+from egpo_verl.sampling.cache import roomy_cache
+from egpo_verl.sampling.draws import Draw, filters, uniform
+from egpo_verl.sampling.processors import Abort, LogProbRecorder, Thinned, ended
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Batched sampling by transformers' `generate`, for the rollout without vLLM and for benchmarks."""
