@@ -16,6 +16,7 @@ from transformers import (
     PreTrainedModel,
 )
 
+from egpo_verl.sampling.attention import share_heads
 from egpo_verl.sampling.sampler import Sampling, generate
 
 EOS, PAD = 1, 0
@@ -171,3 +172,33 @@ def test_a_diverged_model_is_told(model: LlamaForCausalLM) -> None:
     torch.nn.init.constant_(broken.lm_head.weight, float("nan"))
     with pytest.raises(ValueError, match="not finite"):
         generate(broken, [[5]], [0], Sampling(max_tokens=4), [EOS], PAD)
+
+
+@pytest.mark.parametrize("kind", ["all tokens", "a window"])
+def test_heads_that_share_keys_say_what_they_said_with_copies(
+    windowed: MistralForCausalLM, kind: str
+) -> None:
+    """And the model still reads whole texts."""
+    config = copy.deepcopy(windowed.config)
+    if kind == "all tokens":
+        config.sliding_window = None
+    plain = MistralForCausalLM(config).eval()
+    plain.load_state_dict(windowed.state_dict())
+    sharing = copy.deepcopy(plain)
+    share_heads(sharing)
+    assert plain.config._attn_implementation == "sdpa"
+    sampling = Sampling(max_tokens=20)
+    expected = generate(plain, PROMPTS, SEEDS, sampling, [EOS], PAD)
+    responses = generate(sharing, PROMPTS, SEEDS, sampling, [EOS], PAD)
+    for one, other, prompt in zip(responses, expected, PROMPTS, strict=True):
+        assert one.token_ids == other.token_ids
+        assert one.log_probs == pytest.approx(other.log_probs, abs=1e-5)
+        trained = log_probs_of(sharing, prompt, one.token_ids, 1.0)
+        assert one.log_probs == pytest.approx(trained.tolist(), abs=1e-5)
+
+
+def test_a_model_that_attends_otherwise_is_left_so(windowed: MistralForCausalLM) -> None:
+    eager = copy.deepcopy(windowed)
+    eager.set_attn_implementation("eager")
+    share_heads(eager)
+    assert eager.config._attn_implementation == "eager"

@@ -25,6 +25,8 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
     try:
         import torch
         import transformers
+
+        from egpo_verl.sampling.attention import share_heads
     except ImportError as error:
         raise UserError(
             f"generation needs {error.name}; install it with `pip install 'egpo-verl[cpu]'`, or "
@@ -46,6 +48,7 @@ def open_transformers(args: argparse.Namespace) -> TransformersBackend:
     network.generation_config = transformers.GenerationConfig(
         eos_token_id=network.generation_config.eos_token_id
     )
+    share_heads(network)
     asking = Asking(
         model=model,
         dtype=dtype,

@@ -15,6 +15,7 @@ from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.rollout.replica import TokenOutput
 
 from egpo_verl.integration.cpu.machine import usable_cores
+from egpo_verl.sampling.attention import share_heads
 from egpo_verl.sampling.draws import seed_of
 from egpo_verl.sampling.sampler import Generated, Sampling, end_tokens, generate
 
@@ -55,6 +56,7 @@ class TransformersServer:
             trust_remote_code=model_config.trust_remote_code,
         )
         self.model = model.to(device).eval()
+        share_heads(self.model)
         self.eos_token_ids, self.pad_token_id = end_tokens(self.model, model_config.tokenizer)
         # Only what a request says may shape sampling, never defaults that ship with a model.
         self.model.generation_config = GenerationConfig()
