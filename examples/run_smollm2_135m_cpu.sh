@@ -90,7 +90,7 @@ bfcl() {
 }
 
 score() { # NAME MODEL
-    local common=(--model "$2" --max_tokens 384 --batch_size 16 --dtype "$(dtype)")
+    local common=(--model "$2" --max_tokens 384 --batch_size 32 --dtype "$(dtype)")
     export OMP_NUM_THREADS=1
     python -m egpo_verl.evaluate bfcl "${common[@]}" --output_dir "$RUN/bfcl/$1" \
         --categories simple_python multiple parallel irrelevance live_simple
