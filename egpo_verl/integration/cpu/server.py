@@ -165,12 +165,14 @@ class TransformersServer:
             await asyncio.sleep(GATHER_SECONDS)
 
     def _next_batch(self) -> list[Request]:
-        """Requests with the settings of the first, those of one prompt side by side."""
+        """Requests with the settings of the first, prompts of like length and equal ones side by
+        side: there is less to pad, and an equal prompt is read once."""
         if not self.waiting:
             return []
         sampling = self.waiting[0].sampling
         same = [request for request in self.waiting if request.sampling == sampling]
-        batch = sorted(same, key=lambda request: request.prompt_ids)[: self.config.max_num_seqs]
+        same.sort(key=lambda request: (len(request.prompt_ids), request.prompt_ids))
+        batch = same[: self.config.max_num_seqs]
         chosen = {id(request) for request in batch}
         self.waiting = [request for request in self.waiting if id(request) not in chosen]
         return batch
