@@ -7,8 +7,9 @@ Of what is not there yet it says so and leaves it out. It writes:
     cold_start.jsonl.gz, grpo.jsonl.gz, egpo.jsonl.gz    the logged numbers, a step a line
     held_out.json    model -> row of the test split -> [right responses, responses]
     bfcl.json        model -> what was run, and category -> the official counts
-    answers.jsonl.gz the first answers of each model to ROWS rows of the test split
     runs.json        arm -> versions, machine, commit, and when it was started
+
+No text of a row or an answer is among it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import random
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -28,7 +28,6 @@ from egpo_verl.compare.run_log import read_run
 
 PACKED = Path(__file__).with_name("smollm2")
 ARMS = ("grpo", "egpo")
-ROWS = 30
 KEPT_OF_RUN = ("versions", "machine", "commit", "starts")
 KEPT_OF_START = ("phase", "from_step", "began", "ended", "exit")
 
@@ -83,19 +82,6 @@ def about(folder: Path) -> dict[str, Any]:
     return kept
 
 
-def samples(models: dict[str, dict[str, list[dict[str, Any]]]]) -> str:
-    """A line for each of some rows: the question, the reference, each model's first answer."""
-    shared = sorted(set.intersection(*(set(rows) for rows in models.values())))
-    lines = []
-    for row in sorted(random.Random(0).sample(shared, min(ROWS, len(shared)))):
-        first = {model: rows[row][0] for model, rows in models.items()}
-        one = next(iter(first.values()))
-        line = {"row": row, "input": one["input"], "reference": one["gts"]}
-        told = {name: {"text": it["output"], "right": it["acc"]} for name, it in first.items()}
-        lines.append(json.dumps({**line, "answers": told}, ensure_ascii=False) + "\n")
-    return "".join(lines)
-
-
 def write(name: str, text: str) -> None:
     """Whole or not at all; the same bytes for the same text."""
     content = text.encode()
@@ -119,8 +105,6 @@ def main(run: Path) -> None:
         for model, rows in models.items()
     }
     write("held_out.json", json.dumps(counts, indent=0) + "\n")
-    if models:
-        write("answers.jsonl.gz", samples(models))
     for name, folder in logs(run):
         if list(folder.glob("steps*.jsonl")):
             write(f"{name}.jsonl.gz", steps(folder))
