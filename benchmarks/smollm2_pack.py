@@ -47,14 +47,16 @@ def measured(run: Path) -> Iterator[tuple[str, Path]]:
         yield arm, run / "lab" / f"{arm}-seed1" / "final"
 
 
-def answers(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Row -> its responses, in the order in which they were written; rows are named by a digest."""
+def counts(folder: Path) -> dict[str, list[int]]:
+    """Row -> [right responses, responses]; rows are named by a digest."""
     (file,) = folder.glob("*.jsonl")
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    rows: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for line in file.read_text(encoding="utf-8").splitlines():
         answer = json.loads(line)
         asked = "".join((answer["input"] + answer["gts"]).split())
-        rows[hashlib.sha256(asked.encode()).hexdigest()[:12]].append(answer)
+        row = rows[hashlib.sha256(asked.encode()).hexdigest()[:12]]
+        row[0] += answer["acc"] == 1
+        row[1] += 1
     return dict(sorted(rows.items()))
 
 
@@ -70,7 +72,8 @@ def steps(folder: Path) -> str:
 def scores(folder: Path) -> dict[str, Any]:
     """What was run, and the counts of each category."""
     told = json.loads((folder / "bfcl" / "bfcl.json").read_text(encoding="utf-8"))
-    settings = {key: value for key, value in told["settings"].items() if key != "model"}
+    # These two may be folders of the machine.
+    settings = {k: v for k, v in told["settings"].items() if k not in ("model", "weights")}
     return {**settings, **{key: told[key] for key in ("draw", "seconds", "categories")}}
 
 
@@ -94,17 +97,13 @@ def write(name: str, text: str) -> None:
 
 def main(run: Path) -> None:
     PACKED.mkdir(exist_ok=True)
-    models = {}
+    held_out = {}
     for name, folder in measured(run):
         if list(folder.glob("*.jsonl")):
-            models[name] = answers(folder)
+            held_out[name] = counts(folder)
         else:
             say(f"{folder} has no answers: {name} is left out.")
-    counts = {
-        model: {row: [sum(one["acc"] == 1 for one in got), len(got)] for row, got in rows.items()}
-        for model, rows in models.items()
-    }
-    write("held_out.json", json.dumps(counts, indent=0) + "\n")
+    write("held_out.json", json.dumps(held_out, indent=0) + "\n")
     for name, folder in logs(run):
         if list(folder.glob("steps*.jsonl")):
             write(f"{name}.jsonl.gz", steps(folder))
@@ -115,13 +114,15 @@ def main(run: Path) -> None:
         for folder in sorted((run / "bfcl").glob("*"))
         if (folder / "bfcl" / "bfcl.json").exists()
     }
-    write("bfcl.json", json.dumps(bfcl, indent=1) + "\n")
+    if bfcl:
+        write("bfcl.json", json.dumps(bfcl, indent=1) + "\n")
     runs = {
         arm: about(run / "lab" / f"{arm}-seed1")
         for arm in ARMS
         if (run / "lab" / f"{arm}-seed1" / "run.json").exists()
     }
-    write("runs.json", json.dumps(runs, indent=1) + "\n")
+    if runs:
+        write("runs.json", json.dumps(runs, indent=1) + "\n")
 
 
 if __name__ == "__main__":

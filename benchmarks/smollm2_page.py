@@ -3,6 +3,8 @@
     python benchmarks/smollm2_page.py             rewrites the page between its marks; the picture
     python benchmarks/smollm2_page.py --check     exit code 1 where the page's tables are not these
 
+The page is written when all is measured. Until then the first command prints the tables of what is.
+
 Held-out accuracy is the share of right responses (the reward's `acc`). A standard error is over the
 rows of the test split, whose responses are not independent: of the rows' shares, or of the rows'
 differences where two models are compared.
@@ -20,7 +22,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from egpo_verl.cli import RIGHT, markdown_table
+from egpo_verl.cli import RIGHT, markdown_table, say
 from egpo_verl.compare.curves import draw
 from egpo_verl.compare.run_log import Run, read_run
 from egpo_verl.compare.runs import RANGE, RunGroup
@@ -46,7 +48,13 @@ Shares = Mapping[str, float]
 
 
 def packed(name: str) -> Any:
-    return json.loads((PACKED / name).read_text(encoding="utf-8"))
+    """What a packed file holds; nothing where it is not packed yet."""
+    file = PACKED / name
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def is_packed(name: str) -> bool:
+    return (PACKED / f"{name}.jsonl.gz").exists()
 
 
 def log(name: str) -> Run:
@@ -128,7 +136,7 @@ def times() -> Iterator[str]:
     """How long a step of each arm took, and of what."""
     names = ("gen", "old_log_prob", "ref", "update_actor", "adv", "step")
     lines = []
-    for arm in ("grpo", "egpo"):
+    for arm in filter(is_packed, ("grpo", "egpo")):
         run = log(arm)
         seconds = [run.series(f"timing_s/{name}")[1] for name in names]
         lines.append((arm, *(f"{fmean(one):.2f}" if one else "–" for one in seconds)))
@@ -151,6 +159,10 @@ def filled(page: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
+    if not PAGE.exists():
+        for part in PARTS.values():
+            say("\n".join(["", *part()]))
+        return
     page = PAGE.read_text(encoding="utf-8")
     made = filled(page)
     if "--check" in arguments:

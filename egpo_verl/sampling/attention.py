@@ -2,7 +2,7 @@
 
 transformers' `sdpa` repeats keys and values for each head of queries wherever there is a mask, as a
 batch with padding has (`use_gqa_in_sdpa`, transformers/integrations/sdpa_attention.py). A step of
-sampling then copies the whole cache several times over, which on a CPU takes longer than everything
+sampling then copies the whole cache several times over, which on a CPU can take longer than all
 else. The heads that share keys and values are here queries of one head.
 """
 
