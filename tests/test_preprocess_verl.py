@@ -5,6 +5,7 @@ The templates are those of published models (`chat_templates` in conftest.py).
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ def saved(vocabulary: Any, folder: Path, template: str | None) -> str:
     return str(folder)
 
 
+def read(file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    return rows
+
+
 def convert(tmp_path: Path, *more: str) -> int:
     paths = ("--local_dataset_path", str(XLAM), "--local_save_dir", str(tmp_path / "out"))
     return main(["xlam", *paths, *more])
@@ -106,6 +112,35 @@ def test_verl_loads_every_row_and_agrees_on_its_length(
     assert convert(tmp_path, "--tokenizer", name, "--max_prompt_length", str(longest - 1)) == 0
     assert "| too_long | 1 |" in (tmp_path / "out" / "report.md").read_text("utf-8")
     assert len(loaded(longest - 1)) == 6
+
+
+def test_a_row_that_other_functions_or_names_make_too_long_is_left_out(
+    vocabulary: Any, tmp_path: Path, chat_templates: dict[str, str]
+) -> None:
+    """The limit holds for what is written: a test row whose trained functions gave way to longer
+    ones, a training row under longer names."""
+    name = saved(vocabulary, tmp_path / "tokenizer", chat_templates["qwen2_5"])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+    split = ("--test_size", "0.4", "--mask_names", "0.9", "--tokenizer", name)
+
+    def prompts() -> list[int]:
+        rows = [row for file in ("train", "test") for row in read(tmp_path / f"out/{file}.parquet")]
+        texts = [
+            tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False)
+            for row in rows
+        ]
+        return [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+
+    assert convert(tmp_path, *split) == 0
+    lengths = prompts()
+    limit = sorted(lengths)[len(lengths) // 2]
+    assert convert(tmp_path, *split, "--max_prompt_length", str(limit)) == 0
+    assert max(prompts()) <= limit
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    (count,) = re.findall(r"left out: other functions or names made them too long \| (\d+)", report)
+    dropped = (tmp_path / "out" / "dropped.jsonl").read_text("utf-8")
+    assert dropped.count('"too_long"') == int(count) > 0
+    assert len(prompts()) == len(lengths) - int(count)
 
 
 @pytest.mark.slow

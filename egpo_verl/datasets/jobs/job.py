@@ -9,6 +9,7 @@ from pathlib import Path
 
 from egpo_verl.datasets.checks.contamination import benchmarks_in
 from egpo_verl.datasets.checks.duplicates import Duplicates
+from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.demonstrations.files import DEMONSTRATED, PREFIX, demonstrate_splits
 from egpo_verl.datasets.jobs.chunk import Chunk
 from egpo_verl.datasets.jobs.collect import Collection
@@ -77,7 +78,7 @@ def convert_file(
                 _need_both(collection.index.in_test, test_rows, rows)
             result = JobResult(collection.stats)
             if collection.stats.kept:
-                result = _write(collection, scratch, config)
+                result = _write(collection, scratch, config, row_config.limit)
             elif not collection.stats.rows or holds_earlier_run(output.folder):
                 raise _nothing_kept(source, rows, collection.stats)
         for number in range(len(files)):
@@ -152,7 +153,9 @@ def _files_in(paths: Sequence[Path]) -> list[Path]:
     return [file for files in below for file in files if file.is_file()]
 
 
-def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResult:
+def _write(
+    collection: Collection, folder: Path, config: SplitConfig, limit: LengthLimit | None
+) -> JobResult:
     """Split the rows and write them; the spool is empty after that."""
     spool, index = collection.spool, collection.index
     split = assign(index, config)
@@ -164,14 +167,17 @@ def _write(collection: Collection, folder: Path, config: SplitConfig) -> JobResu
     }
     if "train" in edits and config.augmentation:
         edits["train"].append(config.augmentation)
-    written = write_splits(spool, index, split.files, folder, edits)
+    written = write_splits(spool, index, split.files, folder, edits, limit)
     spool.remove()
+    lengthened = [place for file in written.values() for place in file.too_long]
+    collection.leave_out(lengthened, "too_long")
     return JobResult(
         collection.stats,
         written,
         not_chosen=split.files.count("") - len(split.left_out) - len(split.of_test_dialogues),
         spanning=len(split.left_out) + holdout.emptied,
         of_test_dialogues=len(split.of_test_dialogues),
+        lengthened=len(lengthened),
         removed_tools=holdout.removed,
         replaced_tools=holdout.replaced,
         split_by=split.way,

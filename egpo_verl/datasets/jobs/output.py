@@ -11,11 +11,13 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from egpo_verl.datasets.checks.length import LengthLimit
 from egpo_verl.datasets.parquet.columns import column, flags, wholes
 from egpo_verl.datasets.parquet.spool import Spool
 from egpo_verl.datasets.parquet.writer import ParquetOut, batch_of
 from egpo_verl.datasets.reading.json_text import read_functions
 from egpo_verl.datasets.selection.index import RowIndex, kind_of
+from egpo_verl.datasets.unusable import Unusable
 
 Row = dict[str, Any]
 
@@ -48,10 +50,14 @@ class Edit(Protocol):
 
 
 class Written(NamedTuple):
-    """What was written to a file: how many rows, and how many of each kind."""
+    """What was written to a file: how many rows, and how many of each kind.
+
+    `too_long` are the places of rows that edits made longer than the limit, and left out for it.
+    """
 
     rows: int
     kinds: Counter[str]
+    too_long: tuple[int, ...] = ()
 
 
 def write_splits(
@@ -60,6 +66,7 @@ def write_splits(
     files: Sequence[str],
     folder: Path,
     edits: Mapping[str, Sequence[Edit]],
+    limit: LengthLimit | None = None,
 ) -> dict[str, Written]:
     """Write `folder/NAME.parquet` for each name in `edits`; returns what is in each.
 
@@ -68,7 +75,9 @@ def write_splits(
         index: one entry per row.
         files: the name of each row's file, another word to leave it out.
         edits: name of a file -> what is done to its rows, one edit after another.
+        limit: of the prompts; a row that edits make longer is left out.
     """
+    too_long: dict[str, list[int]] = {name: [] for name in edits}
     kinds: dict[str, Counter[str]] = {name: Counter() for name in edits}
     with ExitStack() as stack:
         outputs = {
@@ -83,19 +92,28 @@ def write_splits(
                 if here:
                     part = batch.filter(flags([files[place] == name for place in places]))
                     kinds_here = [index.kind(place) for place in here]
-                    part = _edited(part, here, edits[name], kinds_here)
+                    part = _edited(part, here, edits[name], kinds_here, limit, too_long[name])
                     output.add(with_split(part, name))
                     kinds[name].update(filter(None, kinds_here))
-    return {name: Written(output.rows, kinds[name]) for name, output in outputs.items()}
+    return {
+        name: Written(output.rows, kinds[name], tuple(too_long[name]))
+        for name, output in outputs.items()
+    }
 
 
 def _edited(
-    batch: pa.RecordBatch, places: Sequence[int], edits: Sequence[Edit], kinds: list[str]
+    batch: pa.RecordBatch,
+    places: Sequence[int],
+    edits: Sequence[Edit],
+    kinds: list[str],
+    limit: LengthLimit | None,
+    too_long: list[int],
 ) -> pa.RecordBatch:
     """The batch, whose rows have these places, after the edits; in the same order.
 
     Args:
         kinds: of the rows; becomes those after the edits, empty for a row that is left out.
+        too_long: takes the places of rows left out because of `limit`.
     """
     touched = {
         number: concerned
@@ -112,6 +130,9 @@ def _edited(
         edited: Row | None = row
         for edit in concerned:
             edited = edit.apply(edited, places[number]) if edited is not None else None
+        if edited is not None and edited is not row and not _fits(edited, limit):
+            too_long.append(places[number])
+            edited = None
         if edited is None:
             del sources[number]
             kinds[number] = ""
@@ -123,6 +144,15 @@ def _edited(
         return batch.slice(0, 0)
     both = pa.Table.from_batches([batch, batch_of(rows)])
     return both.take(wholes(sources.values())).combine_chunks().to_batches()[0]
+
+
+def _fits(row: Row, limit: LengthLimit | None) -> bool:
+    try:
+        if limit is not None:
+            limit.measured(row["prompt"])
+    except Unusable:
+        return False
+    return True
 
 
 def _kind_after(row: Row, kind: str) -> str:

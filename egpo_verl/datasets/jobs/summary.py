@@ -38,6 +38,7 @@ class JobResult:
         not_chosen: kept rows left out for `--share` or `--max_samples`.
         spanning: kept rows left out because of functions of both sides of the split.
         of_test_dialogues: kept rows left out because the user's test file has their dialogue.
+        lengthened: kept rows left out because other functions or names made them too long.
         removed_tools: functions removed from training rows that only offered them.
         replaced_tools: functions replaced in test rows that only offered them.
         listings: folder that was read -> what of it.
@@ -53,6 +54,7 @@ class JobResult:
     not_chosen: int = 0
     spanning: int = 0
     of_test_dialogues: int = 0
+    lengthened: int = 0
     removed_tools: int = 0
     replaced_tools: int = 0
     listings: Mapping[str, Listing] = field(default_factory=dict)
@@ -124,6 +126,7 @@ def _flow(result: JobResult) -> Section:
         ("left out for --share or --max_samples", result.not_chosen),
         ("left out: functions of both sides of the split", result.spanning),
         ("left out: of a dialogue of the test file", result.of_test_dialogues),
+        ("left out: other functions or names made them too long", result.lengthened),
         ("functions of the test removed from training rows", result.removed_tools),
         ("trained functions replaced in test rows", result.replaced_tools),
     ]
