@@ -73,7 +73,7 @@ cold_start() {
 
 # GRPO and EGPO from there, at once, a core each.
 rl() {
-    sed "s/param_dtype=bf16/param_dtype=$(dtype)/" "$STUDY" >"$RUN/study.yaml"
+    sed "s/dtype=bfloat16/dtype=$(dtype)/" "$STUDY" >"$RUN/study.yaml"
     python -m egpo_verl.lab run "$RUN/study.yaml"
 }
 
