@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -195,6 +197,51 @@ def test_heads_that_share_keys_say_what_they_said_with_copies(
         assert one.log_probs == pytest.approx(other.log_probs, abs=1e-5)
         trained = log_probs_of(sharing, prompt, one.token_ids, 1.0)
         assert one.log_probs == pytest.approx(trained.tolist(), abs=1e-5)
+
+
+FAMILIES = (
+    "granite llama mistral olmo2 phi3 qwen2 qwen3 qwen3_moe smollm3",  # these share prompts
+    "gemma3_text stablelm",  # and these have a copy for each response
+)
+
+
+@pytest.mark.parametrize("family", " ".join(FAMILIES).split())
+def test_responses_that_share_a_prompt_are_those_that_do_not(family: str) -> None:
+    """Prompts come in turns, responses end at different times, and of some prompt all do."""
+    torch.manual_seed(2)
+    config = AutoConfig.for_model(
+        family,
+        vocab_size=40,
+        hidden_size=32,
+        intermediate_size=48,
+        moe_intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        num_experts=4,
+        num_experts_per_tok=2,
+        max_position_embeddings=128,
+        initializer_range=0.2,
+        bos_token_id=2,
+        eos_token_id=EOS,
+        pad_token_id=PAD,
+        attn_implementation="sdpa",
+    )
+    plain = AutoModelForCausalLM.from_config(config).eval()
+    sharing = copy.deepcopy(plain)
+    share_heads(sharing)
+    group = PROMPTS * 8
+    sampling = Sampling(max_tokens=70, temperature=1.5)
+    together = generate(sharing, group, range(24), sampling, [EOS, 3], PAD)
+    apart = [
+        generate(plain, [prompt], [seed], sampling, [EOS, 3], PAD)[0]
+        for seed, prompt in enumerate(group)
+    ]
+    for one, other in zip(together, apart, strict=True):
+        assert one.token_ids == other.token_ids
+        assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
+    assert len({len(one.token_ids) for one in together}) > 5
 
 
 def test_a_model_that_attends_otherwise_is_left_so(windowed: MistralForCausalLM) -> None:

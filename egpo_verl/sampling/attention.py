@@ -16,7 +16,13 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from egpo_verl.sampling.shared import SharedLayer
+
 NAME = "egpo_verl_sampling"
+HANDED_ON = frozenset(
+    ("granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "qwen3_moe", "smollm3")
+)
+"""Types of models that hand what a cache gives to `attend` untouched; each is tested."""
 
 
 def share_heads(model: PreTrainedModel) -> None:
@@ -28,11 +34,17 @@ def share_heads(model: PreTrainedModel) -> None:
         config._attn_implementation = NAME
 
 
+def can_share_prompts(model: PreTrainedModel) -> bool:
+    """Whether `attend` is asked with what the layers of a `SharedLayer` cache give."""
+    config = model.config.get_text_config()
+    return config._attn_implementation == NAME and config.model_type in HANDED_ON
+
+
 def attend(
     module: torch.nn.Module,
     query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
+    key: torch.Tensor | SharedLayer,
+    value: Any,
     attention_mask: torch.Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
@@ -42,7 +54,10 @@ def attend(
 
     `query` (bs, heads, tokens, size), `key` and `value` (bs, heads of keys, all tokens, size), and
     `attention_mask` (bs, 1, tokens, all tokens) or None; the result is (bs, tokens, heads, size).
+    Where prompts are shared, the layer of the cache stands for keys and values.
     """
+    if isinstance(key, SharedLayer):
+        return key.attended(query, attention_mask, scaling), None
     rows, heads, tokens, size = query.shape
     if tokens > 1 or heads == key.shape[1]:
         found, none = sdpa_attention_forward(

@@ -37,7 +37,11 @@ class RoomyLayer(DynamicLayer):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        start = self.get_seq_length()
+        self._add(key_states, value_states)
+        return self.keys, self.values
+
+    def _add(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        start = self.keys.shape[-2] if self.keys.numel() else 0
         stop = start + key_states.shape[-2]
         if self.room is None or self.room[0].shape[-2] < stop:
             self.room = (
@@ -48,7 +52,6 @@ class RoomyLayer(DynamicLayer):
         keys[..., start:stop, :] = key_states
         values[..., start:stop, :] = value_states
         self.keys, self.values = keys[..., :stop, :], values[..., :stop, :]
-        return self.keys, self.values
 
     def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
         """Keep the rows `beam_idx`, of which there may be more or fewer than now."""

@@ -18,9 +18,11 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from egpo_verl.sampling.attention import can_share_prompts
 from egpo_verl.sampling.cache import roomy_cache
 from egpo_verl.sampling.draws import Draw, filters, uniform
 from egpo_verl.sampling.processors import Abort, LogProbRecorder, Thinned, ended
+from egpo_verl.sampling.shared import FEWEST, share_prompts
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class _Growing:
     cache: DynamicCache
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Go on with the rows that `rows` (n,) names, some of them perhaps several times."""
+        """Go on with the rows that `rows` (n,) names."""
         self.places, self.ids = self.places[rows], self.ids[rows]
         self.attention = self.attention[rows]
         self.cache.reorder_cache(rows)
@@ -104,16 +106,18 @@ def generate(
     numbers = uniform(seeds, sampling.max_tokens).to(model.device)
     tokens: list[list[int]] = [[] for _ in prompts]
     logs: list[list[float]] = [[] for _ in prompts]
-    while len(growing.places):
+    while True:
         new, new_logs = _go_on(model, growing, how, numbers[growing.places])
         for place, row, row_logs in zip(
             growing.places.tolist(), new.tolist(), new_logs.tolist(), strict=True
         ):
             tokens[place] += row
             logs[place] += row_logs
-        if how.event.is_set() or growing.ids.shape[1] == width + sampling.max_tokens:
+        left = (~ended(new, ends)).nonzero()[:, 0]
+        limit = width + sampling.max_tokens
+        if not len(left) or how.event.is_set() or growing.ids.shape[1] == limit:
             break
-        growing.keep((~ended(new, ends)).nonzero()[:, 0])
+        growing.keep(left)
     return [
         _cut(row, row_logs, ends, sampling.max_tokens)
         for row, row_logs in zip(tokens, logs, strict=True)
@@ -142,7 +146,12 @@ def _read(model: PreTrainedModel, prompts: Sequence[Sequence[int]], pad_token_id
             past_key_values=growing.cache,
             generation_config=_generation_config(Sampling(1), 1, (), pad_token_id),
         )
-    growing.keep(torch.tensor(places, device=device))
+    owners = torch.tensor(places, device=device)
+    if width > 1 and len(places) >= FEWEST * len(rows) and can_share_prompts(model):
+        share_prompts(growing.cache, owners)
+    else:
+        growing.cache.reorder_cache(owners)
+    growing.ids, growing.attention = growing.ids[owners], growing.attention[owners]
     growing.places = torch.arange(len(prompts), device=device)
     return growing
 
