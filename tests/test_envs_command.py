@@ -329,6 +329,106 @@ def test_a_static_method_is_a_tool_with_all_its_parameters(tmp_path: Path) -> No
     assert main([f"{tmp_path / 'static.py'}:World", "--rows", path]) == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        # A reference that names the id would be right in one episode and wrong in the next.
+        (
+            "    def reset(self): self.orders = 0\n"
+            "    def order(self) -> str:\n"
+            "        self.orders += 1\n"
+            "        return uuid.uuid4().hex\n",
+            "a tool returned",
+        ),
+        (
+            "    n = 0\n"
+            "    def reset(self): self.done = False\n"
+            "    def order(self) -> int:\n"
+            "        self.done = True\n"
+            "        type(self).n += 1\n"
+            "        return self.n\n",
+            "share a class attribute",
+        ),
+        (
+            "    def reset(self): ...\n"
+            "    def order(self) -> None: ...\n"
+            "    def get_reward(self): return float(1 + uuid.uuid4().int % 2**60)\n",
+            "get_reward gave the reference",
+        ),
+    ],
+)
+def test_what_differs_between_two_replays_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, words: str
+) -> None:
+    (tmp_path / "chancy.py").write_text(f"import uuid\nclass World:\n{body}")
+    path = write(tmp_path / "rows.jsonl", {"turns": [turn("order")]})
+    assert main([f"{tmp_path / 'chancy.py'}:World", "--rows", path]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_state_that_is_no_json_may_stand_beside_a_reference_where_get_reward_judges(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ours.py").write_text(
+        "class World:\n"
+        "    def reset(self): self.n, self.seen = 0, {1, 2}\n"
+        "    def add(self) -> None: self.n += 1\n"
+        "    def get_reward(self): return float(self.n == 1)\n"
+    )
+    path = write(tmp_path / "rows.jsonl", {"turns": [turn("add")]})
+    assert main([f"{tmp_path / 'ours.py'}:World", "--rows", path]) == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            {"turns": [{"user": "Go.", "reference": [{"name": "add", "args": {"count": 2}}]}]},
+            "a call of a reference has the unknown key 'args'",
+        ),
+        ({"turns": [{"user": "Go \ud800.", "reference": []}]}, "half a surrogate pair"),
+        (
+            {"row": {"name": "\udfff"}, "turns": [{"user": "Go.", "reference": []}]},
+            "half a surrogate pair",
+        ),
+        ({"turns": [turn("add", item="\ud83d")]}, "half a surrogate pair"),
+    ],
+)
+def test_a_row_that_says_something_else_than_is_meant_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], row: dict[str, Any], words: str
+) -> None:
+    assert main([SHOP, "--rows", write(tmp_path / "rows.jsonl", row)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_scripts_in_parquet_are_those_in_json(tmp_path: Path) -> None:
+    """Parquet fills what a row does not have with null; no argument or row may become one."""
+    rows = [json.loads(line) for line in (EXAMPLES / "shop.jsonl").read_text().splitlines()]
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    saved = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for source, target in zip((file, EXAMPLES / "shop.jsonl"), saved, strict=True):
+        assert main([SHOP, "--rows", str(source), "--save", str(target)]) == 0
+    assert pq.read_table(saved[0]).equals(pq.read_table(saved[1]))
+
+
+def test_texts_that_look_like_markup_are_printed_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.py").write_text(
+        "class X:\n"
+        "    def reset(self): ...\n"
+        "    def look(self) -> str:\n"
+        "        'See :x: and [bold] there.'\n"
+        "        return 'a'\n"
+    )
+    factory = f"{tmp_path / 'x.py'}:X"
+    assert main([factory]) == 0
+    assert "See :x: and [bold] there." in capsys.readouterr().out
+    assert main([factory, "--rows", str(tmp_path / "no:x:.jsonl")]) == 2
+    assert "no:x:.jsonl" in capsys.readouterr().err
+
+
 def test_an_mcp_server_without_the_extra_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Optional
 
 import pytest
 from envs_worlds import Game, Ledger, Tricky, Typed
 
+from egpo_verl.calls import Call, ToolSet
 from egpo_verl.envs.protocol import load, owns_reward, tools_of
 from egpo_verl.errors import UserError
 
@@ -51,6 +52,37 @@ def test_schemas_are_those_that_transformers_and_so_trl_reads(kind: type) -> Non
     assert tools_of(kind) == expected
 
 
+class Attributes:
+    """Tools that are no plain functions under their own names."""
+
+    def reset(self) -> None: ...
+
+    @classmethod
+    def ring(cls, times: int) -> str:
+        """Ring."""
+        return "ding"
+
+    def add(self, item: Optional[Literal["lamp", "desk"]] = None) -> str:  # noqa: UP045
+        """Add."""
+        return item or "nothing"
+
+    put = add
+
+
+def test_a_tool_is_called_by_its_attribute() -> None:
+    """TRL lists class methods, too."""
+    tools = {tool["name"]: tool["parameters"] for tool in tools_of(Attributes)}
+    assert sorted(tools) == ["add", "put", "ring"]
+    assert list(tools["ring"]["properties"]) == ["times"]
+
+
+def test_the_default_of_an_optional_choice_may_be_passed() -> None:
+    offered = ToolSet({tool["name"]: tool for tool in tools_of(Attributes)})
+    assert offered.check([Call("add", {"item": None})]) is None
+    assert offered.check([Call("add", {"item": "lamp"})]) is None
+    assert offered.check([Call("add", {"item": "moon"})]) is not None
+
+
 def test_private_methods_and_reset_and_get_reward_are_no_tools() -> None:
     names = {tool["name"] for tool in tools_of(Tricky)} | {tool["name"] for tool in tools_of(Game)}
     assert names.isdisjoint({"reset", "get_reward", "_state", "_close"})
@@ -82,6 +114,21 @@ class NoJson(NoTool):
         return ""
 
 
+class NoHash(NoTool):
+    def look(self, place: [int]) -> str:  # type: ignore[valid-type]
+        return ""
+
+
+class NoCode(NoTool):
+    def look(self, place: "int or") -> str:  # type: ignore[valid-type]  # noqa: F722
+        return ""
+
+
+class NoText(NoTool):
+    def look(self, place: Literal[b"x"]) -> str:
+        return ""
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -90,6 +137,9 @@ class NoJson(NoTool):
         (NoHint, "NoHint.look: the parameter place needs a type hint"),
         (Stars, "Stars.look: tools are called by keyword"),
         (NoJson, "NoJson.look: the parameter place has the type"),
+        (NoHash, "NoHash.look: "),
+        (NoCode, "NoCode.look: a type hint cannot be read: SyntaxError"),
+        (NoText, "NoText.look: the parameter place has the type"),
     ],
 )
 def test_what_cannot_be_an_environment_is_refused_by_name(kind: type, words: str) -> None:

@@ -35,13 +35,14 @@ def say(text: str) -> None:
 
 
 def _line(console: Console, text: str) -> None:
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
+    console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def out() -> Console:
-    """The console of stdout; it does not break tables at 80 characters without a terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
+    """The console of stdout; it does not break tables at 80 characters without a terminal, and
+    prints texts as they are: `[bold]` and `:x:` may be data."""
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=WIDTH, markup=False, emoji=False)
 
 
 def table(

@@ -19,10 +19,13 @@ class Replay:
         states: the world's state after each turn, as `protocol.state_text` writes it.
         results: what the calls of each turn returned that changed nothing: whether a change was
             made, the state tells.
+        returned: what every call returned, which two replays have alike where a world is
+            deterministic; episodes are not compared with it.
     """
 
     states: Sequence[str]
     results: Sequence[frozenset[str]]
+    returned: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)

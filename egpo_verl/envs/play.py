@@ -12,7 +12,7 @@ from egpo_verl.envs.episode import MAX_MESSAGES, Counts, Episode, Phase, Result
 from egpo_verl.envs.history import History
 from egpo_verl.envs.misfit import misfit_of_reference, unknown_tool
 from egpo_verl.envs.script import Script
-from egpo_verl.envs.world import Hung, World
+from egpo_verl.envs.world import Hung, World, WorldError
 from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
@@ -158,25 +158,39 @@ async def replay_of(script: Script, worlds: Worlds, world: World | None = None) 
         async with worlds.open() as fresh:
             return await replay_of(script, worlds, fresh)
     await world.reset(script.row)
-    state = await world.state()
+    state = await state_of(world, worlds)
     states: list[str] = []
     results: list[frozenset[str]] = []
+    returned: list[list[str]] = []
     for number, turn in enumerate(script.turns):
         if turn.reference is None:
             raise UserError(f"turn {number} has no 'reference', and nothing else judges it.")
         shown = set[str]()
+        returned.append([])
         for call in turn.reference:
             problem = misfit_of_reference(call, worlds.tools, script, number)
             result = None if problem else await _called(world, call.name, call.arguments)
             if result is None or result.is_error:
                 text = problem or (result.text if result else "it hung.")
                 raise UserError(f"turn {number}: the reference's call {call.name}: {text}")
-            before, state = state, await world.state()
+            returned[-1].append(result.text)
+            before, state = state, await state_of(world, worlds)
             if state == before:
                 shown.add(result.text)
         states.append(state)
         results.append(frozenset(shown))
-    return Replay(states, results)
+    return Replay(states, results, returned)
+
+
+async def state_of(world: World, worlds: Worlds) -> str:
+    """The world's state; nothing where `get_reward` judges and the state is no JSON, which it need
+    not be there."""
+    try:
+        return await world.state()
+    except WorldError:
+        if worlds.owns_reward:
+            return ""
+        raise
 
 
 async def _called(world: World, name: str, arguments: Mapping[str, object]) -> Result | None:

@@ -72,16 +72,16 @@ def _from_file(path: Path) -> ModuleType:
 
 
 def methods_of(kind: type) -> dict[str, Callable[..., Any]]:
-    """The tools of a class by name, as TRL lists them: its public functions, in order of name.
-
-    A static one is in its `staticmethod`, which tells that it has no `self`.
+    """The tools of a class by name, in order of it: its public methods, as TRL lists them, and its
+    static ones, each in its `staticmethod`, which tells that it has no `self`.
     """
-    members = inspect.getmembers(kind, inspect.isfunction)
+    members = inspect.getmembers(kind, inspect.isroutine)
     return {
         name: staticmethod(method)
         if isinstance(inspect.getattr_static(kind, name), staticmethod)
         else method
         for name, method in members
+        if inspect.isfunction(method) or inspect.ismethod(method)
         if not name.startswith("_") and name not in (RESET, REWARD)
     }
 
@@ -97,7 +97,11 @@ def tools_of(kind: type) -> list[Schema]:
     methods = methods_of(kind)
     if not methods:
         raise UserError(f"{kind.__name__} has no public method, so there is no tool to call.")
-    return [schema_of(method, f"{kind.__name__}.{name}") for name, method in methods.items()]
+    # A call asks for the attribute, whose function may have another name.
+    return [
+        {**schema_of(method, f"{kind.__name__}.{name}"), "name": name}
+        for name, method in methods.items()
+    ]
 
 
 def owns_reward(kind: type) -> bool:

@@ -10,9 +10,9 @@ from egpo_verl.calls import Call, render
 from egpo_verl.calls.thought import THINK_CLOSE, THINK_OPEN
 from egpo_verl.envs.check import Replay
 from egpo_verl.envs.history import History
-from egpo_verl.envs.play import Message, Outcome, Policy, Rules, play, replay_of
+from egpo_verl.envs.play import Message, Outcome, Policy, Rules, play, replay_of, state_of
 from egpo_verl.envs.script import Script
-from egpo_verl.envs.world import Hung, World, WorldError
+from egpo_verl.envs.world import Hung, WorldError
 from egpo_verl.envs.worlds import Worlds
 from egpo_verl.errors import UserError
 
@@ -73,6 +73,14 @@ async def _with_reference(script: Script, worlds: Worlds, call_form: str) -> Pro
     texts = [text for turn in script.turns for text in _as_policy(turn.reference or (), call_form)]
     history = History()
     outcome = await play(script, worlds, _reciting(texts), check, rules, call_form, history)
+    if worlds.owns_reward:
+        second = await play(script, worlds, _reciting(texts), check, rules, call_form)
+        if second.score != outcome.score:
+            return Proof(
+                f"get_reward gave the reference {outcome.score['score']:g} and "
+                f"{second.score['score']:g}: it is not deterministic.",
+                outcome,
+            )
     idle = await play(script, worlds, _idle, check, rules, call_form)
     earned = outcome.score["score"]
     why = "get_reward says so" if worlds.owns_reward else outcome.reason.words
@@ -105,12 +113,12 @@ async def _chance(script: Script, worlds: Worlds) -> str | None:
     the same state in each: only a second `reset` shows what is left to chance.
     """
     async with worlds.open() as world:
-        observation, state = await world.reset(script.row), await _state(world)
-        again, another = await world.reset(script.row), await _state(world)
+        observation, state = await world.reset(script.row), await state_of(world, worlds)
+        again, another = await world.reset(script.row), await state_of(world, worlds)
     cure = "draw from a random.Random(seed) made in reset"
     if observation != again:
         what = "reset returned {} and {}".format(*_around(observation or "", again or ""))
-    elif state is not None and another is not None and state != another:
+    elif state != another:
         what = "after reset the state had {} and {}".format(*_around(state, another))
         cure += ", or keep what may differ in attributes that start with _"
     else:
@@ -119,14 +127,6 @@ async def _chance(script: Script, worlds: Worlds) -> str | None:
         f"{what} in the same process: the world is not deterministic, or worlds share a global; "
         f"{cure}."
     )
-
-
-async def _state(world: World) -> str | None:
-    """The state, None where it is no JSON: where `get_reward` judges, it need not be."""
-    try:
-        return await world.state()
-    except WorldError:
-        return None
 
 
 def _as_policy(reference: Sequence[Call], call_form: str) -> Iterator[str]:
@@ -151,9 +151,10 @@ async def _idle(messages: list[dict[str, str]]) -> Message:
 def _difference(one: Replay, other: Replay) -> str:
     """Where two replays part, as the start of a sentence."""
     for turn, (state, another) in enumerate(zip(one.states, other.states, strict=True)):
-        if one.results[turn] != other.results[turn]:
-            texts = one.results[turn] ^ other.results[turn]
-            return f"in turn {turn} a tool returned {min(texts)[:60]!r} once and not always"
+        for text, another_text in zip(one.returned[turn], other.returned[turn], strict=True):
+            if text != another_text:
+                parts = _around(text, another_text)
+                return "in turn {} a tool returned {} and {}".format(turn, *parts)
         if state != another:
             return "after turn {} the state had {} and {}".format(turn, *_around(state, another))
     return "the replays differ"

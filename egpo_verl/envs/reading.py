@@ -50,7 +50,7 @@ def read_rows(path: Path, call_form: str, save: bool) -> list[FileRow]:
         try:
             if isinstance(row, Unusable):
                 raise UserError(f"{row}.")
-            rows.append(_read(number, row, call_form))
+            rows.append(_read(number, row, call_form, path.suffix == ".parquet"))
             if save:
                 _check_whole(rows[-1])
         except UserError as error:
@@ -60,7 +60,9 @@ def read_rows(path: Path, call_form: str, save: bool) -> list[FileRow]:
     return rows
 
 
-def _read(number: int, row: Any, call_form: str) -> FileRow:
+def _read(number: int, row: Any, call_form: str, in_parquet: bool) -> FileRow:
+    if in_parquet and "turns" in row:
+        row = _without_nulls(row)
     script = script_of(row)
     if "turns" in row:
         return FileRow(number, script, call_form, None)
@@ -68,6 +70,13 @@ def _read(number: int, row: Any, call_form: str) -> FileRow:
     if script and form not in FORMS:
         raise UserError(f"extra_info.call_form is {form!r}; there are {', '.join(FORMS)}.")
     return FileRow(number, script, form, row)
+
+
+def _without_nulls(value: Any) -> Any:
+    """Parquet gives every object the keys of all of its column: null where a row has none."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _check_whole(row: FileRow) -> None:

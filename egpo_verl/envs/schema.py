@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from egpo_verl.errors import UserError
@@ -40,13 +40,13 @@ def schema_of(method: Callable[..., Any], label: str) -> Schema:
     Descriptions are those of a Google-style docstring, as far as there are any.
 
     Args:
-        method: a function of a class, in its `staticmethod` where it is one.
+        method: a function of a class, in its `staticmethod` where it is one; a class method.
         label: how messages name the method: `Shop.add`.
 
     Raises:
         UserError: a parameter that a call by keyword in JSON cannot pass.
     """
-    has_self = not isinstance(method, staticmethod)
+    has_self = not isinstance(method, staticmethod) and not inspect.ismethod(method)
     parameters = list(inspect.signature(method).parameters.values())[has_self:]
     hints = _hints(method, label)
     description, documented = _docstring(inspect.getdoc(method) or "")
@@ -70,19 +70,20 @@ def schema_of(method: Callable[..., Any], label: str) -> Schema:
 def _hints(method: Callable[..., Any], label: str) -> dict[str, Any]:
     try:
         return get_type_hints(method)
-    except (NameError, TypeError) as error:
-        raise UserError(f"{label}: a type hint cannot be read: {error}.") from error
+    except Exception as error:  # a hint in quotes is code, and may raise anything
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(f"{label}: a type hint cannot be read: {what}.") from error
 
 
 def _of_hint(hint: Any, label: str) -> Schema:
     """JSON Schema of a type hint; raises `UserError` for what JSON cannot say."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is None:
-        if hint in _PLAIN:
+        if isinstance(hint, Hashable) and hint in _PLAIN:
             return dict(_PLAIN[hint])
     elif origin is Union or origin is types.UnionType:
         return _of_union([_of_hint(one, label) for one in inner if one is not type(None)], inner)
-    elif origin is Literal:
+    elif origin is Literal and all(type(value) in _PLAIN for value in inner):
         names = list(dict.fromkeys(_PLAIN[type(value)]["type"] for value in inner))
         return {"type": names[0] if len(names) == 1 else names, "enum": list(inner)}
     elif origin is list:
@@ -104,7 +105,11 @@ def _of_union(schemas: list[Schema], inner: tuple[Any, ...]) -> Schema:
         schema = {"type": sorted(one["type"] for one in schemas)}
     else:
         schema = {"anyOf": schemas}
-    return {**schema, "nullable": True} if type(None) in inner else schema
+    if type(None) not in inner:
+        return schema
+    # Beside an enum, "nullable" admits nothing (JSON Schema).
+    choices = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, **choices, "nullable": True}
 
 
 def _described(text: str) -> Schema:

@@ -12,6 +12,7 @@ from egpo_verl.errors import UserError
 
 _KEYS = frozenset({"factory", "row", "turns", "system", "limits"})
 _TURN_KEYS = frozenset({"user", "tools", "reference"})
+_CALL_KEYS = frozenset({"name", "arguments"})
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Script:
             raise UserError(f"'limits.messages' must be a whole number above 0, not {most!r}.")
         script = cls(tuple(map(_turn, turns)), row, factory, system, most)
         _check_added_once(script)
+        _check_unicode(script)
         return script
 
     def to_json(self) -> str:
@@ -112,6 +114,17 @@ def _check_added_once(script: Script) -> None:
             since[name] = number
 
 
+def _check_unicode(script: Script) -> None:
+    """JSON can spell half a surrogate pair, which no tokenizer and no file takes."""
+    try:
+        script.to_json().encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("ascii", "backslashreplace").decode()
+        raise UserError(f"a text holds {half}, half a surrogate pair; leave it out.") from None
+    except (TypeError, ValueError):
+        return  # a value that is no JSON, which whoever writes the row names
+
+
 def _turn(data: Any) -> Turn:
     _check_keys(data, _TURN_KEYS, "a turn")
     user, tools, reference = data.get("user"), data.get("tools") or [], data.get("reference")
@@ -132,6 +145,7 @@ def _call(data: Any) -> Call:
         raise UserError(
             f"a call of a reference has the keys 'name' and 'arguments': {json.dumps(data)[:80]}."
         )
+    _check_keys(data, _CALL_KEYS, "a call of a reference")
     return Call(data["name"], arguments)
 
 

@@ -72,7 +72,7 @@ def _signature(tool: Schema) -> str:
 
 
 def _state(proof: Proof, turn: int) -> list[Text]:
-    if turn < 0 or proof.replay is None:
+    if turn < 0 or proof.replay is None or not proof.replay.states[turn]:
         return []
     return [_labelled("state", proof.replay.states[turn])]
 
