@@ -454,6 +454,8 @@ def test_an_mcp_server_without_the_extra_says_what_to_install(
             [SHOP, "--rows", "b.parquet", "--episodes", "b.parquet"],
             "--rows and --episodes name one file, b.parquet",
         ),
+        ([SHOP, "--reset_seconds", "1e30"], "must be a number above 0 and at most 86,400, a day"),
+        ([SHOP, "--tool_seconds", "1e30"], "must be a number above 0 and at most 86,400, a day"),
     ],
 )
 def test_a_wrong_command_is_one_sentence(
@@ -463,6 +465,37 @@ def test_a_wrong_command_is_one_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("raise ValueError('one line\\nand another')", "ValueError: one line and another"),
+        ("from egpo_verl.envs.mcp import mcp_world\nX = mcp_world([])", "give a list, the program"),
+    ],
+)
+def test_a_module_that_raises_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    (tmp_path / "broken.py").write_text(text)
+    assert main([f"{tmp_path / 'broken.py'}:X"]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_world_of_slots_is_told_what_it_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "slots.py").write_text(
+        "class X:\n"
+        "    __slots__ = ('n',)\n"
+        "    def reset(self): self.n = 0\n"
+        "    def add(self) -> None: self.n += 1\n"
+    )
+    path = write(tmp_path / "rows.jsonl", {"turns": [turn("add")]})
+    assert main([f"{tmp_path / 'slots.py'}:X", "--rows", path]) == 2
+    assert "X has __slots__: give it a _state() to compare" in capsys.readouterr().err
 
 
 def test_an_import_that_hangs_is_one_sentence(

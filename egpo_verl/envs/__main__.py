@@ -71,11 +71,13 @@ def parser() -> Parser:
 
 async def _check(options: Namespace) -> None:
     _check_names(options)
-    settings = Settings(
-        options.factory,
-        tool_seconds=options.tool_seconds,
-        reset_seconds=options.reset_seconds,
-        max_worlds=AT_ONCE,
+    settings = Settings.of(
+        {
+            "factory": options.factory,
+            "tool_seconds": options.tool_seconds,
+            "reset_seconds": options.reset_seconds,
+            "max_worlds": AT_ONCE,
+        }
     )
     shared = Shared()
     try:

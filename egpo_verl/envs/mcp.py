@@ -49,8 +49,9 @@ def mcp_world(
         state: the tool whose answer is the world's state. None where only results are compared.
         env: variables beside the few that MCP's client hands on, such as PATH and HOME.
     """
-    if isinstance(command, (str, PathLike)):
-        raise UserError(f"mcp_world({str(command)!r}): give a list, the program and its arguments.")
+    if isinstance(command, (str, PathLike)) or not command:
+        given = str(command) if isinstance(command, PathLike) else command
+        raise UserError(f"mcp_world({given!r}): give a list, the program and its arguments.")
     server = (tuple(map(str, command)), reset, state, dict(env or {}))
     return type("McpWorld", (McpWorld,), {"_server": server})
 

@@ -43,7 +43,8 @@ def load(factory: str) -> Callable[[], Any]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{place} cannot be imported: {type(error).__name__}: {error}.") from error
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"{place} cannot be imported: {what}.") from error
     made = getattr(module, name, None)
     if not callable(made):
         raise UserError(f"{place} has no class {name}.")
@@ -113,6 +114,8 @@ def state_of(world: Any) -> Any:
     """What the check compares: the public attributes, where there is no `_state()`."""
     if callable(getattr(world, STATE, None)):
         return getattr(world, STATE)()
+    if not hasattr(world, "__dict__"):
+        raise UserError(f"{type(world).__name__} has __slots__: give it a _state() to compare.")
     attributes: Mapping[str, Any] = vars(world)
     return {name: value for name, value in attributes.items() if not name.startswith("_")}
 

@@ -13,6 +13,9 @@ from egpo_verl.envs.play import Rules
 from egpo_verl.envs.world import Limits
 from egpo_verl.errors import UserError
 
+DAY = 86_400
+"""Seconds; what a timer takes is not much more."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -71,8 +74,11 @@ class Settings:
                 raise UserError(f"env.{name}={value!r} must be a whole number above 0.")
         for name in ("tool_seconds", "reset_seconds"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise UserError(f"env.{name}={value!r} must be a number above 0.")
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not is_number or not 0 < value <= DAY:
+                raise UserError(
+                    f"env.{name}={value!r} must be a number above 0 and at most {DAY:,}, a day."
+                )
         for name in ("strict_no_call", "stop_at_failure"):
             value = getattr(self, name)
             if not isinstance(value, bool):
