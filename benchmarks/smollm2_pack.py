@@ -2,7 +2,8 @@
 
     python benchmarks/smollm2_pack.py runs/smollm2
 
-Of what is not there yet it says so and leaves it out. It writes:
+Of what is not there it says so, and leaves what was packed of it before: stages may run on several
+machines, of the same rows. It writes:
 
     cold_start.jsonl.gz, grpo.jsonl.gz, egpo.jsonl.gz    the logged numbers, a step a line
     held_out.json    model -> row of the test split -> [right responses, responses]
@@ -95,28 +96,35 @@ def write(name: str, text: str) -> None:
     say(f"{name}: {len(content):,} bytes")
 
 
+def packed(name: str) -> dict[str, Any]:
+    """What an earlier call has written to a file."""
+    file = PACKED / name
+    told: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return told
+
+
 def main(run: Path) -> None:
     PACKED.mkdir(exist_ok=True)
-    held_out = {}
+    held_out = packed("held_out.json")
     for name, folder in measured(run):
         if list(folder.glob("*.jsonl")):
             held_out[name] = counts(folder)
         else:
-            say(f"{folder} has no answers: {name} is left out.")
+            say(f"{folder} has no answers of {name}.")
     write("held_out.json", json.dumps(held_out, indent=0) + "\n")
     for name, folder in logs(run):
         if list(folder.glob("steps*.jsonl")):
             write(f"{name}.jsonl.gz", steps(folder))
         else:
-            say(f"{folder} has no log: {name} is left out.")
-    bfcl = {
+            say(f"{folder} has no log of {name}.")
+    bfcl = packed("bfcl.json") | {
         folder.name: scores(folder)
         for folder in sorted((run / "bfcl").glob("*"))
         if (folder / "bfcl" / "bfcl.json").exists()
     }
     if bfcl:
         write("bfcl.json", json.dumps(bfcl, indent=1) + "\n")
-    runs = {
+    runs = packed("runs.json") | {
         arm: about(run / "lab" / f"{arm}-seed1")
         for arm in ARMS
         if (run / "lab" / f"{arm}-seed1" / "run.json").exists()

@@ -122,6 +122,8 @@ def cell(run: Mapping[str, Any], category: str) -> str:
 
 def cold_start() -> Iterator[str]:
     """The loss of some steps."""
+    if not is_packed("cold_start"):
+        return
     steps, losses = log("cold_start").series("train/loss")
     shown = [round(place * (len(steps) - 1) / (SHOWN_STEPS - 1)) for place in range(SHOWN_STEPS)]
     cells = (str(steps[place]) for place in shown)
