@@ -13,7 +13,6 @@ differences where two models are compared.
 from __future__ import annotations
 
 import gzip
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,14 +21,14 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from smollm2_pack import PACKED, packed
+
 from egpo_verl.cli import RIGHT, markdown_table, say
 from egpo_verl.compare.curves import draw
 from egpo_verl.compare.run_log import Run, read_run
 from egpo_verl.compare.runs import RANGE, RunGroup
 
-HERE = Path(__file__).parent
-PACKED = HERE / "smollm2"
-PAGE = HERE.parent / "docs" / "smollm2.md"
+PAGE = Path(__file__).parents[1] / "docs" / "smollm2.md"
 PICTURE = PAGE.with_suffix(".png")
 MARKS = "<!-- {name}: made by benchmarks/smollm2_page.py -->", "<!-- end -->"
 MODELS = {
@@ -45,12 +44,6 @@ DRAWN = "live_multiple"
 SHOWN_STEPS = 6
 Shares = Mapping[str, float]
 """Row of the test split -> share of right responses."""
-
-
-def packed(name: str) -> Any:
-    """What a packed file holds; nothing where it is not packed yet."""
-    file = PACKED / name
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def is_packed(name: str) -> bool:

@@ -307,14 +307,18 @@ def test_a_world_whose_start_is_left_to_chance_is_not_ready(
     assert "same process" in error
 
 
-def test_a_state_that_is_no_json_is_not_compared_where_get_reward_judges(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", [{"user": "Go."}, turn("look")])
+def test_a_state_that_is_no_json_is_not_compared_where_get_reward_judges(
+    tmp_path: Path, said: dict[str, Any]
+) -> None:
+    """With a reference or without."""
     (tmp_path / "odd.py").write_text(
         "class World:\n"
         "    def reset(self): self.seen = {object()}\n"
         "    def look(self) -> str: return 'there'\n"
         "    def get_reward(self): return 1.0\n"
     )
-    path = write(tmp_path / "rows.jsonl", {"turns": [{"user": "Go."}]})
+    path = write(tmp_path / "rows.jsonl", {"turns": [said]})
     assert main([f"{tmp_path / 'odd.py'}:World", "--rows", path]) == 0
 
 
@@ -364,19 +368,6 @@ def test_what_differs_between_two_replays_is_found(
     path = write(tmp_path / "rows.jsonl", {"turns": [turn("order")]})
     assert main([f"{tmp_path / 'chancy.py'}:World", "--rows", path]) == 2
     assert words in capsys.readouterr().err
-
-
-def test_a_state_that_is_no_json_may_stand_beside_a_reference_where_get_reward_judges(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "ours.py").write_text(
-        "class World:\n"
-        "    def reset(self): self.n, self.seen = 0, {1, 2}\n"
-        "    def add(self) -> None: self.n += 1\n"
-        "    def get_reward(self): return float(self.n == 1)\n"
-    )
-    path = write(tmp_path / "rows.jsonl", {"turns": [turn("add")]})
-    assert main([f"{tmp_path / 'ours.py'}:World", "--rows", path]) == 0
 
 
 @pytest.mark.parametrize(
