@@ -79,3 +79,65 @@ def test_a_greedy_validation_does_not_change_what_the_next_step_draws(
         return list(drawn.token_ids)
 
     assert asyncio.run(sampled(True)) == asyncio.run(sampled(False))
+
+
+@pytest.fixture
+def server(composed: Callable[..., Any]) -> TransformersServer:
+    """Two requests a batch, responses of 16 tokens."""
+    config = composed(
+        "+egpo=paper",
+        "+machine=cpu",
+        f"actor_rollout_ref.model.path={MODEL}",
+        "data.max_prompt_length=100",
+        "data.max_response_length=16",
+        "actor_rollout_ref.rollout.max_num_seqs=2",
+    )
+    rollout = omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
+    return TransformersServer(rollout, config.actor_rollout_ref.model, 0)
+
+
+def test_a_long_prompt_that_came_first_is_not_passed_over(server: TransformersServer) -> None:
+    answered: list[int] = []
+
+    async def ask(length: int) -> None:
+        await server.generate([7] * length, {"ignore_eos": True}, "request")
+        answered.append(length)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(ask(length) for length in (90, 10, 11, 12, 13, 14)))
+
+    asyncio.run(all_at_once())
+    assert sorted(answered) == [10, 11, 12, 13, 14, 90]
+    assert 90 in answered[:2]
+
+
+def test_each_request_gets_its_own_settings(server: TransformersServer) -> None:
+    limits = [3, 9, 3, 5, 9]
+
+    async def all_at_once() -> list[Any]:
+        return await asyncio.gather(
+            *(
+                server.generate([7] * 5, {"ignore_eos": True, "max_tokens": limit}, "request")
+                for limit in limits
+            )
+        )
+
+    assert [len(done.token_ids) for done in asyncio.run(all_at_once())] == limits
+
+
+def test_a_cancelled_request_costs_no_other_its_answer(server: TransformersServer) -> None:
+    async def one_leaves() -> Any:
+        leaving, staying = (
+            asyncio.create_task(server.generate([token] * 5, {"ignore_eos": True}, "request"))
+            for token in (7, 8)
+        )
+        await asyncio.sleep(0)
+        leaving.cancel()
+        return await asyncio.wait_for(staying, 60)
+
+    assert len(asyncio.run(one_leaves()).token_ids) == 16
+
+
+def test_a_penalty_is_refused(serve: Serve) -> None:
+    with pytest.raises(ValueError, match="repetition_penalty"):
+        serve()(5, repetition_penalty=1.1)

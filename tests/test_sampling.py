@@ -20,6 +20,7 @@ from transformers import (
 
 from egpo_verl.sampling.attention import share_heads
 from egpo_verl.sampling.sampler import Sampling, generate
+from egpo_verl.sampling.shared import SharedLayer, sharing_pays
 
 EOS, PAD = 1, 0
 
@@ -123,9 +124,20 @@ def test_padding_on_the_left_changes_nothing(model: LlamaForCausalLM) -> None:
 
 
 def test_ignoring_the_end_runs_to_the_limit(model: LlamaForCausalLM) -> None:
-    sampling = Sampling(max_tokens=50, ignore_eos=True)
+    """Also where the model's own generation configuration names one."""
+    assert model.generation_config.eos_token_id == EOS
+    sampling = Sampling(max_tokens=100, ignore_eos=True)
     responses = generate(model, PROMPTS, SEEDS, sampling, [EOS], PAD)
-    assert {len(done.token_ids) for done in responses} == {50}
+    for prompt, done in zip(PROMPTS, responses, strict=True):
+        assert len(done.token_ids) == 100
+        expected = log_probs_of(model, prompt, done.token_ids, 1.0)
+        torch.testing.assert_close(torch.tensor(done.log_probs), expected, rtol=0, atol=1e-5)
+    assert any(EOS in done.token_ids[:50] for done in responses)
+
+
+def test_a_prompt_without_a_token_is_refused(model: LlamaForCausalLM) -> None:
+    with pytest.raises(ValueError, match="no token"):
+        generate(model, [[5], []], [0, 1], Sampling(max_tokens=4), [EOS], PAD)
 
 
 def test_an_abort_gives_back_what_there_is(model: LlamaForCausalLM) -> None:
@@ -199,41 +211,66 @@ def test_heads_that_share_keys_say_what_they_said_with_copies(
         assert one.log_probs == pytest.approx(trained.tolist(), abs=1e-5)
 
 
-FAMILIES = (
-    "granite llama mistral olmo2 phi3 qwen2 qwen3 qwen3_moe smollm3",  # these share prompts
-    "gemma3_text stablelm",  # and these have a copy for each response
-)
+SHARING = ["granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "qwen3_moe", "smollm3"]
+COPYING = ["gemma3_text", "stablelm"]
 
 
-@pytest.mark.parametrize("family", " ".join(FAMILIES).split())
-def test_responses_that_share_a_prompt_are_those_that_do_not(family: str) -> None:
-    """Prompts come in turns, responses end at different times, and of some prompt all do."""
+def made(family: str, **settings: Any) -> PreTrainedModel:
+    """A model of a type with random weights: heads share keys and values two by two."""
     torch.manual_seed(2)
     config = AutoConfig.for_model(
         family,
-        vocab_size=40,
-        hidden_size=32,
-        intermediate_size=48,
-        moe_intermediate_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=8,
-        num_experts=4,
-        num_experts_per_tok=2,
-        max_position_embeddings=128,
-        initializer_range=0.2,
-        bos_token_id=2,
-        eos_token_id=EOS,
-        pad_token_id=PAD,
-        attn_implementation="sdpa",
+        **{
+            "vocab_size": 40,
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "moe_intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "num_experts": 4,
+            "num_experts_per_tok": 2,
+            "max_position_embeddings": 128,
+            "initializer_range": 0.2,
+            "bos_token_id": 2,
+            "eos_token_id": EOS,
+            "pad_token_id": PAD,
+            "attn_implementation": "sdpa",
+            **({"sliding_window": None} if family == "mistral" else {}),
+            **settings,
+        },
     )
-    plain = AutoModelForCausalLM.from_config(config).eval()
+    return AutoModelForCausalLM.from_config(config).eval()
+
+
+@pytest.fixture
+def shared_layers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Rows of each layer that comes to share prompts, as long as the test runs."""
+    rows: list[int] = []
+    arrange = SharedLayer.__init__
+
+    def noted(layer: SharedLayer, prompts: Any, owners: torch.Tensor) -> None:
+        rows.append(len(owners))
+        arrange(layer, prompts, owners)
+
+    monkeypatch.setattr(SharedLayer, "__init__", noted)
+    return rows
+
+
+@pytest.mark.parametrize("family", SHARING + COPYING)
+@pytest.mark.parametrize("heads", [2, 4])
+def test_responses_that_share_a_prompt_are_those_that_do_not(
+    family: str, heads: int, shared_layers: list[int]
+) -> None:
+    """Prompts come in turns, responses end at different times, and of some prompt all do."""
+    plain = made(family, num_key_value_heads=heads)
     sharing = copy.deepcopy(plain)
     share_heads(sharing)
     group = PROMPTS * 8
     sampling = Sampling(max_tokens=70, temperature=1.5)
     together = generate(sharing, group, range(24), sampling, [EOS, 3], PAD)
+    assert shared_layers == ([24, 24] if family in SHARING else [])
     apart = [
         generate(plain, [prompt], [seed], sampling, [EOS, 3], PAD)[0]
         for seed, prompt in enumerate(group)
@@ -242,6 +279,68 @@ def test_responses_that_share_a_prompt_are_those_that_do_not(family: str) -> Non
         assert one.token_ids == other.token_ids
         assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
     assert len({len(one.token_ids) for one in together}) > 5
+
+
+@pytest.mark.parametrize("prompts", [[[5, 6, 7]], [[5, 6, 7], [8, 9, 10]], PROMPTS])
+def test_shared_prompts_in_bfloat16_say_nearly_what_float32_says(
+    prompts: list[list[int]], shared_layers: list[int]
+) -> None:
+    """One prompt, prompts of equal length, for which there is no mask, and others."""
+    exact = made("llama")
+    sharing = copy.deepcopy(exact).to(torch.bfloat16)
+    share_heads(sharing)
+    group = [prompt for prompt in prompts for _ in range(4)]
+    for prompt, done in zip(
+        group,
+        generate(sharing, group, range(len(group)), Sampling(max_tokens=40), [EOS], PAD),
+        strict=True,
+    ):
+        expected = log_probs_of(exact, prompt, done.token_ids, 1.0)
+        torch.testing.assert_close(torch.tensor(done.log_probs), expected, rtol=0, atol=0.15)
+    assert shared_layers == [len(group)] * 2
+
+
+def test_an_abort_leaves_responses_that_share_a_prompt_what_they_have() -> None:
+    sharing = made("llama")
+    share_heads(sharing)
+    event = threading.Event()
+    event.set()
+    sampling = Sampling(max_tokens=50, ignore_eos=True)
+    responses = generate(sharing, [[5, 6]] * 4, range(4), sampling, [EOS], PAD, event)
+    assert [len(done.token_ids) for done in responses] == [1] * 4
+    assert all(done.aborted for done in responses)
+
+
+@pytest.mark.parametrize(
+    ("responses", "pays"),
+    [
+        ([8, 8, 8], True),
+        ([8, 7, 3], True),
+        ([2], True),
+        ([1, 1, 1], False),
+        ([33] + [1] * 31, False),
+    ],
+)
+def test_prompts_are_shared_where_responses_are_spread_over_them(
+    responses: list[int], pays: bool
+) -> None:
+    """The prompt with most responses decides how much is computed for each."""
+    owners = [prompt for prompt, count in enumerate(responses) for _ in range(count)]
+    assert sharing_pays(owners) is pays
+
+
+@pytest.mark.parametrize(("prompt", "new"), [(30, 4), (10, 20)])
+@pytest.mark.parametrize("responses", [1, 4])
+def test_a_model_that_lets_go_of_its_cache_is_refused(
+    prompt: int, new: int, responses: int
+) -> None:
+    """Phi-3's does from the length on where its rotary embeddings change."""
+    model = made("phi3", original_max_position_embeddings=16)
+    share_heads(model)
+    group = [list(range(4, 4 + prompt))] * responses
+    sampling = Sampling(max_tokens=new, ignore_eos=True)
+    with pytest.raises(ValueError, match="does not keep the keys and values of"):
+        generate(model, group, range(responses), sampling, [EOS], PAD)
 
 
 def test_a_model_that_attends_otherwise_is_left_so(windowed: MistralForCausalLM) -> None:

@@ -25,6 +25,12 @@ def roomy_cache(model: PreTrainedModel) -> DynamicCache:
     return cache
 
 
+def holds(cache: DynamicCache, tokens: int) -> bool:
+    """Whether a model has kept the keys and values of `tokens` tokens in its `roomy_cache`."""
+    lengths = [layer.get_seq_length() for layer in cache.layers if isinstance(layer, RoomyLayer)]
+    return not lengths or tokens in lengths
+
+
 class RoomyLayer(DynamicLayer):
     """Keys and values of one layer, views (bs, heads, tokens, dim) of longer tensors."""
 

@@ -19,10 +19,10 @@ from transformers import (
 )
 
 from egpo_verl.sampling.attention import can_share_prompts
-from egpo_verl.sampling.cache import roomy_cache
+from egpo_verl.sampling.cache import holds, roomy_cache
 from egpo_verl.sampling.draws import Draw, filters, uniform
 from egpo_verl.sampling.processors import Abort, LogProbRecorder, Thinned, ended
-from egpo_verl.sampling.shared import FEWEST, share_prompts
+from egpo_verl.sampling.shared import share_prompts, sharing_pays
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = -1
-    repetition_penalty: float = 1.0
     ignore_eos: bool = False
 
 
 @dataclass
 class Generated:
     """The tokens of one response, its end-of-sequence token included, and their log
-    probabilities under the model at the sampling temperature, before any filter."""
+    probabilities under the model at the sampling temperature (1 where that is 0), before any
+    filter."""
 
     token_ids: list[int]
     log_probs: list[float]
@@ -97,8 +97,16 @@ def generate(
     """Sample one response to each prompt (token ids), all in one batch, padded on the left.
 
     A prompt that comes several times is read once, and responses that have ended leave the batch.
-    A response depends on its prompt and its seed, not on the others of the batch.
+    A response depends on its prompt and its seed, and on the others of the batch as far as they
+    change how sums are rounded: in float32 that changes hardly any token, in bfloat16 it does.
+
+    What `model.generation_config` says beyond `sampling` holds too, so give it an empty one.
+
+    Raises:
+        ValueError: a prompt without a token, a diverged model, or one that lets go of its cache.
     """
+    if not all(prompts):
+        raise ValueError("A prompt has no token.")
     ends = () if sampling.ignore_eos else tuple(eos_token_ids)
     growing = _read(model, prompts, pad_token_id)
     width = growing.ids.shape[1]
@@ -144,10 +152,11 @@ def _read(model: PreTrainedModel, prompts: Sequence[Sequence[int]], pad_token_id
             input_ids=growing.ids[:, :-1],
             attention_mask=growing.attention[:, :-1],
             past_key_values=growing.cache,
-            generation_config=_generation_config(Sampling(1), 1, (), pad_token_id),
+            generation_config=_generation_config(1, (), pad_token_id),
         )
+        _check_cache(model, growing.cache, width - 1)
     owners = torch.tensor(places, device=device)
-    if width > 1 and len(places) >= FEWEST * len(rows) and can_share_prompts(model):
+    if width > 1 and sharing_pays(places) and can_share_prompts(model):
         share_prompts(growing.cache, owners)
     else:
         growing.cache.reorder_cache(owners)
@@ -159,8 +168,8 @@ def _read(model: PreTrainedModel, prompts: Sequence[Sequence[int]], pad_token_id
 def _go_on(
     model: PreTrainedModel, growing: _Growing, how: _How, numbers: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The tokens and log probabilities, (bs, len) each, that come next, until all end, some have
-    ended, or the event is set; `growing` then holds them too."""
+    """The tokens and log probabilities, (bs, len) each, that come next, until all end, a quarter
+    has ended, there is no more room, or the event is set; `growing` then holds them too."""
     start = growing.ids.shape[1]
     sampling = how.sampling
     recorder = LogProbRecorder(sampling.temperature or 1.0, start)
@@ -173,27 +182,37 @@ def _go_on(
         attention_mask=growing.attention,
         past_key_values=growing.cache,
         generation_config=_generation_config(
-            sampling, how.width + sampling.max_tokens - start, how.ends, how.pad_token_id
+            how.width + sampling.max_tokens - start, how.ends, how.pad_token_id
         ),
         logits_processor=LogitsProcessorList([recorder, *drawn]),
         stopping_criteria=StoppingCriteriaList([Abort(how.event), Thinned(start, how.ends)]),
     )
     recorder.settle(sequences)
+    _check_cache(model, growing.cache, sequences.shape[1] - 1)
     growing.ids = sequences
     growing.attention = pad(growing.attention, (0, sequences.shape[1] - start), value=1)
     return sequences[:, start:], torch.cat(recorder.columns, dim=1)
 
 
-def _generation_config(
-    sampling: Sampling, max_tokens: int, ends: Sequence[int], pad_token_id: int
-) -> GenerationConfig:
+def _generation_config(max_tokens: int, ends: Sequence[int], pad_token_id: int) -> GenerationConfig:
+    # An empty list of ends and not None, for which transformers takes the model's.
     return GenerationConfig(
         do_sample=False,
         max_new_tokens=max_tokens,
-        eos_token_id=list(ends) or None,
+        eos_token_id=list(ends),
         pad_token_id=pad_token_id,
-        repetition_penalty=sampling.repetition_penalty,
     )
+
+
+def _check_cache(model: PreTrainedModel, cache: DynamicCache, tokens: int) -> None:
+    # Phi-3's rotary embeddings change at a length, where it reads without the cache that it is
+    # given; the next token would be drawn from a text of one token.
+    if not holds(cache, tokens):
+        raise ValueError(
+            f"{type(model).__name__} does not keep the keys and values of {tokens} tokens in its "
+            "cache, so nothing of that length can be sampled here: use shorter prompts and "
+            "responses, or another rollout."
+        )
 
 
 def _cut(

@@ -7,6 +7,8 @@ them.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +17,17 @@ from transformers import DynamicCache
 from egpo_verl.sampling.cache import RoomyLayer
 
 FEWEST = 2
-"""Responses to a prompt, on average, from which on sharing pays."""
+"""Responses to a prompt from which on sharing pays, when each has as many."""
+MOST_EMPTY = 2
+"""Each prompt gets as many slots as the one with the most responses; so many a response at most."""
+
+
+def sharing_pays(owners: Sequence[int]) -> bool:
+    """Whether responses are many for their prompts, and spread over them; `owners` tells which
+    prompt each continues."""
+    responses = Counter(owners)
+    enough = len(owners) >= FEWEST * len(responses)
+    return enough and max(responses.values()) * len(responses) <= MOST_EMPTY * len(owners)
 
 
 def share_prompts(cache: DynamicCache, owners: torch.Tensor) -> None:
@@ -34,16 +46,22 @@ def share_prompts(cache: DynamicCache, owners: torch.Tensor) -> None:
 class SharedLayer(RoomyLayer):
     """One layer; `keys` and `values` (bs, heads, tokens, size) are those after the prompts.
 
+    Its `update` returns the layer itself in place of keys and values, because there are none of a
+    row in one piece. Models hand these two to their attention, which is ours and asks `attended`.
+
     Attributes:
+        held: dtype of keys and values here.
         prompt_keys, prompt_values: (prompts, heads, width, size).
         owners: (bs,) which prompt a row continues.
-        slots: (bs,) its place among `prompts * most` where each prompt has as many as the one
-            with the `most`.
+        most: how many rows continue the prompt that most continue.
+        slots: (bs,) a row's place in a table that has `most` places for each prompt, one prompt
+            after the other.
     """
 
     def __init__(self, prompts: RoomyLayer, owners: torch.Tensor) -> None:
         super().__init__()
-        # A CPU multiplies slices of a batch in float32 where they are, and copies those of others.
+        # A CPU multiplies slices of a batch where they are in float32, and copies them first in
+        # other dtypes; keys and values in bfloat16 take twice their memory for it.
         self.held = torch.float32 if prompts.keys.device.type == "cpu" else prompts.keys.dtype
         self.prompt_keys = prompts.keys.to(self.held)
         self.prompt_values = prompts.values.to(self.held)
@@ -73,7 +91,9 @@ class SharedLayer(RoomyLayer):
 
         `mask` (bs, 1, 1, all tokens) is True where a key counts.
         """
-        rows, heads, _, size = query.shape
+        rows, heads, tokens, size = query.shape
+        if tokens > 1:
+            raise ValueError("Prompts are shared by rows that read one token at a time.")
         width = self.prompt_keys.shape[-2]
         asked = query.view(rows, self.prompt_keys.shape[1], -1, size).to(self.held)
         asked = asked * (scaling or size**-0.5)

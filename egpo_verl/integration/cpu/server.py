@@ -31,6 +31,11 @@ class Request:
     sampling: Sampling
     answer: asyncio.Future[Generated]
 
+    def settle(self, generated: Generated) -> None:
+        """Answer it, unless who asked has been cancelled meanwhile."""
+        if not self.answer.done():
+            self.answer.set_result(generated)
+
 
 class TransformersServer:
     """Serves token-in-token-out requests of verl's agent loop from a transformers model.
@@ -121,7 +126,7 @@ class TransformersServer:
         self.abort.set()
         waiting, self.waiting = self.waiting, []
         for request in waiting:
-            request.answer.set_result(Generated([], [], aborted=True))
+            request.settle(Generated([], [], aborted=True))
         async with self.busy:
             self.abort.clear()
 
@@ -153,10 +158,11 @@ class TransformersServer:
                     done = await asyncio.to_thread(self._sample, batch)
                 except Exception as error:
                     for request in batch:
-                        request.answer.set_exception(error)
+                        if not request.answer.done():
+                            request.answer.set_exception(error)
                     continue
             for request, generated in zip(batch, done, strict=True):
-                request.answer.set_result(generated)
+                request.settle(generated)
 
     async def _gathered(self) -> None:
         seen = -1
@@ -165,14 +171,17 @@ class TransformersServer:
             await asyncio.sleep(GATHER_SECONDS)
 
     def _next_batch(self) -> list[Request]:
-        """Requests with the settings of the first, prompts of like length and equal ones side by
-        side: there is less to pad, and an equal prompt is read once."""
+        """Requests with the settings of the first, that one among them. Prompts of like length and
+        equal ones go together: there is less to pad, and an equal prompt is read once."""
         if not self.waiting:
             return []
         sampling = self.waiting[0].sampling
         same = [request for request in self.waiting if request.sampling == sampling]
+        first, most = same[0], self.config.max_num_seqs
         same.sort(key=lambda request: (len(request.prompt_ids), request.prompt_ids))
-        batch = same[: self.config.max_num_seqs]
+        # Batches are cut at the same places whichever comes first, so that a run can be repeated.
+        start = same.index(first) // most * most
+        batch = same[start : start + most]
         chosen = {id(request) for request in batch}
         self.waiting = [request for request in self.waiting if id(request) not in chosen]
         return batch
@@ -207,11 +216,15 @@ class TransformersServer:
                 f"A prompt of {prompt_length} tokens leaves no room for a response: raise "
                 "data.max_prompt_length or actor_rollout_ref.rollout.max_model_len."
             )
+        if float(params.get("repetition_penalty", 1.0)) != 1:
+            raise ValueError(
+                "The transformers rollout samples from the policy as it is; repetition_penalty "
+                "would make it another one. Leave it at 1."
+            )
         return Sampling(
             max_tokens=tokens,
             temperature=float(params.get("temperature", 1.0)),
             top_p=float(params.get("top_p", 1.0)),
             top_k=int(params.get("top_k", -1)),
-            repetition_penalty=float(params.get("repetition_penalty", 1.0)),
             ignore_eos=bool(params.get("ignore_eos", self.config.ignore_eos)),
         )
