@@ -229,7 +229,7 @@ def test_a_call_form_that_is_not_there_is_told_with_its_row(
         (
             "envs_worlds:Game",
             {"row": {"secret": 3}, "turns": [turn("guess", number=4)]},
-            "its reference earns 0: get_reward says so.",
+            "its reference earns 0: get_reward says so, and 0 of an episode without a call.",
         ),
         (
             "envs_worlds:Tricky",
@@ -320,6 +320,31 @@ def test_a_state_that_is_no_json_is_not_compared_where_get_reward_judges(
     )
     path = write(tmp_path / "rows.jsonl", {"turns": [said]})
     assert main([f"{tmp_path / 'odd.py'}:World", "--rows", path]) == 0
+
+
+@pytest.mark.parametrize(("best", "ready"), [("5.0", True), ("0.8", True), ("-1.0", False)])
+def test_get_reward_may_have_a_scale_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], best: str, ready: bool
+) -> None:
+    (tmp_path / "scaled.py").write_text(
+        "class World:\n"
+        "    def reset(self): self.seen = False\n"
+        "    def look(self) -> str: self.seen = True; return 'there'\n"
+        f"    def get_reward(self): return {best} if self.seen else 0.0\n"
+    )
+    path, saved = (
+        write(tmp_path / "rows.jsonl", {"turns": [turn("look")]}),
+        tmp_path / "train.parquet",
+    )
+    code = main([f"{tmp_path / 'scaled.py'}:World", "--rows", path, "--save", str(saved)])
+    assert (code, saved.exists()) == ((0, True) if ready else (2, False))
+    if not ready:
+        assert "its reference earns -1: get_reward says so, and 0" in capsys.readouterr().err
+
+
+def test_a_factory_that_makes_no_world_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["builtins:print"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
 def test_a_static_method_is_a_tool_with_all_its_parameters(tmp_path: Path) -> None:

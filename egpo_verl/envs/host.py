@@ -95,7 +95,7 @@ def main() -> None:
     signal.setitimer(signal.ITIMER_REAL, float(sys.argv[2]))
     factory = _loaded(sys.argv[3])
     signal.setitimer(signal.ITIMER_REAL, 0)
-    if any(map(inspect.iscoroutinefunction, vars(factory).values())):
+    if any(map(inspect.iscoroutinefunction, getattr(factory, "__dict__", {}).values())):
         import asyncio  # noqa: F401  once, and not in each world
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the other side's to take
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the dead

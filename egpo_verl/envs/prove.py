@@ -82,11 +82,20 @@ async def _with_reference(script: Script, worlds: Worlds, call_form: str) -> Pro
                 outcome,
             )
     idle = await play(script, worlds, _idle, check, rules, call_form)
-    earned = outcome.score["score"]
-    why = "get_reward says so" if worlds.owns_reward else outcome.reason.words
-    problem = None if earned == 1 else f"its reference earns {earned:g}: {why}."
+    problem = _unearned(outcome, idle, worlds.owns_reward)
     written = texts[: outcome.counts.messages]
     return Proof(problem, outcome, alone, float(idle.score["score"]), history, written)
+
+
+def _unearned(outcome: Outcome, idle: Outcome, owns_reward: bool) -> str | None:
+    """Why the reference is no right episode; a reward of one's own may have any scale."""
+    earned, without = outcome.score["score"], idle.score["score"]
+    if earned == 1 or (owns_reward and earned > without):
+        return None
+    why = outcome.reason.words
+    if owns_reward:
+        why = f"get_reward says so, and {without:g} of an episode without a call"
+    return f"its reference earns {earned:g}: {why}."
 
 
 async def _without_reference(script: Script, worlds: Worlds) -> Proof:
