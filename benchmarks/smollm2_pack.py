@@ -7,6 +7,7 @@ machines, of the same rows. It writes:
 
     cold_start.jsonl.gz, grpo.jsonl.gz, egpo.jsonl.gz    the logged numbers, a step a line
     held_out.json    model -> row of the test split -> [right responses, responses]
+    reasons.json     model -> why responses to the test split fail -> of how many it is why
     bfcl.json        model -> what was run, and category -> the official counts
     runs.json        arm -> versions, machine, commit, and when it was started
 
@@ -19,11 +20,12 @@ import gzip
 import hashlib
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from egpo_verl.calls.reasons import describe
 from egpo_verl.cli import say, write_file_aside
 from egpo_verl.compare.run_log import read_run
 
@@ -48,12 +50,23 @@ def measured(run: Path) -> Iterator[tuple[str, Path]]:
         yield arm, run / "lab" / f"{arm}-seed1" / "final"
 
 
+def answers(folder: Path) -> Iterator[dict[str, Any]]:
+    (file,) = folder.glob("*.jsonl")
+    yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
+
+
+def reasons(folder: Path) -> dict[str, int]:
+    """Why responses are not right -> how many."""
+    found = Counter(
+        describe(int(answer["reason"])) for answer in answers(folder) if not answer["acc"]
+    )
+    return dict(found.most_common())
+
+
 def counts(folder: Path) -> dict[str, list[int]]:
     """Row -> [right responses, responses]; rows are named by a digest."""
-    (file,) = folder.glob("*.jsonl")
     rows: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for line in file.read_text(encoding="utf-8").splitlines():
-        answer = json.loads(line)
+    for answer in answers(folder):
         asked = "".join((answer["input"] + answer["gts"]).split())
         row = rows[hashlib.sha256(asked.encode()).hexdigest()[:12]]
         row[0] += answer["acc"] == 1
@@ -105,13 +118,14 @@ def packed(name: str) -> dict[str, Any]:
 
 def main(run: Path) -> None:
     PACKED.mkdir(exist_ok=True)
-    held_out = packed("held_out.json")
+    held_out, why = packed("held_out.json"), packed("reasons.json")
     for name, folder in measured(run):
         if list(folder.glob("*.jsonl")):
-            held_out[name] = counts(folder)
+            held_out[name], why[name] = counts(folder), reasons(folder)
         else:
             say(f"{folder} has no answers of {name}.")
     write("held_out.json", json.dumps(held_out, indent=0) + "\n")
+    write("reasons.json", json.dumps(why, indent=1) + "\n")
     for name, folder in logs(run):
         if list(folder.glob("steps*.jsonl")):
             write(f"{name}.jsonl.gz", steps(folder))

@@ -3,7 +3,7 @@
     python benchmarks/smollm2_page.py             rewrites the page between its marks; the picture
     python benchmarks/smollm2_page.py --check     exit code 1 where the page's tables are not these
 
-The page is written when all is measured. Until then the first command prints the tables of what is.
+Both have what has been packed so far.
 
 Held-out accuracy is the share of right responses (the reward's `acc`). A standard error is over the
 rows of the test split, whose responses are not independent: of the rows' shares, or of the rows'
@@ -23,7 +23,7 @@ from typing import Any
 
 from smollm2_pack import PACKED, packed
 
-from egpo_verl.cli import RIGHT, markdown_table, say
+from egpo_verl.cli import RIGHT, markdown_table
 from egpo_verl.compare.curves import draw
 from egpo_verl.compare.run_log import Run, read_run
 from egpo_verl.compare.runs import RANGE, RunGroup
@@ -32,16 +32,19 @@ PAGE = Path(__file__).parents[1] / "docs" / "smollm2.md"
 PICTURE = PAGE.with_suffix(".png")
 MARKS = "<!-- {name}: made by benchmarks/smollm2_page.py -->", "<!-- end -->"
 MODELS = {
-    "untuned": "as it comes",
-    "cold_start": "after the cold start",
-    "grpo": "after GRPO",
-    "egpo": "after EGPO",
+    "untuned": "untuned",
+    "cold_start": "cold start",
+    "grpo_8_steps_on_all_rows": "8 steps of GRPO on all rows",
+    "grpo": "GRPO",
+    "egpo": "EGPO",
 }
-COMPARED = (("grpo", "cold_start"), ("egpo", "cold_start"), ("egpo", "grpo"))
+ARMS = ("grpo_8_steps_on_all_rows", "grpo", "egpo")
+COMPARED = (*((arm, "cold_start") for arm in ARMS), ("egpo", "grpo"))
 CATEGORIES = ("simple_python", "multiple", "parallel", "irrelevance", "live_simple")
 DRAWN = "live_multiple"
 """Of which a seeded part was asked, in a folder of its own."""
 SHOWN_STEPS = 6
+SHOWN_REASONS = 7
 Shares = Mapping[str, float]
 """Row of the test split -> share of right responses."""
 
@@ -96,6 +99,19 @@ def difference(one: Shares, other: Shares) -> list[float]:
     return [one[row] - other[row] for row in one if row in other]
 
 
+def reasons() -> Iterator[str]:
+    """Why responses to the test split fail, the most frequent after the cold start first."""
+    why = packed("reasons.json")
+    models = [model for model in MODELS if model in why]
+    shown = list(why["cold_start"])[:SHOWN_REASONS]
+    lines = [(reason, *(str(why[model].get(reason, 0)) for model in models)) for reason in shown]
+    left = (sum(n for one, n in why[model].items() if one not in shown) for model in models)
+    lines.append(("other reasons", *map(str, left)))
+    yield from markdown_table(
+        ("why a response fails", *(MODELS[model] for model in models)), lines, RIGHT
+    )
+
+
 def bfcl() -> Iterator[str]:
     """Official counts by category."""
     told = packed("bfcl.json")
@@ -131,14 +147,21 @@ def times() -> Iterator[str]:
     """How long a step of each arm took, and of what."""
     names = ("gen", "old_log_prob", "ref", "update_actor", "adv", "step")
     lines = []
-    for arm in filter(is_packed, ("grpo", "egpo")):
+    for arm in filter(is_packed, ARMS):
         run = log(arm)
         seconds = [run.series(f"timing_s/{name}")[1] for name in names]
-        lines.append((arm, *(f"{fmean(one):.2f}" if one else "–" for one in seconds)))
+        cells = (f"{fmean(one):.2f}" if one else "–" for one in seconds)
+        lines.append((MODELS[arm], *cells))
     yield from markdown_table(("seconds a step", *names), lines, RIGHT)
 
 
-PARTS = {"held_out": held_out, "bfcl": bfcl, "cold_start": cold_start, "times": times}
+PARTS = {
+    "held_out": held_out,
+    "reasons": reasons,
+    "bfcl": bfcl,
+    "cold_start": cold_start,
+    "times": times,
+}
 
 
 def filled(page: str) -> str:
@@ -154,16 +177,13 @@ def filled(page: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    if not PAGE.exists():
-        for part in PARTS.values():
-            say("\n".join(["", *part()]))
-        return
     page = PAGE.read_text(encoding="utf-8")
     made = filled(page)
     if "--check" in arguments:
         raise SystemExit(int(made != page))
     PAGE.write_text(made, encoding="utf-8")
-    draw([RunGroup(MODELS[arm], (log(arm),)) for arm in ("grpo", "egpo")], PICTURE, RANGE)
+    arms = filter(is_packed, ARMS)
+    draw([RunGroup(MODELS[arm], (log(arm),)) for arm in arms], PICTURE, RANGE)
 
 
 if __name__ == "__main__":
