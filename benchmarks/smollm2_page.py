@@ -116,9 +116,11 @@ def bfcl() -> Iterator[str]:
     """Official counts by category."""
     told = packed("bfcl.json")
     models = [model for model in MODELS if model in told]
-    drawn = f"{DRAWN}, {next((told[m]['draw'] for m in told if m.endswith(DRAWN)), 0)} drawn"
-    lines = [(name, *(cell(told.get(model, {}), name) for model in models)) for name in CATEGORIES]
-    lines.append((drawn, *(cell(told.get(f"{model}-{DRAWN}", {}), DRAWN) for model in models)))
+    lines = [(name, *(cell(told[model], name) for model in models)) for name in CATEGORIES]
+    draws = {told[name]["draw"] for name in told if name.endswith(DRAWN)}
+    for draw_size in draws:
+        cells = (cell(told.get(f"{model}-{DRAWN}", {}), DRAWN) for model in models)
+        lines.append((f"{DRAWN}, {draw_size} drawn", *cells))
     yield from markdown_table(
         ("right by bfcl-eval", *(MODELS[model] for model in models)), lines, RIGHT
     )
