@@ -11,8 +11,9 @@ machines, of the same rows. It writes:
     bfcl.json        model -> what was run, and category -> the official counts
     runs.json        arm -> versions, machine, commit, and when it was started
 
-No text of a row or an answer is among it. `grpo_8_steps_on_all_rows` and `grpo_2_steps_with_filter` are
-runs of other settings, packed by the same functions and kept for what docs/smollm2.md says of them.
+No text of a row or an answer is among it. `grpo_8_steps_on_all_rows` and
+`grpo_2_steps_with_filter` are runs of other settings, packed by the same functions and kept for
+what docs/smollm2.md says of them.
 """
 
 from __future__ import annotations
