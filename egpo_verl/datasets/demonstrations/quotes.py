@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+
+from egpo_verl.datasets.demonstrations.digits import same_numbers
 
 WORD = re.compile(r"[^\W_]+")
 LONGEST = 60
@@ -50,14 +53,22 @@ class Speech:
         return "".join(word for word, _, _ in self.words), [*starts, length]
 
     def find(self, text: str) -> Span | None:
-        """Where the words of `text` stand one after another, whatever is between their letters."""
+        """Where the words of `text` stand one after another, whatever is between their letters.
+
+        Between digits it matters: what stands there has to state the same numbers.
+        """
         sought = "".join(word.group().casefold() for word in WORD.finditer(text))
         if not sought:
             at = self.text.find(text) if text.strip() else -1
             return Span(at, at + len(text)) if at >= 0 else None
-        if len(sought) < 3:
-            exact = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", self.text)
-            return Span(*exact.span()) if exact else None
+        spans = self._exact(text) if len(sought) < 3 else self._in_words(sought)
+        return next((span for span in spans if same_numbers(self.text, *span, text)), None)
+
+    def _exact(self, text: str) -> Iterator[Span]:
+        for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", self.text):
+            yield Span(*match.span())
+
+    def _in_words(self, sought: str) -> Iterator[Span]:
         joined, starts = self.joined
         at = joined.find(sought)
         while at >= 0:
@@ -67,9 +78,8 @@ class Speech:
             if starts[last] != end and joined[end : end + 1] == "s" and starts[last] == end + 1:
                 end += 1
             if starts[first] == at and starts[last] == end:
-                return Span(self.words[first][1], self.words[last - 1][2])
+                yield Span(self.words[first][1], self.words[last - 1][2])
             at = joined.find(sought, at + 1)
-        return None
 
     def quote(self, span: Span) -> str:
         """The part with a word or two around it, of the same sentence."""
