@@ -16,7 +16,7 @@ from egpo_verl.calls import ToolSet
 from egpo_verl.datasets.checks.keys import beginnings
 from egpo_verl.datasets.parquet.rows import from_row
 from egpo_verl.datasets.sample import Sample
-from egpo_verl.datasets.selection.balance import balanced
+from egpo_verl.datasets.selection.balance import Share, balanced
 from egpo_verl.datasets.selection.dialogues import Dialogues
 from egpo_verl.datasets.selection.index import KINDS, IntLists, RowIndex, kind_of
 from egpo_verl.datasets.selection.split import split_by_tools, split_randomly
@@ -205,7 +205,7 @@ def test_shares_are_reached_by_leaving_rows_out(
     shares: dict[str, float], expected: dict[str, int]
 ) -> None:
     index = mixed()
-    rows = balanced(index, range(len(index)), shares, 0)
+    rows = balanced(index, range(len(index)), [Share(*one) for one in shares.items()], 0)
     assert rows == sorted(set(rows))
     kinds = Counter(index.kind(row) for row in rows)
     for kind, count in expected.items():
@@ -217,9 +217,9 @@ def test_shares_are_reached_by_leaving_rows_out(
 def test_a_share_without_rows_is_one_sentence() -> None:
     index = index_of([(0, {"a"}, 1), (1, {"b"}, 1)])
     with pytest.raises(UserError, match="no row is of that kind"):
-        balanced(index, range(2), {"parallel": 0.5}, 0)
+        balanced(index, range(2), [Share("parallel", 0.5)], 0)
     with pytest.raises(UserError, match="below 1"):
-        balanced(index, range(2), {"single": 0.5}, 0)
+        balanced(index, range(2), [Share("single", 0.5)], 0)
 
 
 def xlam_file(path: Path, rows: int) -> Path:
@@ -251,6 +251,7 @@ def xlam_file(path: Path, rows: int) -> Path:
 
 
 def convert(tmp_path: Path, *more: str) -> dict[str, list[dict[str, Any]]]:
+    tmp_path.mkdir(exist_ok=True)
     source = xlam_file(tmp_path / "in.jsonl", 400)
     paths = ("--local_dataset_path", str(source), "--local_save_dir", str(tmp_path / "out"))
     assert main(["xlam", *paths, *more]) == 0
@@ -298,6 +299,24 @@ def test_the_report_accounts_for_rows_left_out(tmp_path: Path) -> None:
     report = (tmp_path / "out" / "report.md").read_text()
     left = int(report.split("left out for --share or --max_samples | ")[1].split()[0])
     assert len(rows) + left == 400
+
+
+def no_call_share(files: dict[str, list[dict[str, Any]]]) -> tuple[int, float]:
+    rows = files["train"] + files["test"]
+    return len(rows), sum(not from_row(row).calls for row in rows) / len(rows)
+
+
+def test_a_share_at_most_leaves_out_only_what_is_too_many(tmp_path: Path) -> None:
+    whole, share = no_call_share(convert(tmp_path / "all"))
+    assert no_call_share(convert(tmp_path / "few", "--share", f"no_call<={share + 0.1}")) == (
+        whole,
+        share,
+    )
+    left, capped = no_call_share(convert(tmp_path / "many", "--share", "no_call<=0.05"))
+    assert left < whole
+    assert capped <= 0.06 < share
+    assert no_call_share(convert(tmp_path / "none", "--share", "multiple<=0.999"))[0] == whole
+    assert "--share | no_call<=0.05" in (tmp_path / "many/out/report.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from egpo_verl.calls import FORMS
 from egpo_verl.cli import count, share
 from egpo_verl.datasets.jobs.output import Output
 from egpo_verl.datasets.selection.assign import WAYS
+from egpo_verl.datasets.selection.balance import Share
 from egpo_verl.datasets.selection.index import KINDS
 from egpo_verl.datasets.source import Source
 from egpo_verl.errors import UserError
@@ -108,10 +109,10 @@ def output_of(options: argparse.Namespace) -> Output:
     return Output(options.local_save_dir, options.overwrite, run)
 
 
-def shares_of(pairs: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """What several `--share KIND=SHARE` say together; raises `UserError`."""
-    shares = dict(pairs)
-    if len(shares) < len(pairs) or sum(shares.values()) > 1 + 1e-9:
+def shares_of(shares: Sequence[Share]) -> Sequence[Share]:
+    """What several `--share` say together; raises `UserError` for what cannot be."""
+    exact = sum(one.share for one in shares if not one.at_most)
+    if len({one.kind for one in shares}) < len(shares) or exact > 1 + 1e-9:
         raise UserError("--share must name each kind once, and the shares cannot exceed 1 in all.")
     return shares
 
@@ -142,7 +143,8 @@ def _add_check_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="KIND=SHARE",
-        help=f"share of a kind of rows, such as no_call=0.1; kinds: {', '.join(KINDS)}",
+        help="share of a kind of rows, such as no_call=0.1, or its most, such as 'parallel<=0.2'; "
+        f"kinds: {', '.join(KINDS)}",
     )
     command.add_argument(
         "--irrelevance", type=share, default=0.0, help="share of training rows to lose their tool"
@@ -162,8 +164,9 @@ def _share_or_zero(text: str) -> float:
     return 0.0 if text in ("0", "0.0") else share(text)
 
 
-def _kind_share(text: str) -> tuple[str, float]:
-    kind, _, number = text.partition("=")
-    if kind not in KINDS:
+def _kind_share(text: str) -> Share:
+    kind, equals, number = text.partition("=")
+    name = kind.removesuffix("<")
+    if name not in KINDS or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(KINDS)}")
-    return kind, _share_or_zero(number)
+    return Share(name, _share_or_zero(number), at_most=name != kind)

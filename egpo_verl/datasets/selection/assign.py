@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
 from egpo_verl.datasets.selection.augment import Augmentation
-from egpo_verl.datasets.selection.balance import balanced
+from egpo_verl.datasets.selection.balance import Share, balanced
 from egpo_verl.datasets.selection.index import RowIndex
 from egpo_verl.datasets.selection.split import Split, split_by_tools, split_randomly
 from egpo_verl.errors import UserError
@@ -29,7 +29,7 @@ class SplitConfig:
         test_only: all rows go to the test file, as those of a benchmark should.
         keep_duplicates: let rows in that say the same as an earlier one.
         near_duplicates: overlap from which rows count as near duplicates; None to let those in.
-        shares: kind of row -> its share of the rows.
+        shares: what kinds of rows make of all.
         augmentation: what is done to training rows.
     """
 
@@ -40,7 +40,7 @@ class SplitConfig:
     test_only: bool = False
     keep_duplicates: bool = False
     near_duplicates: float | None = None
-    shares: Mapping[str, float] = field(default_factory=dict)
+    shares: Sequence[Share] = ()
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
