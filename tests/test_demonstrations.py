@@ -346,6 +346,25 @@ def test_the_command_writes_demonstrations_of_the_same_rows(
 FILES = ("train.parquet", "test.parquet", "sft_train.parquet", "sft_test.parquet")
 
 
+def test_a_file_without_any_demonstration_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = {"name": "add", "description": "Adds.", "parameters": {"n": {"type": "int"}}}
+    lines = [
+        {
+            "query": f"Add what you like, {name}.",
+            "tools": json.dumps([tool]),
+            "answers": json.dumps([{"name": "add", "arguments": {"n": 7}}]),
+        }
+        for name in ("Ada", "Ben", "Cleo")
+    ]
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    source = ("xlam", "--local_dataset_path", file, "--test_size", "0")
+    assert preprocess(tmp_path / "out", *source, "--sft") == []
+    assert "No row of train.parquet has a demonstration" in capsys.readouterr().out
+
+
 def test_without_sft_those_of_an_earlier_job_go(tmp_path: Path) -> None:
     toolworld = ("toolworld", "--num_train", "20", "--num_test", "4")
     assert preprocess(tmp_path, *toolworld, "--sft")

@@ -96,6 +96,21 @@ def test_a_response_that_is_too_long_is_refused_or_cut(load: Load) -> None:
         load(tokenizer, "data.pad_mode=right")
 
 
+def test_training_files_that_make_no_batch_are_refused(
+    file: str, composed_sft: Callable[..., Any]
+) -> None:
+    """verl would count zero steps an epoch, and divide by that."""
+    from verl.trainer.sft_trainer import create_sft_dataset
+
+    tokenizer = tokenizer_with(None)
+    batch = "data.train_batch_size=9999"
+    config = composed_sft("+sft=cold_start", batch, f"data.train_files={file}").data
+    with pytest.raises(ValueError, match=r"make no batch of data\.train_batch_size=9999"):
+        create_sft_dataset(config.train_files, config, tokenizer, None)
+    held_out = composed_sft("+sft=cold_start", batch, f"data.val_files={file}").data
+    assert len(create_sft_dataset(held_out.val_files, held_out, tokenizer, None))
+
+
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_some_samples_are_taken_in_order_or_at_random(
     load: Load, file: str, composed_sft: Callable[..., Any], shuffle: bool

@@ -42,7 +42,8 @@ class Demonstrations(Dataset[dict[str, Tensor]]):
             max_samples: rows to take, at random where `config.shuffle` says so; -1 for all.
 
         Raises:
-            ValueError: verl is asked to pad, or to truncate in an unknown way.
+            ValueError: verl is asked to pad, or to truncate in an unknown way; or the training
+                files make no batch, and verl trains on whole batches alone.
         """
         if config.get("pad_mode", "no_padding") != "no_padding":
             raise ValueError("demonstrations are not padded: set data.pad_mode=no_padding")
@@ -65,6 +66,12 @@ class Demonstrations(Dataset[dict[str, Tensor]]):
                 chooser = np.random.default_rng(config.get("seed"))
                 places = chooser.choice(len(self._dialogues), max_samples, replace=False)
             self._dialogues = [self._dialogues[place] for place in places]
+        batch = int(config.get("train_batch_size", 1))
+        if parquet_files == config.get("train_files") and len(self._dialogues) < batch:
+            raise ValueError(
+                f"{len(self._dialogues)} demonstrations make no batch of data.train_batch_size="
+                f"{batch}, so there is nothing to train on: lower it, or demonstrate more rows"
+            )
 
     def __len__(self) -> int:
         return len(self._dialogues)

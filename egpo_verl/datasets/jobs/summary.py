@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from egpo_verl.datasets.checks.contamination import BenchmarkFile
-from egpo_verl.datasets.demonstrations.files import Counts
+from egpo_verl.datasets.demonstrations.files import PREFIX, Counts
 from egpo_verl.datasets.jobs.demonstrated import demonstrations_section, of_total
 from egpo_verl.datasets.jobs.output import Written
 from egpo_verl.datasets.jobs.report import REPORT, Section, markdown
@@ -173,6 +173,12 @@ def _warnings(result: JobResult) -> Iterator[str]:
             yield (
                 f"{count:,} of the {stats.dropped[reason]:,} rows dropped as {reason} call the "
                 f"function {name}: see whether its parameters are declared as they are used."
+            )
+    for name, counts in result.demonstrated.items():
+        if counts.rows and not counts.thoughts:
+            yield (
+                f"No row of {name}.parquet has a demonstration, so {PREFIX}{name}.parquet is "
+                "empty; the thoughts of `python -m egpo_verl.clean ... --thoughts` reach further."
             )
     if stats.invalid:
         yield _invalid_schemas(stats)
