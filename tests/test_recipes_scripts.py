@@ -274,7 +274,31 @@ def test_the_cpu_example_asks_for_rows_that_it_does_not_have() -> None:
     command = ["bash", str(EXAMPLES / "run_smollm2_135m_cpu.sh")]
     ran = subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert "set DATA=FILE, rows of xLAM's shape" in ran.stderr
+    assert "set DATA=PATH, rows of xLAM's shape" in ran.stderr
+
+
+def test_the_cpu_example_goes_on_with_its_own_rows_alone(tmp_path: Path) -> None:
+    examples, rows = tmp_path / "examples", tmp_path / "runs/smollm2/rows"
+    examples.mkdir()
+    (examples / "environment.sh").write_text("exit 7  # past all checks\n")
+    script = shutil.copy(EXAMPLES / "run_smollm2_135m_cpu.sh", examples)
+    (tmp_path / "my rows.jsonl").touch()
+
+    def run(data: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": "/usr/bin:/bin", "DATA": data}
+        return subprocess.run(
+            ["bash", script], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+
+    assert run("my rows.jsonl").returncode == 7, "a path from where the user is"
+    rows.mkdir(parents=True)
+    (rows / "train.parquet").touch()
+    (rows.parent / "data.txt").write_text(f"{tmp_path / 'my rows.jsonl'}\n")
+    assert [run(data).returncode for data in ("my rows.jsonl", "")] == [7, 7]
+    other = run("other.jsonl")
+    assert other.returncode == 2
+    assert "is of" in other.stderr
+    assert "begin anew" in other.stderr
 
 
 def test_the_readme_names_every_knob_and_group() -> None:
