@@ -21,15 +21,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import sys
+from argparse import RawDescriptionHelpFormatter
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from egpo_verl.calls.reasons import describe
-from egpo_verl.cli import say, write_file_aside
+from egpo_verl.cli import Parser, run, say, write_file_aside
 from egpo_verl.compare.run_log import read_run
+from egpo_verl.errors import UserError
 
 PACKED = Path(__file__).with_name("smollm2")
 ARMS = ("grpo", "egpo")
@@ -54,7 +55,11 @@ def measured(run: Path) -> Iterator[tuple[str, Path]]:
 
 def answers(folder: Path) -> Iterator[dict[str, Any]]:
     (file,) = folder.glob("*.jsonl")
-    yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise UserError(f"line {number} of {file} is no JSON: {error}.") from error
 
 
 def reasons(folder: Path) -> dict[str, int]:
@@ -118,36 +123,47 @@ def packed(name: str) -> dict[str, Any]:
     return told
 
 
-def main(run: Path) -> None:
-    PACKED.mkdir(exist_ok=True)
+def pack(stages: Path) -> None:
+    """Pack what the folder of the stages has."""
+    if not stages.is_dir():
+        raise UserError(f"{stages} is no folder; give that of examples/run_smollm2_135m_cpu.sh.")
     held_out, why = packed("held_out.json"), packed("reasons.json")
-    for name, folder in measured(run):
-        if list(folder.glob("*.jsonl")):
-            held_out[name], why[name] = counts(folder), reasons(folder)
-        else:
+    rows = {row for model in held_out.values() for row in model}
+    for name, folder in measured(stages):
+        if not list(folder.glob("*.jsonl")):
             say(f"{folder} has no answers of {name}.")
+            continue
+        held_out[name], why[name] = counts(folder), reasons(folder)
+        if rows and held_out[name].keys() != rows:
+            raise UserError(
+                f"{folder} has answers to other rows than those packed before, to which they "
+                f"cannot be compared; remove {PACKED} to pack another run."
+            )
+    PACKED.mkdir(exist_ok=True)
     write("held_out.json", json.dumps(held_out, indent=0) + "\n")
     write("reasons.json", json.dumps(why, indent=1) + "\n")
-    for name, folder in logs(run):
+    for name, folder in logs(stages):
         if list(folder.glob("steps*.jsonl")):
             write(f"{name}.jsonl.gz", steps(folder))
         else:
             say(f"{folder} has no log of {name}.")
     bfcl = packed("bfcl.json") | {
         folder.name: scores(folder)
-        for folder in sorted((run / "bfcl").glob("*"))
+        for folder in sorted((stages / "bfcl").glob("*"))
         if (folder / "bfcl" / "bfcl.json").exists()
     }
     if bfcl:
         write("bfcl.json", json.dumps(bfcl, indent=1) + "\n")
     runs = packed("runs.json") | {
-        arm: about(run / "lab" / f"{arm}-seed1")
+        arm: about(stages / "lab" / f"{arm}-seed1")
         for arm in ARMS
-        if (run / "lab" / f"{arm}-seed1" / "run.json").exists()
+        if (stages / "lab" / f"{arm}-seed1" / "run.json").exists()
     }
     if runs:
         write("runs.json", json.dumps(runs, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = Parser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    raise SystemExit(run(lambda: pack(parser.parse_args().run)))

@@ -146,15 +146,16 @@ def cold_start() -> Iterator[str]:
 
 
 def times() -> Iterator[str]:
-    """How long a step of each arm took, and of what."""
+    """How long a step of each arm took, of what, and the trainer's memory at its highest."""
     names = ("gen", "old_log_prob", "ref", "update_actor", "adv", "step")
     lines = []
     for arm in filter(is_packed, ARMS):
         run = log(arm)
         seconds = [run.series(f"timing_s/{name}")[1] for name in names]
         cells = (f"{fmean(one):.2f}" if one else "–" for one in seconds)
-        lines.append((MODELS[arm], *cells))
-    yield from markdown_table(("seconds a step", *names), lines, RIGHT)
+        peak = max(run.series("actor/perf/max_memory_allocated_gb")[1])
+        lines.append((MODELS[arm], *cells, f"{peak:.1f}"))
+    yield from markdown_table(("seconds a step", *names, "GiB"), lines, RIGHT)
 
 
 PARTS = {

