@@ -142,7 +142,7 @@ def cold_start() -> Iterator[str]:
     yield from markdown_table(("step", *cells), [("loss", *values)], RIGHT)
     yield ""
     loss = log("cold_start").series("val/loss")[1]
-    yield f"On the demonstrations of the test split it is {loss[-1]:.2f} at the end."
+    yield f"On demonstrations of the test split it is {loss[-1]:.2f} at the end."
 
 
 def times() -> Iterator[str]:
