@@ -8,6 +8,8 @@ machines, of the same rows. It writes:
     cold_start.jsonl.gz, grpo.jsonl.gz, egpo.jsonl.gz    the logged numbers, a step a line
     held_out.json    model -> row of the test split -> [right responses, responses]
     reasons.json     model -> why responses to the test split fail -> of how many it is why
+    arguments.json   model -> what the reference calls -> [right responses, responses], and
+                     trained-ARM -> what the reference calls -> responses that the arm learned from
     bfcl.json        model -> what was run, and category -> the official counts
     runs.json        arm -> versions, machine, commit, and when it was started
 
@@ -27,6 +29,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from egpo_verl.calls.reasons import describe
 from egpo_verl.cli import Parser, run, say, write_file_aside
 from egpo_verl.compare.run_log import read_run
@@ -34,6 +38,8 @@ from egpo_verl.errors import UserError
 
 PACKED = Path(__file__).with_name("smollm2")
 ARMS = ("grpo", "egpo")
+MOST_ARGUMENTS = 3
+"""Calls with more are counted with those of so many."""
 KEPT_OF_RUN = ("versions", "machine", "commit", "starts")
 KEPT_OF_START = ("phase", "from_step", "began", "ended", "exit")
 
@@ -79,6 +85,34 @@ def counts(folder: Path) -> dict[str, list[int]]:
         row[0] += answer["acc"] == 1
         row[1] += 1
     return dict(sorted(rows.items()))
+
+
+def called(truth: str) -> str:
+    """What a reference calls, by the number of its arguments."""
+    calls = json.loads(truth)
+    if len(calls) != 1:
+        return "several calls" if calls else "no call"
+    return f"{min(MOST_ARGUMENTS, len(calls[0]['arguments']))} arguments"
+
+
+def by_arguments(folder: Path) -> dict[str, list[int]]:
+    """What the reference calls -> [right responses, responses]."""
+    kinds: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for answer in answers(folder):
+        kind = kinds[called(answer["gts"])]
+        kind[0] += answer["acc"] == 1
+        kind[1] += 1
+    return dict(sorted(kinds.items()))
+
+
+def trained_on(folder: Path) -> dict[str, int]:
+    """What the reference calls -> responses that an arm was trained on."""
+    truths = (
+        truth
+        for file in folder.glob("*.parquet")
+        for truth in pq.read_table(file, columns=["ground_truth"])["ground_truth"].to_pylist()
+    )
+    return dict(sorted(Counter(map(called, truths)).items()))
 
 
 def steps(folder: Path) -> str:
@@ -128,12 +162,14 @@ def pack(stages: Path) -> None:
     if not stages.is_dir():
         raise UserError(f"{stages} is no folder; give that of examples/run_smollm2_135m_cpu.sh.")
     held_out, why = packed("held_out.json"), packed("reasons.json")
+    arguments = packed("arguments.json")
     rows = {row for model in held_out.values() for row in model}
     for name, folder in measured(stages):
         if not list(folder.glob("*.jsonl")):
             say(f"{folder} has no answers of {name}.")
             continue
         held_out[name], why[name] = counts(folder), reasons(folder)
+        arguments[name] = by_arguments(folder)
         if rows and held_out[name].keys() != rows:
             raise UserError(
                 f"{folder} has answers to other rows than those packed before, to which they "
@@ -142,6 +178,10 @@ def pack(stages: Path) -> None:
     PACKED.mkdir(exist_ok=True)
     write("held_out.json", json.dumps(held_out, indent=0) + "\n")
     write("reasons.json", json.dumps(why, indent=1) + "\n")
+    for arm in ARMS:
+        if trained := trained_on(stages / "lab" / f"{arm}-seed1" / "rollouts"):
+            arguments[f"trained-{arm}"] = trained
+    write("arguments.json", json.dumps(arguments, indent=1) + "\n")
     for name, folder in logs(stages):
         if list(folder.glob("steps*.jsonl")):
             write(f"{name}.jsonl.gz", steps(folder))

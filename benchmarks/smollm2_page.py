@@ -35,14 +35,22 @@ MODELS = {
     "untuned": "untuned",
     "cold_start": "cold start",
     "grpo_8_steps_on_all_rows": "8 steps of GRPO on all rows",
-    "grpo": "GRPO",
-    "egpo": "EGPO",
+    "grpo": "12 steps of GRPO",
+    "egpo": "12 steps of EGPO",
 }
 ARMS = ("grpo_8_steps_on_all_rows", "grpo", "egpo")
 COMPARED = (*((arm, "cold_start") for arm in ARMS), ("egpo", "grpo"))
 CATEGORIES = ("simple_python", "multiple", "parallel", "irrelevance", "live_simple")
 DRAWN = "live_multiple"
 """Of which a seeded part was asked, in a folder of its own."""
+NAMES = {
+    "0 arguments": "one call, no argument",
+    "1 arguments": "one call, one argument",
+    "2 arguments": "one call, two arguments",
+    "3 arguments": "one call, three or more",
+}
+GROUP = 8
+"""Responses to a prompt in training."""
 SHOWN_STEPS = 6
 SHOWN_REASONS = 7
 Shares = Mapping[str, float]
@@ -112,6 +120,26 @@ def reasons() -> Iterator[str]:
     )
 
 
+def arguments() -> Iterator[str]:
+    """Right responses by what the reference calls, and what the arms were trained on."""
+    told = packed("arguments.json")
+    kinds = ("0 arguments", "1 arguments", "2 arguments", "3 arguments", "several calls", "no call")
+    models = [model for model in MODELS if model in told and model != "untuned"]
+    arms = [arm for arm in ARMS if f"trained-{arm}" in told]
+    lines = []
+    for kind in kinds:
+        of = {told[model][kind][1] for model in models}
+        right = [str(told[model][kind][0]) for model in models]
+        groups = [str(told[f"trained-{arm}"].get(kind, 0) // GROUP) for arm in arms]
+        lines.append((NAMES.get(kind, kind), "/".join(map(str, sorted(of))), *right, *groups))
+    columns = [MODELS[model] for model in models]
+    yield from markdown_table(
+        ("the reference", "responses", *columns, *(f"groups, {MODELS[arm]}" for arm in arms)),
+        lines,
+        RIGHT,
+    )
+
+
 def bfcl() -> Iterator[str]:
     """Official counts by category."""
     told = packed("bfcl.json")
@@ -121,9 +149,16 @@ def bfcl() -> Iterator[str]:
     for draw_size in draws:
         cells = (cell(told.get(f"{model}-{DRAWN}", {}), DRAWN) for model in models)
         lines.append((f"{DRAWN}, {draw_size} drawn", *cells))
+    left_out = (left_out_required(told[model]) for model in models)
+    lines.append(("simple_python: a required argument left out", *left_out))
     yield from markdown_table(
         ("right by bfcl-eval", *(MODELS[model] for model in models)), lines, RIGHT
     )
+
+
+def left_out_required(run: Mapping[str, Any]) -> str:
+    errors = run["categories"].get("simple_python", {}).get("errors", {})
+    return f"{sum(n for error, n in errors.items() if error.endswith('missing_required'))}"
 
 
 def cell(run: Mapping[str, Any], category: str) -> str:
@@ -161,6 +196,7 @@ def times() -> Iterator[str]:
 PARTS = {
     "held_out": held_out,
     "reasons": reasons,
+    "arguments": arguments,
     "bfcl": bfcl,
     "cold_start": cold_start,
     "times": times,

@@ -150,6 +150,18 @@ def test_a_reason_that_no_response_had_at_a_step_counts_as_zero_there(tmp_path: 
     assert curves.reason_shares(groups[0], 20) == [0.0, 0.6]
 
 
+def test_a_long_name_is_no_wider_than_its_column(tmp_path: Path) -> None:
+    data = {"critic/score/mean": 0.5, "reward/reason_64": 0.3}
+    file = tmp_path / "eight_steps_of_grpo on all rows of the training split.jsonl"
+    file.write_text("".join(json.dumps({"step": n, "data": data}) + "\n" for n in range(1, 9)))
+    out = tmp_path / "curves.svg"
+    assert compare.main([str(file), "--out", str(out)]) == 0
+    # matplotlib writes each line beside its glyphs, as a comment.
+    texts = re.findall(r"<!-- (.+?) -->", out.read_text())
+    assert "why responses fail:" in texts
+    assert "rows of the training split" in texts
+
+
 def test_the_picture_names_groups_bands_and_reasons(tmp_path: Path) -> None:
     for name in ("egpo_s1", "egpo_s2", "grpo"):
         data = {"critic/score/mean": 0.5, "actor/kl_loss": 0.1}

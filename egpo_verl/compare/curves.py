@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from egpo_verl.calls.reasons import Reason, label
@@ -35,6 +36,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 STROKES = ("-", "--", ":", "-.")
 AREAS = ("#d55e00", "#e69f00", "#f0e442", "#009e73", "#56b4e9", "#cc79a7", "#bbbbbb")
 COLUMNS = 3
+TITLE_WIDTH = 30
+"""Letters that fit over a column."""
 
 
 def draw(groups: Sequence[RunGroup], out: Path, kind: str) -> None:
@@ -183,7 +186,8 @@ def _draw_reasons(figure: Any, groups: Sequence[RunGroup], rows: int) -> None:
             layers.append(smoothed([sum(shares) for shares in zip(*others, strict=True)]))
         steps = group.steps(CURVES["reward"])
         areas = axis.stackplot(steps, layers, colors=AREAS, edgecolor="white", linewidth=0.5)
-        axis.set_title(f"why responses fail: {group.name}")
+        title = f"why responses fail: {group.name}"
+        axis.set_title("\n".join(wrap(title, TITLE_WIDTH)))
         axis.set_xlabel("step")
         axis.set_xlim(steps[0], steps[-1])
         axis.set_ylim(0, 1)
