@@ -8,14 +8,14 @@ machines, of the same rows. It writes:
     cold_start.jsonl.gz, grpo.jsonl.gz, egpo.jsonl.gz    the logged numbers, a step a line
     held_out.json    model -> row of the test split -> [right responses, responses]
     reasons.json     model -> why responses to the test split fail -> of how many it is why
-    arguments.json   model -> what the reference calls -> [right responses, responses], and
-                     trained-ARM -> what the reference calls -> responses that the arm learned from
+    arguments.json   model -> what the reference calls -> [right responses, responses]
+    rows.json        file of rows, or ARM for the responses that it learned from -> what the
+                     reference calls -> how many; and BFCL's simple_python -> required arguments
     bfcl.json        model -> what was run, and category -> the official counts
     runs.json        arm -> versions, machine, commit, and when it was started
 
-No text of a row or an answer is among it. `grpo_8_steps_on_all_rows` and
-`grpo_2_steps_with_filter` are runs of other settings, packed by the same functions and kept for
-what docs/smollm2.md says of them.
+No text of a row or an answer is among it. `grpo_8_steps_on_all_rows` is a run of other settings,
+packed by the same functions and kept for what docs/smollm2.md says of it.
 """
 
 from __future__ import annotations
@@ -38,25 +38,29 @@ from egpo_verl.errors import UserError
 
 PACKED = Path(__file__).with_name("smollm2")
 ARMS = ("grpo", "egpo")
+COLD_START = "cold_start"
+ROWS = ("sft_train", "rl_train")
+"""What the cold start learned from, and what RL draws from."""
+SIMPLE = "simple_python"
 MOST_ARGUMENTS = 3
 """Calls with more are counted with those of so many."""
 KEPT_OF_RUN = ("versions", "machine", "commit", "starts")
 KEPT_OF_START = ("phase", "from_step", "began", "ended", "exit")
 
 
-def logs(run: Path) -> Iterator[tuple[str, Path]]:
+def logs(stages: Path) -> Iterator[tuple[str, Path]]:
     """Names, and the folders with verl's logs."""
-    yield "cold_start", run / "cold_start"
+    yield COLD_START, stages / COLD_START
     for arm in ARMS:
-        yield arm, run / "lab" / f"{arm}-seed1"
+        yield arm, stages / "lab" / f"{arm}-seed1"
 
 
-def measured(run: Path) -> Iterator[tuple[str, Path]]:
+def measured(stages: Path) -> Iterator[tuple[str, Path]]:
     """Models, and the folders with what verl wrote of their answers to the test split."""
-    yield "untuned", run / "untuned" / "answers"
-    yield "cold_start", run / "lab" / "start-seed0" / "final"
+    yield "untuned", stages / "untuned" / "answers"
+    yield COLD_START, stages / "lab" / "start-seed0" / "final"
     for arm in ARMS:
-        yield arm, run / "lab" / f"{arm}-seed1" / "final"
+        yield arm, stages / "lab" / f"{arm}-seed1" / "final"
 
 
 def answers(folder: Path) -> Iterator[dict[str, Any]]:
@@ -105,14 +109,25 @@ def by_arguments(folder: Path) -> dict[str, list[int]]:
     return dict(sorted(kinds.items()))
 
 
-def trained_on(folder: Path) -> dict[str, int]:
-    """What the reference calls -> responses that an arm was trained on."""
-    truths = (
-        truth
-        for file in folder.glob("*.parquet")
-        for truth in pq.read_table(file, columns=["ground_truth"])["ground_truth"].to_pylist()
-    )
-    return dict(sorted(Counter(map(called, truths)).items()))
+def truths_of(stages: Path) -> Iterator[tuple[str, Iterator[str]]]:
+    """Files of rows and arms, and the references of their rows."""
+    for name in ROWS:
+        for file in (stages / "rows").glob(f"{name}.parquet"):
+            rows = pq.read_table(file, columns=["reward_model"])["reward_model"].to_pylist()
+            yield name, (row["ground_truth"] for row in rows)
+    for arm in ARMS:
+        records = sorted((stages / "lab" / f"{arm}-seed1" / "rollouts").glob("*.parquet"))
+        column = (pq.read_table(file, columns=["ground_truth"])["ground_truth"] for file in records)
+        if records:
+            yield arm, (truth for part in column for truth in part.to_pylist())
+
+
+def required(bfcl_run: Path) -> dict[str, int]:
+    """Arguments that the functions of simple_python require -> how many functions."""
+    lines = (bfcl_run / "bfcl/scorer/entries.jsonl").read_text(encoding="utf-8").splitlines()
+    entries = [entry for entry in map(json.loads, lines) if entry["category"] == SIMPLE]
+    numbers = (len(entry["function"][0]["parameters"].get("required", [])) for entry in entries)
+    return {str(number): count for number, count in sorted(Counter(numbers).items())}
 
 
 def steps(folder: Path) -> str:
@@ -178,10 +193,11 @@ def pack(stages: Path) -> None:
     PACKED.mkdir(exist_ok=True)
     write("held_out.json", json.dumps(held_out, indent=0) + "\n")
     write("reasons.json", json.dumps(why, indent=1) + "\n")
-    for arm in ARMS:
-        if trained := trained_on(stages / "lab" / f"{arm}-seed1" / "rollouts"):
-            arguments[f"trained-{arm}"] = trained
     write("arguments.json", json.dumps(arguments, indent=1) + "\n")
+    found = {name: dict(Counter(map(called, truths))) for name, truths in truths_of(stages)}
+    if (stages / "bfcl" / COLD_START).exists():
+        found[SIMPLE] = required(stages / "bfcl" / COLD_START)
+    write("rows.json", json.dumps(packed("rows.json") | found, indent=1, sort_keys=True) + "\n")
     for name, folder in logs(stages):
         if list(folder.glob("steps*.jsonl")):
             write(f"{name}.jsonl.gz", steps(folder))

@@ -43,12 +43,15 @@ COMPARED = (*((arm, "cold_start") for arm in ARMS), ("egpo", "grpo"))
 CATEGORIES = ("simple_python", "multiple", "parallel", "irrelevance", "live_simple")
 DRAWN = "live_multiple"
 """Of which a seeded part was asked, in a folder of its own."""
-NAMES = {
+KINDS = {
     "0 arguments": "one call, no argument",
     "1 arguments": "one call, one argument",
     "2 arguments": "one call, two arguments",
     "3 arguments": "one call, three or more",
+    "several calls": "several calls",
+    "no call": "no call",
 }
+"""What a reference calls, as packed -> as shown."""
 GROUP = 8
 """Responses to a prompt in training."""
 SHOWN_STEPS = 6
@@ -121,23 +124,33 @@ def reasons() -> Iterator[str]:
 
 
 def arguments() -> Iterator[str]:
-    """Right responses by what the reference calls, and what the arms were trained on."""
+    """Right responses by what the reference calls."""
     told = packed("arguments.json")
-    kinds = ("0 arguments", "1 arguments", "2 arguments", "3 arguments", "several calls", "no call")
     models = [model for model in MODELS if model in told and model != "untuned"]
-    arms = [arm for arm in ARMS if f"trained-{arm}" in told]
     lines = []
-    for kind in kinds:
-        of = {told[model][kind][1] for model in models}
-        right = [str(told[model][kind][0]) for model in models]
-        groups = [str(told[f"trained-{arm}"].get(kind, 0) // GROUP) for arm in arms]
-        lines.append((NAMES.get(kind, kind), "/".join(map(str, sorted(of))), *right, *groups))
-    columns = [MODELS[model] for model in models]
-    yield from markdown_table(
-        ("the reference", "responses", *columns, *(f"groups, {MODELS[arm]}" for arm in arms)),
-        lines,
-        RIGHT,
-    )
+    for kind, name in KINDS.items():
+        right = (str(of(told[model], kind)[0]) for model in models)
+        lines.append((name, str(of(told["cold_start"], kind)[1]), *right))
+    columns = (MODELS[model] for model in models)
+    yield from markdown_table(("the reference", "responses", *columns), lines, RIGHT)
+
+
+def of(counted: Mapping[str, Sequence[int]], kind: str) -> Sequence[int]:
+    return counted.get(kind, (0, 0))
+
+
+def learned() -> Iterator[str]:
+    """What the references call of which the cold start and RL learned."""
+    rows = packed("rows.json")
+    columns = {"sft_train": "demonstrations", "rl_train": "rows that RL draws from"}
+    groups = {arm: f"groups, {MODELS[arm]}" for arm in ARMS if arm in rows}
+    lines = []
+    for kind, name in KINDS.items():
+        drawn = (str(rows[file].get(kind, 0)) for file in columns)
+        learned_from = (str(rows[arm].get(kind, 0) // GROUP) for arm in groups)
+        lines.append((name, *drawn, *learned_from))
+    titles = ("the reference", *columns.values(), *groups.values())
+    yield from markdown_table(titles, lines, RIGHT)
 
 
 def bfcl() -> Iterator[str]:
@@ -153,6 +166,13 @@ def bfcl() -> Iterator[str]:
     lines.append(("simple_python: a required argument left out", *left_out))
     yield from markdown_table(
         ("right by bfcl-eval", *(MODELS[model] for model in models)), lines, RIGHT
+    )
+    required = packed("rows.json")["simple_python"]
+    several = sum(count for number, count in required.items() if int(number) > 1)
+    yield ""
+    yield (
+        f"{several} of the {sum(required.values())} functions of `simple_python` require two "
+        "arguments or more."
     )
 
 
@@ -197,6 +217,7 @@ PARTS = {
     "held_out": held_out,
     "reasons": reasons,
     "arguments": arguments,
+    "learned": learned,
     "bfcl": bfcl,
     "cold_start": cold_start,
     "times": times,

