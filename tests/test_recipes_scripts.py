@@ -291,17 +291,22 @@ def test_the_cpu_example_goes_on_with_its_own_rows_alone(tmp_path: Path) -> None
         )
 
     assert run("my rows.jsonl").returncode == 7, "a path from where the user is"
+    missing = run("my rows.jsonl", "bfcl")
+    assert (missing.returncode, "bfcl', which is not there" in missing.stderr) == (2, True)
     rows.mkdir(parents=True)
     (rows / "train.parquet").touch()
     (rows.parent / "data.txt").write_text(f"{tmp_path / 'my rows.jsonl'}\n")
     assert [run(data).returncode for data in ("my rows.jsonl", "")] == [7, 7]
     other = run("other.jsonl")
     assert other.returncode == 2
-    assert "is of" in other.stderr
+    assert "were made with" in other.stderr
     assert "begin anew" in other.stderr
-    clean = run("my rows.jsonl", "bfcl")
-    assert clean.returncode == 2
-    assert f"my rows.jsonl without {tmp_path / 'bfcl'}." in clean.stderr
+    for data in ("my rows.jsonl", ""):
+        clean = run(data, "bfcl")
+        assert clean.returncode == 2, "these rows were not compared with benchmarks"
+        assert f"BENCHMARKS='' and not '{tmp_path / 'bfcl'}'" in clean.stderr
+    (rows.parent / "data.txt").write_text(f"{tmp_path / 'my rows.jsonl'}\n{tmp_path / 'bfcl'}\n")
+    assert [run("my rows.jsonl", given).returncode for given in ("bfcl", "")] == [7, 7]
 
 
 def test_the_readme_names_every_knob_and_group() -> None:
