@@ -218,7 +218,7 @@ def pack(stages: Path) -> None:
     write("reasons.json", json.dumps(why, indent=1) + "\n")
     write("arguments.json", json.dumps(arguments, indent=1) + "\n")
     found = {name: dict(Counter(map(called, truths))) for name, truths in truths_of(stages)}
-    if (stages / "bfcl" / COLD_START).exists():
+    if (stages / "bfcl" / COLD_START / "bfcl" / "bfcl.json").exists():
         found[SIMPLE] = required(stages / "bfcl" / COLD_START)
     write("rows.json", json.dumps(packed("rows.json") | found, indent=1, sort_keys=True) + "\n")
     for name, folder in logs(stages):
